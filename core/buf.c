@@ -1,0 +1,132 @@
+/* buf.c - growable bytes with a mandatory maximum. */
+#include "buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = max};
+}
+
+void
+buf_fini(struct buf *b)
+{
+	if (b == NULL)
+		return;
+	free(b->data);
+	*b = (struct buf){.max = b->max};
+}
+
+void
+buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->failed = false;
+	if (b->data != NULL)
+		b->data[0] = '\0';
+}
+
+static int
+buf_grow(struct buf *b, size_t need)
+{
+	size_t cap = b->cap != 0 ? b->cap : 256;
+	char *data;
+
+	while (cap < need)
+		cap += cap / 2 + 64;
+	if (cap > b->max + 1)
+		cap = b->max + 1;
+	if ((data = realloc(b->data, cap)) == NULL)
+		return -1;
+	b->data = data;
+	b->cap = cap;
+	return 0;
+}
+
+char *
+buf_room(struct buf *b, size_t n)
+{
+	if (b->failed)
+		return NULL;
+	if (n > b->max || b->len > b->max - n ||
+	    (b->len + n + 1 > b->cap && buf_grow(b, b->len + n + 1) == -1)) {
+		b->failed = true;
+		return NULL;
+	}
+	return b->data + b->len;
+}
+
+void
+buf_grew(struct buf *b, size_t n)
+{
+	b->len += n;
+	b->data[b->len] = '\0';
+}
+
+void
+buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	char *at = buf_room(b, n);
+
+	if (at == NULL)
+		return;
+	if (n > 0)
+		memcpy(at, bytes, n);
+	buf_grew(b, n);
+}
+
+void
+buf_adds(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+
+void
+buf_addc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void
+buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *at;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (at = buf_room(b, (size_t)n)) != NULL) {
+		vsnprintf(at, (size_t)n + 1, fmt, again);
+		buf_grew(b, (size_t)n);
+	}
+	va_end(again);
+}
+
+int
+buf_check(const struct buf *b, const char *what, struct err *e)
+{
+	if (!b->failed)
+		return 0;
+	if (b->len >= b->max / 2)
+		return err_set(e, ERR_LIMIT, "%s is larger than %zu bytes", what, b->max);
+	return err_set(e, ERR_NOMEM, "%s: no memory", what);
+}
+
+char *
+buf_take(struct buf *b)
+{
+	char *data;
+
+	if (b->data == NULL)
+		buf_add(b, "", 0);
+	data = b->data;
+	*b = (struct buf){.max = b->max};
+	return data;
+}

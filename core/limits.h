@@ -1,0 +1,39 @@
+/* limits.h - every bound on what comes from outside, in one place.
+ *
+ * A bound stands here when bytes from a client, a document, Consul or a file on
+ * disk are measured against it.  Tunables with a default are in the option table
+ * (fcgi/conf.def) and take their maxima from here.
+ */
+#ifndef RAGPOOL_LIMITS_H
+#define RAGPOOL_LIMITS_H
+
+enum {
+	TENANT_NAME_BYTES = 63,		/* [a-z0-9][a-z0-9._-]{0,62} */
+	GENERATION_NAME_BYTES = 40,	/* <seq>-<hash12> and room */
+	VERSION_BYTES = 128,		/* "version" of a tenant's document */
+
+	JSON_DEPTH_MAX = 16,
+	JSON_STRING_MAX = 1 << 20,	/* one string in a request */
+	REQUEST_BODY_MAX = 1 << 20,	/* default and hard cap of one query's body */
+	TENANT_CONFIG_MAX = 64 * 1024,	/* one tenant's document */
+
+	QUERY_TEXT_MAX = 64 * 1024,
+	TOP_K_DEFAULT = 5,
+	TOP_K_MAX = 1000,
+
+	INDEX_ROWS_MAX = 1 << 30,	/* chunks of one generation */
+	INDEX_DIM_MAX = 4096,
+	INDEX_SECTIONS_MAX = 120,
+
+	TERM_BYTES_MAX = 64,		/* longer words are cut, on a character */
+	QUERY_TERMS_MAX = 512,		/* distinct words of a query that count */
+
+	DOCUMENT_BYTES_MAX = 256 << 20, /* one source file */
+	DOCUMENT_PATH_BYTES = 1024,
+	CHUNK_TOKENS_MIN = 16,
+	CHUNK_TOKENS_MAX = 8192,
+
+	WORKERS_MAX = 256,
+};
+
+#endif
