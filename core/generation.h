@@ -1,0 +1,82 @@
+/* generation.h - sealed generations on disk: their names, manifests and pointers.
+ *
+ *   DATA/tenants/<tenant>/gen/<seq>-<hash12>/{manifest.json, store.db, index.rpx}
+ *   DATA/tenants/<tenant>/current          the pointer: a generation's name, one line
+ *
+ * hash12 is the beginning of the SHA-256 of manifest.json, and the manifest names the
+ * SHA-256 of the other files, the parameters, the configuration's version and the base
+ * it grew from: so the name stands for the content, on any host.  seq counts up per
+ * tenant, so that people can see which is newer.
+ *
+ * A generation is never written again: files 0440, replaced only as a whole, removed
+ * only by unlink.  Readers pin it by holding it open.
+ */
+#ifndef RAGPOOL_GENERATION_H
+#define RAGPOOL_GENERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "hash.h"
+#include "limits.h"
+
+enum { GENERATION_FORMAT = 1, EMBEDDER_NAME_BYTES = 128 };
+
+struct manifest {
+	char tenant[TENANT_NAME_BYTES + 1];
+	char config_version[VERSION_BYTES + 1];
+	char parameters[SHA256_HEX_BYTES];	/* SHA-256 of the canonical parameters */
+	char embedder[EMBEDDER_NAME_BYTES];	/* "builtin:lsa", ... */
+	char base[GENERATION_NAME_BYTES];	/* grown from; "" for a full build */
+	uint64_t documents;
+	uint64_t chunks;
+	uint32_t dim;				/* 0: no dense arm */
+	uint64_t index_bytes, store_bytes;
+	char index_sha256[SHA256_HEX_BYTES];
+	char store_sha256[SHA256_HEX_BYTES];
+};
+
+/* <seq>-<hash12>, nothing else: such a name is safe in a path. */
+int generation_name_check(const char *name, struct err *e);
+/* The seq of a valid name. */
+uint64_t generation_seq(const char *name);
+
+/* DATA/tenants/<tenant>, .../gen, .../gen/<name>, each into out[PATH_MAX]. */
+int generation_tenant_dir(char *out, const char *data_dir, const char *tenant, struct err *e);
+int generation_dir(
+    char *out, const char *data_dir, const char *tenant, const char *name, struct err *e);
+
+/* Writes manifest.json into the folder `dir` and answers hash12 of it. */
+int manifest_write(
+    const struct manifest *m, const char *dir, char hash12[13], struct err *e);
+/* Reads and checks dir/manifest.json; hash12 (may be NULL) is of the bytes on disk. */
+int manifest_read(struct manifest *m, const char *dir, char hash12[13], struct err *e);
+
+/* Seals the finished folder `tmp_dir` (files 0440, all fsynced) and renames it to its
+ * name below gen/.  When a generation of the same content is there already, tmp_dir is
+ * removed and the old name answered, *existed set. */
+int generation_publish(char name[GENERATION_NAME_BYTES], bool *existed, const char *data_dir,
+    const char *tenant, const char *tmp_dir, struct err *e);
+
+/* Everything: sizes and SHA-256 of the files, the name against the manifest, every
+ * section's checksum, row counts.  Linear in the bytes; once per generation and host. */
+int generation_verify(
+    const char *data_dir, const char *tenant, const char *name, struct err *e);
+
+/* The pointer.  get: ERR_NOT_READY when there is none.  set: durable, by rename; the
+ * generation must exist. */
+int generation_current(
+    char name[GENERATION_NAME_BYTES], const char *data_dir, const char *tenant, struct err *e);
+int generation_set_current(
+    const char *data_dir, const char *tenant, const char *name, struct err *e);
+
+/* Newest first; *names is owned (free). */
+int generation_list(char (**names)[GENERATION_NAME_BYTES], size_t *count, const char *data_dir,
+    const char *tenant, struct err *e);
+/* Removes generations beyond the newest `keep`, except those for which in_use answers
+ * true.  Temporary folders whose process is gone are removed too. */
+int generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
+    bool (*in_use)(void *context, const char *name), void *context, struct err *e);
+
+#endif

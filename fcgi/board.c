@@ -1,0 +1,100 @@
+/* board.c - the scoreboard. */
+#include "board.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char board_magic[8] = "ragbord";
+
+static const char *const state_names[SLOT_STATE_MAX] = {
+#define X(symbol, name) [symbol] = name,
+    BOARD_STATES(X)
+#undef X
+};
+
+const char *
+board_state_name(int32_t state)
+{
+	return state >= 0 && state < SLOT_STATE_MAX ? state_names[state] : "unknown";
+}
+
+static int
+map_board(struct board *b, size_t bytes, struct err *e)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
+
+	if (p == MAP_FAILED)
+		return err_sys(e, ERR_IO, "scoreboard");
+	b->head = p;
+	b->slots = (struct board_slot *)(b->head + 1);
+	b->bytes = bytes;
+	return 0;
+}
+
+int
+board_create(struct board *b, unsigned slots, struct err *e)
+{
+	size_t bytes = sizeof(struct board_head) + slots * sizeof(struct board_slot);
+
+	*b = (struct board){.fd = -1, .wake_fd = -1};
+	if ((b->fd = memfd_create("ragpool-board", MFD_ALLOW_SEALING)) == -1 ||
+	    ftruncate(b->fd, (off_t)bytes) == -1 ||
+	    (b->wake_fd = eventfd(0, EFD_NONBLOCK)) == -1) {
+		err_sys(e, ERR_IO, "scoreboard");
+		board_close(b);
+		return -1;
+	}
+	if (map_board(b, bytes, e) == -1) {
+		board_close(b);
+		return -1;
+	}
+	memcpy(b->head->magic, board_magic, sizeof board_magic);
+	b->head->version = BOARD_VERSION;
+	b->head->slots = slots;
+	return 0;
+}
+
+int
+board_attach(struct board *b, int fd, int wake_fd, struct err *e)
+{
+	struct stat st;
+
+	*b = (struct board){.fd = fd, .wake_fd = wake_fd};
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, ERR_IO, "scoreboard");
+	if ((size_t)st.st_size < sizeof(struct board_head))
+		return err_set(e, ERR_CORRUPT, "scoreboard: too small");
+	if (map_board(b, (size_t)st.st_size, e) == -1)
+		return -1;
+	if (memcmp(b->head->magic, board_magic, sizeof board_magic) != 0 ||
+	    b->head->version != BOARD_VERSION || b->head->slots > WORKERS_MAX ||
+	    b->bytes != sizeof(struct board_head) + b->head->slots * sizeof(struct board_slot)) {
+		board_close(b);
+		return err_set(e, ERR_CORRUPT, "scoreboard: another version's shape");
+	}
+	return 0;
+}
+
+void
+board_close(struct board *b)
+{
+	if (b->head != NULL)
+		munmap(b->head, b->bytes);
+	if (b->fd != -1)
+		close(b->fd);
+	if (b->wake_fd != -1)
+		close(b->wake_fd);
+	*b = (struct board){.fd = -1, .wake_fd = -1};
+}
+
+void
+board_wake(const struct board *b)
+{
+	uint64_t one = 1;
+
+	if (b->wake_fd != -1 && write(b->wake_fd, &one, sizeof one) == -1)
+		return;		/* EAGAIN: the supervisor has a wake-up waiting already */
+}
