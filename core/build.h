@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "err.h"
-#include "limits.h"
+#include "bounds.h"
 
 enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128 };
 

@@ -19,7 +19,7 @@
 
 #include "err.h"
 #include "hash.h"
-#include "limits.h"
+#include "bounds.h"
 
 enum { GENERATION_FORMAT = 1, EMBEDDER_NAME_BYTES = 128 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "json_scan.h"
-#include "limits.h"
+#include "bounds.h"
 #include "utf8.h"
 
 /* Counts members and finds numbers that no double holds. */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "utf8.h"
 
 struct scan {

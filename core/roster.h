@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "err.h"
-#include "limits.h"
+#include "bounds.h"
 
 enum roster_state { ROSTER_BUILDING, ROSTER_LIVE };
 

@@ -34,7 +34,7 @@
 
 #include "err.h"
 #include "file.h"
-#include "limits.h"
+#include "bounds.h"
 
 enum { RPX_FORMAT = 1, RPX_HEADER_BYTES = 4096, RPX_ALIGN = 4096 };
 

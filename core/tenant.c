@@ -1,7 +1,7 @@
 /* tenant.c - tenant names. */
 #include "tenant.h"
 
-#include "limits.h"
+#include "bounds.h"
 
 static bool
 is_alnum(char c)

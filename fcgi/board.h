@@ -26,7 +26,7 @@
 #include <sys/types.h>
 
 #include "err.h"
-#include "limits.h"
+#include "bounds.h"
 
 enum { BOARD_VERSION = 1, BOARD_SLOT_BYTES = 512, BOARD_TEXT_BYTES = 96 };
 

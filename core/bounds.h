@@ -1,11 +1,11 @@
-/* limits.h - every bound on what comes from outside, in one place.
+/* bounds.h - every bound on what comes from outside, in one place.
  *
  * A bound stands here when bytes from a client, a document, Consul or a file on
  * disk are measured against it.  Tunables with a default are in the option table
  * (fcgi/conf.def) and take their maxima from here.
  */
-#ifndef RAGPOOL_LIMITS_H
-#define RAGPOOL_LIMITS_H
+#ifndef RAGPOOL_BOUNDS_H
+#define RAGPOOL_BOUNDS_H
 
 enum {
 	TENANT_NAME_BYTES = 63,		/* [a-z0-9][a-z0-9._-]{0,62} */
