@@ -1,12 +1,24 @@
-/* build.h - what a tenant's knowledge is built with. */
+/* build.h - a tenant's source to a sealed generation: the whole use case.
+ *
+ *   source -> source.db (sync) -> store.db + terms -> index.rpx -> manifest -> publish
+ *
+ * Everything is written into gen/.tmp-<pid>-<n>, removed again on failure; the
+ * generation that serves is never touched.  Publishing does not make it live: that is
+ * the pointer's business (generation_set_current()).
+ *
+ * Same source, parameters and base: same bytes, same name.
+ *
+ * Errors  ERR_BUSY another build of the tenant runs; ERR_SOURCE, ERR_SHRINK the source;
+ *         ERR_IO, ERR_DB, ERR_LIMIT, ERR_NOMEM.
+ */
 #ifndef RAGPOOL_BUILD_H
 #define RAGPOOL_BUILD_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
 #include "bounds.h"
+#include "err.h"
 
 enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128 };
 
@@ -20,5 +32,26 @@ struct build_config {
 	char language[LANGUAGE_BYTES];		/* stemmer: "english", ..., "none" */
 	char embedding_model[MODEL_NAME_BYTES];	/* "builtin:lsa", "static:/path", a name */
 };
+
+struct build_request {
+	const char *data_dir;
+	const char *tenant;
+	const struct build_config *config;
+	bool allow_shrink;
+	/* told of every document that was left out, and why; may be NULL */
+	void (*refused)(void *context, const char *key, const char *why);
+	void *refused_context;
+};
+
+struct build_report {
+	char generation[GENERATION_NAME_BYTES];
+	bool existed;		/* the same content was built before: nothing was added */
+	uint64_t documents;	/* in the generation */
+	uint64_t chunks;
+	uint64_t listed, added, changed, removed, unchanged, refused;	/* of the source */
+	uint32_t dim;		/* of the vectors, 0 without a dense arm */
+};
+
+int build_run(const struct build_request *r, struct build_report *report, struct err *e);
 
 #endif

@@ -182,6 +182,14 @@ out:
 	return rc;
 }
 
+bool
+file_is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int
 file_make_dirs(const char *path, mode_t mode, struct err *e)
 {

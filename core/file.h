@@ -7,6 +7,7 @@
 #ifndef RAGPOOL_FILE_H
 #define RAGPOOL_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,6 +29,7 @@ int file_write_all(int fd, const void *bytes, size_t n, const char *path, struct
 /* Replaces path atomically and durably. */
 int file_replace(const char *path, const void *bytes, size_t n, mode_t mode, struct err *e);
 int file_sync(const char *path, struct err *e);		/* a file or a folder */
+bool file_is_folder(const char *path);
 int file_make_dirs(const char *path, mode_t mode, struct err *e);
 /* Removes a folder and all below it; absent is fine.  Never follows links. */
 int file_remove_tree(const char *path, struct err *e);

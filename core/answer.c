@@ -1,0 +1,69 @@
+/* answer.c - an answer without a language model. */
+#include "answer.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "utf8.h"
+
+/* Where the last whole sentence ends within n bytes, or the last word, or the last
+ * character. */
+static size_t
+cut_at_sentence(const char *text, size_t n)
+{
+	size_t sentence = 0, word = 0, len;
+	uint32_t cp, before = 0;
+
+	for (size_t i = 0; i < n; i += len, before = cp) {
+		if ((len = utf8_next(text + i, n - i, &cp)) == 0)
+			break;
+		bool is_space = cp == ' ' || cp == '\n' || cp == '\t';
+		if (is_space && (before == '.' || before == '!' || before == '?'))
+			sentence = i;
+		if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)	/* 。！？ */
+			sentence = i + len;
+		if (is_space)
+			word = i;
+	}
+	if (sentence >= n / 3)
+		return sentence;
+	return word >= n / 2 ? word : utf8_floor(text, n);
+}
+
+/* One passage on one line. */
+static void
+add_passage(struct buf *out, const char *text, size_t n)
+{
+	size_t keep = n <= ANSWER_PASSAGE_BYTES ? n : cut_at_sentence(text, ANSWER_PASSAGE_BYTES);
+	bool space = false;
+
+	for (size_t i = 0; i < keep; i++) {
+		if (text[i] == '\n' || text[i] == '\r' || text[i] == '\t' || text[i] == ' ') {
+			space = true;
+			continue;
+		}
+		if (space)
+			buf_addc(out, ' ');
+		space = false;
+		buf_addc(out, text[i]);
+	}
+	if (keep < n)
+		buf_adds(out, " \xe2\x80\xa6");		/* … */
+}
+
+void
+answer_extract(const struct query_result *r, struct buf *out)
+{
+	size_t n = r->count < ANSWER_PASSAGES ? r->count : ANSWER_PASSAGES;
+
+	if (n == 0) {
+		buf_adds(out, "This is not in the knowledge base.");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_adds(out, "\n\n");
+		add_passage(out, r->hits[i].chunk.text, r->hits[i].chunk.text_len);
+		buf_addf(out, " [%zu]", i + 1);
+	}
+}

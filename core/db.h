@@ -1,0 +1,42 @@
+/* db.h - SQLite, opened the one way each kind of file wants it.
+ *
+ * Written files use the rollback journal, never WAL (sealed files are read from
+ * read-only mounts, and the library in Debian 12 predates the WAL-reset fix).  Every
+ * write is a BEGIN IMMEDIATE, so that waiting works.  Sealed files are opened
+ * immutable.  No file may bring code: extensions off, defensive on, schema untrusted.
+ *
+ * Errors  ERR_DB with SQLite's words, ERR_BUSY past the busy timeout, ERR_CORRUPT for
+ *         damage, ERR_NOMEM.
+ * Handles are not carried across fork().
+ */
+#ifndef RAGPOOL_DB_H
+#define RAGPOOL_DB_H
+
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "err.h"
+
+enum { DB_BUSY_MS = 5000 };
+
+/* A file this process writes, made if absent. */
+int db_open_write(sqlite3 **db, const char *path, struct err *e);
+/* A sealed file: read-only, immutable; application id and version must be these. */
+int db_open_sealed(
+    sqlite3 **db, const char *path, uint32_t application_id, int version, struct err *e);
+/* NULL is fine. */
+void db_close(sqlite3 *db);
+
+/* Fills *e from the connection's last error. */
+int db_fail(sqlite3 *db, const char *what, struct err *e);
+int db_run(sqlite3 *db, const char *sql, struct err *e);
+int db_statement(sqlite3_stmt **out, sqlite3 *db, const char *sql, struct err *e);
+/* Steps a statement that answers no row, and resets it. */
+int db_step_done(sqlite3_stmt *s, struct err *e);
+/* 1: a row is there; 0: no more; -1. */
+int db_step_row(sqlite3_stmt *s, struct err *e);
+/* "pragma NAME" as a number; 0 when it has no value. */
+int64_t db_pragma(sqlite3 *db, const char *name);
+
+#endif

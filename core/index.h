@@ -1,0 +1,50 @@
+/* index.h - one generation, open: the index file, the store, the embedder.
+ *
+ * What a query runs against.  Opening maps index.rpx, checks header, section table and
+ * each section's own header, opens store.db immutable, and compares both with the
+ * manifest's counts: a few system calls, whatever the size.
+ *
+ * Errors  ERR_CORRUPT, ERR_FORMAT_NEW, ERR_NOT_FOUND, ERR_DB.
+ * Threads none: one process uses one index, one query at a time.
+ */
+#ifndef RAGPOOL_INDEX_H
+#define RAGPOOL_INDEX_H
+
+#include <stdint.h>
+
+#include "dense.h"
+#include "embed.h"
+#include "err.h"
+#include "generation.h"
+#include "lex.h"
+#include "rpx.h"
+#include "store.h"
+
+/* An entry of RPX_ROWS. */
+struct index_row {
+	uint64_t chunk;		/* identity of the chunk: document, span and content */
+	uint32_t document;	/* in store.db, from 1 */
+	uint32_t zero;
+};
+_Static_assert(sizeof(struct index_row) == 16, "RPX_ROWS is a file format");
+
+struct index {
+	char tenant[TENANT_NAME_BYTES + 1];
+	char generation[GENERATION_NAME_BYTES];
+	struct manifest manifest;
+	struct rpx rpx;
+	uint32_t rows;
+	const struct index_row *row;	/* borrowed from the map */
+	struct lex *lex;
+	struct dense *dense;		/* NULL: no dense arm */
+	struct embed *embed;		/* NULL: no dense arm */
+	struct store *store;
+};
+
+int index_open(struct index **out, const char *data_dir, const char *tenant,
+    const char *generation, struct err *e);
+/* NULL is fine. */
+void index_close(struct index *x);
+const char *index_generation(const struct index *x);
+
+#endif

@@ -1,0 +1,514 @@
+/* knowledge.c - source.db: a tenant's documents and chunks, kept between builds. */
+#include "knowledge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "chunk.h"
+#include "db.h"
+#include "file.h"
+#include "generation.h"
+#include "hash.h"
+#include "text.h"
+
+#define KNOWLEDGE_APPLICATION_ID 0x5250534bu	/* "RPSK" */
+enum {
+	KNOWLEDGE_VERSION = 1,
+	/* Raised whenever extraction or chunking changes what comes out. */
+	EXTRACTION_VERSION = 1,
+	SHRINK_GUARD_MIN = 20,
+};
+
+static const char schema[] =
+    "create table document(id integer primary key, key text not null unique,"
+    " size integer not null, stamp text not null, sha256 text not null,"
+    " params text not null, title text not null, charset text not null,"
+    " refused text not null, text text not null) strict;"
+    "create table chunk(document integer not null references document(id) on delete cascade,"
+    " ordinal integer not null, start integer not null, end integer not null,"
+    " heading text not null, primary key(document, ordinal)) strict, without rowid;";
+
+enum statement {
+	FIND_DOCUMENT,
+	PUT_DOCUMENT,
+	SEE_DOCUMENT,
+	CLEAR_CHUNKS,
+	PUT_CHUNK,
+	COUNT_DOCUMENTS,
+	DROP_UNSEEN,
+	EACH_DOCUMENT,
+	EACH_CHUNK,
+	EACH_REFUSED,
+	STATEMENTS
+};
+static const char *const statements[STATEMENTS] = {
+    [FIND_DOCUMENT] = "select id, size, stamp, sha256, params, refused from document"
+		      " where key = ?",
+    [PUT_DOCUMENT] = "insert into document(key, size, stamp, sha256, params, title, charset,"
+		     " refused, text) values(?,?,?,?,?,?,?,?,?)"
+		     " on conflict(key) do update set size = excluded.size,"
+		     " stamp = excluded.stamp, sha256 = excluded.sha256,"
+		     " params = excluded.params, title = excluded.title,"
+		     " charset = excluded.charset, refused = excluded.refused,"
+		     " text = excluded.text returning id",
+    [SEE_DOCUMENT] = "insert or ignore into temp.seen values(?)",
+    [CLEAR_CHUNKS] = "delete from chunk where document = ?",
+    [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?)",
+    [COUNT_DOCUMENTS] = "select count(*) from document",
+    [DROP_UNSEEN] = "delete from document where id not in (select id from temp.seen)",
+    [EACH_DOCUMENT] = "select id, key, size, sha256, title, charset, text from document"
+		      " where refused = '' order by key",
+    [EACH_CHUNK] = "select start, end, heading from chunk where document = ? order by ordinal",
+    [EACH_REFUSED] = "select key, refused from document where refused <> '' order by key",
+};
+
+struct knowledge {
+	int lock;
+	sqlite3 *db;
+	sqlite3_stmt *s[STATEMENTS];
+};
+
+/* ---- opening ---- */
+
+static int
+take_lock(struct knowledge *k, const char *dir, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, dir, "lock", e) == -1)
+		return -1;
+	if ((k->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640)) == -1)
+		return err_sys(e, ERR_IO, "%s", path);
+	if (flock(k->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return err_set(e, ERR_BUSY, "%s: another build of this tenant is running", path);
+	return err_sys(e, ERR_IO, "%s", path);
+}
+
+static int
+prepare_schema(struct knowledge *k, const char *path, struct err *e)
+{
+	char identity[96];
+	int64_t version = db_pragma(k->db, "user_version");
+
+	if (db_run(k->db, "pragma foreign_keys = on; pragma temp_store = memory;"
+			  "create temp table seen(id integer primary key)", e) == -1)
+		return -1;
+	if (version == KNOWLEDGE_VERSION)
+		return 0;
+	if (version > KNOWLEDGE_VERSION)
+		return err_set(e, ERR_FORMAT_NEW, "%s: format %lld, this program knows %d", path,
+		    (long long)version, KNOWLEDGE_VERSION);
+	snprintf(identity, sizeof identity,
+	    "pragma application_id = %d; pragma user_version = %d;",
+	    (int)KNOWLEDGE_APPLICATION_ID, KNOWLEDGE_VERSION);
+	if (db_run(k->db, "begin immediate", e) == -1 || db_run(k->db, schema, e) == -1 ||
+	    db_run(k->db, identity, e) == -1)
+		return -1;
+	return db_run(k->db, "commit", e);
+}
+
+int
+knowledge_open(struct knowledge **out, const char *data_dir, const char *tenant, struct err *e)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	struct knowledge *k;
+
+	*out = NULL;
+	if (generation_dir(dir, data_dir, tenant, "", e) == -1 ||
+	    file_make_dirs(dir, 0755, e) == -1 ||
+	    generation_tenant_dir(dir, data_dir, tenant, e) == -1 ||
+	    file_join(path, sizeof path, dir, "source.db", e) == -1)
+		return -1;
+	if ((k = calloc(1, sizeof *k)) == NULL)
+		return err_sys(e, ERR_NOMEM, "%s", path);
+	k->lock = -1;
+	if (take_lock(k, dir, e) == -1 || db_open_write(&k->db, path, e) == -1 ||
+	    prepare_schema(k, path, e) == -1)
+		goto fail;
+	for (int i = 0; i < STATEMENTS; i++)
+		if (db_statement(&k->s[i], k->db, statements[i], e) == -1)
+			goto fail;
+	*out = k;
+	return 0;
+fail:
+	knowledge_close(k);
+	return -1;
+}
+
+void
+knowledge_close(struct knowledge *k)
+{
+	if (k == NULL)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(k->s[i]);
+	db_close(k->db);
+	if (k->lock != -1)
+		close(k->lock);		/* and with it the lock */
+	free(k);
+}
+
+/* ---- syncing ---- */
+
+struct sync {
+	struct knowledge *k;
+	struct source *source;
+	struct chunk_params chunking;
+	char params[64];	/* what the chunks depend on besides the bytes */
+	struct sync_report *report;
+};
+
+/* A document as it is to be written. */
+struct digest {
+	char sha256[SHA256_HEX_BYTES];
+	struct text_document text;
+	struct chunk_list chunks;
+	char refused[ERR_TEXT_BYTES + 64];
+};
+
+static void
+bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+}
+
+/* Marks a document as still listed. */
+static int
+see(struct sync *y, int64_t id, struct err *e)
+{
+	sqlite3_stmt *s = y->k->s[SEE_DOCUMENT];
+
+	sqlite3_bind_int64(s, 1, id);
+	return db_step_done(s, e);
+}
+
+static int
+put_chunks(struct sync *y, int64_t id, const struct digest *d, struct err *e)
+{
+	sqlite3_stmt *clear = y->k->s[CLEAR_CHUNKS], *put = y->k->s[PUT_CHUNK];
+	char heading[TEXT_PATH_BYTES];
+
+	sqlite3_bind_int64(clear, 1, id);
+	if (db_step_done(clear, e) == -1)
+		return -1;
+	for (size_t i = 0; i < d->chunks.count; i++) {
+		const struct chunk *c = &d->chunks.at[i];
+		text_heading_path(&d->text, c->heading, heading, sizeof heading);
+		sqlite3_bind_int64(put, 1, id);
+		sqlite3_bind_int64(put, 2, (sqlite3_int64)i);
+		sqlite3_bind_int64(put, 3, (sqlite3_int64)c->start);
+		sqlite3_bind_int64(put, 4, (sqlite3_int64)c->end);
+		bind_text(put, 5, heading);
+		if (db_step_done(put, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+put_document(
+    struct sync *y, const struct source_item *item, const struct digest *d, struct err *e)
+{
+	sqlite3_stmt *s = y->k->s[PUT_DOCUMENT];
+	int64_t id;
+
+	bind_text(s, 1, item->key);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)item->size);
+	bind_text(s, 3, item->stamp);
+	bind_text(s, 4, d->sha256);
+	bind_text(s, 5, y->params);
+	bind_text(s, 6, d->text.title);
+	bind_text(s, 7, d->text.charset);
+	bind_text(s, 8, d->refused);
+	sqlite3_bind_text64(s, 9, d->text.text != NULL ? d->text.text : "", d->text.len,
+	    SQLITE_STATIC, SQLITE_UTF8);
+	if (db_step_row(s, e) != 1) {
+		sqlite3_reset(s);
+		return -1;
+	}
+	id = sqlite3_column_int64(s, 0);
+	if (db_step_done(s, e) == -1)	/* the row is written once the statement is done */
+		return -1;
+	if (see(y, id, e) == -1)
+		return -1;
+	return put_chunks(y, id, d, e);
+}
+
+/* Faults of one document: it is refused alone, the build goes on. */
+static bool
+is_of_document(const struct err *e)
+{
+	return e->code == ERR_NOT_TEXT || e->code == ERR_UNSUPPORTED || e->code == ERR_LIMIT ||
+	    e->code == ERR_UTF8 || e->code == ERR_PERMISSION || e->code == ERR_INPUT;
+}
+
+static int
+digest_bytes(struct sync *y, const char *key, const char *bytes, size_t n, struct digest *d,
+    struct err *e)
+{
+	if (text_extract(key, bytes, n, &d->text, e) == -1)
+		return -1;
+	if (chunk_document(&d->text, &y->chunking, &d->chunks, e) == -1)
+		return -1;
+	if (d->chunks.count == 0)
+		return err_set(e, ERR_NOT_TEXT, "no text in it");
+	return 0;
+}
+
+static void
+digest_fini(struct digest *d)
+{
+	chunk_list_fini(&d->chunks);
+	text_document_fini(&d->text);
+}
+
+static int
+take_document(
+    struct sync *y, const struct source_item *item, char *bytes, size_t n, struct err *e)
+{
+	uint8_t raw[SHA256_BYTES];
+	struct digest d = {0};
+	int rc;
+
+	if (hash_sha256_of(bytes, n, raw, e) == -1)
+		return -1;
+	hash_hex(raw, d.sha256);
+	if (digest_bytes(y, item->key, bytes, n, &d, e) == -1) {
+		if (!is_of_document(e))
+			goto fail;
+		snprintf(d.refused, sizeof d.refused, "%s: %s", err_row(e->code)->slug, e->text);
+		digest_fini(&d);
+		memset(&d.text, 0, sizeof d.text);
+		memset(&d.chunks, 0, sizeof d.chunks);
+		y->report->refused++;
+	}
+	rc = put_document(y, item, &d, e);
+	digest_fini(&d);
+	return rc;
+fail:
+	digest_fini(&d);
+	return -1;
+}
+
+/* A document that cannot even be read is kept as refused, without bytes. */
+static int
+refuse_unread(struct sync *y, const struct source_item *item, const struct err *why,
+    struct err *e)
+{
+	struct digest d = {0};
+
+	snprintf(d.refused, sizeof d.refused, "%s: %s", err_row(why->code)->slug, why->text);
+	y->report->refused++;
+	return put_document(y, item, &d, e);
+}
+
+static int
+read_and_take(struct sync *y, const struct source_item *item, struct err *e)
+{
+	char *bytes = NULL;
+	size_t n = 0;
+	struct err why;
+	int rc;
+
+	if (y->source->read(y->source, item->key, &bytes, &n, &why) == -1) {
+		if (why.code == ERR_NOT_FOUND)
+			return 0;	/* vanished since it was listed: it goes as unseen */
+		if (is_of_document(&why))
+			return refuse_unread(y, item, &why, e);
+		if (e != NULL)
+			*e = why;
+		return -1;
+	}
+	rc = take_document(y, item, bytes, n, e);
+	free(bytes);
+	return rc;
+}
+
+static bool
+column_is(sqlite3_stmt *s, int column, const char *text)
+{
+	const char *is = (const char *)sqlite3_column_text(s, column);
+
+	return is != NULL && strcmp(is, text) == 0;
+}
+
+static int
+sync_item(void *context, const struct source_item *item, struct err *e)
+{
+	struct sync *y = context;
+	sqlite3_stmt *find = y->k->s[FIND_DOCUMENT];
+	int64_t id = 0;
+	bool same = false, refused = false;
+	int got;
+
+	y->report->listed++;
+	bind_text(find, 1, item->key);
+	if ((got = db_step_row(find, e)) == 1) {
+		id = sqlite3_column_int64(find, 0);
+		same = (uint64_t)sqlite3_column_int64(find, 1) == item->size &&
+		    column_is(find, 2, item->stamp) && column_is(find, 4, y->params);
+		refused = !column_is(find, 5, "");
+	}
+	sqlite3_reset(find);
+	if (got == -1)
+		return -1;
+	if (same) {
+		y->report->unchanged++;
+		y->report->refused += refused;
+		return see(y, id, e);
+	}
+	if (got == 1)
+		y->report->changed++;
+	else
+		y->report->added++;
+	return read_and_take(y, item, e);
+}
+
+static int
+drop_vanished(struct sync *y, bool allow_shrink, int64_t before, struct err *e)
+{
+	sqlite3_stmt *drop = y->k->s[DROP_UNSEEN];
+
+	if (!allow_shrink && before >= SHRINK_GUARD_MIN &&
+	    (int64_t)y->report->listed < before / 2)
+		return err_set(e, ERR_SHRINK,
+		    "the source lists %llu documents, %lld were there before",
+		    (unsigned long long)y->report->listed, (long long)before);
+	if (db_step_done(drop, e) == -1)
+		return -1;
+	y->report->removed = (uint64_t)sqlite3_changes64(y->k->db);
+	return 0;
+}
+
+static int
+count_documents(struct knowledge *k, int64_t *count, struct err *e)
+{
+	sqlite3_stmt *s = k->s[COUNT_DOCUMENTS];
+	int got = db_step_row(s, e);
+
+	if (got == 1)
+		*count = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return got == 1 ? 0 : -1;
+}
+
+int
+knowledge_sync(struct knowledge *k, struct source *source, const struct build_config *config,
+    bool allow_shrink, struct sync_report *report, struct err *e)
+{
+	struct sync y = {.k = k, .source = source, .report = report};
+	int64_t before;
+
+	*report = (struct sync_report){0};
+	chunk_params_default(&y.chunking);
+	y.chunking.size = config->chunk_size;
+	y.chunking.overlap = config->chunk_overlap;
+	if (chunk_params_check(&y.chunking, e) == -1)
+		return -1;
+	snprintf(y.params, sizeof y.params, "v%d tokens %u %u", EXTRACTION_VERSION,
+	    config->chunk_size, config->chunk_overlap);
+	if (db_run(k->db, "begin immediate", e) == -1)
+		return -1;
+	if (db_run(k->db, "delete from temp.seen", e) == -1 || count_documents(k, &before, e) == -1 ||
+	    source->list(source, sync_item, &y, e) == -1 ||
+	    drop_vanished(&y, allow_shrink, before, e) == -1 || db_run(k->db, "commit", e) == -1)
+		goto fail;
+	return 0;
+fail:
+	sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
+	return -1;
+}
+
+/* ---- walking ---- */
+
+static const char *
+column_text(sqlite3_stmt *s, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(s, column);
+
+	return text != NULL ? text : "";
+}
+
+static int
+walk_chunks(struct knowledge *k, int64_t id, const char *text, size_t len,
+    const struct knowledge_walk *walk, void *context, struct err *e)
+{
+	sqlite3_stmt *s = k->s[EACH_CHUNK];
+	struct store_chunk c;
+	int got, rc = 0;
+
+	sqlite3_bind_int64(s, 1, id);
+	while (rc == 0 && (got = db_step_row(s, e)) != 0) {
+		if (got == -1) {
+			rc = -1;
+			break;
+		}
+		c = (struct store_chunk){
+		    .start = (uint64_t)sqlite3_column_int64(s, 0),
+		    .end = (uint64_t)sqlite3_column_int64(s, 1),
+		    .heading = column_text(s, 2),
+		};
+		if (c.start > c.end || c.end > len) {
+			rc = err_set(e, ERR_CORRUPT, "source.db: a chunk outside its document");
+			break;
+		}
+		c.text = text + c.start;
+		c.text_len = (size_t)(c.end - c.start);
+		rc = walk->chunk(context, &c, e);
+	}
+	sqlite3_reset(s);
+	return rc;
+}
+
+int
+knowledge_each(
+    struct knowledge *k, const struct knowledge_walk *walk, void *context, struct err *e)
+{
+	sqlite3_stmt *s = k->s[EACH_DOCUMENT];
+	int got, rc = 0;
+
+	while (rc == 0 && (got = db_step_row(s, e)) != 0) {
+		if (got == -1) {
+			rc = -1;
+			break;
+		}
+		struct store_document d = {
+		    .key = column_text(s, 1),
+		    .bytes = (uint64_t)sqlite3_column_int64(s, 2),
+		    .sha256 = column_text(s, 3),
+		    .title = column_text(s, 4),
+		    .source = column_text(s, 1),
+		    .charset = column_text(s, 5),
+		    .meta = "{}",
+		};
+		rc = walk->document(context, &d, e);
+		if (rc == 0)
+			rc = walk_chunks(k, sqlite3_column_int64(s, 0), column_text(s, 6),
+			    (size_t)sqlite3_column_bytes(s, 6), walk, context, e);
+	}
+	sqlite3_reset(s);
+	return rc;
+}
+
+int
+knowledge_each_refused(struct knowledge *k,
+    void (*each)(void *context, const char *key, const char *why), void *context,
+    struct err *e)
+{
+	sqlite3_stmt *s = k->s[EACH_REFUSED];
+	int got;
+
+	while ((got = db_step_row(s, e)) == 1)
+		each(context, column_text(s, 0), column_text(s, 1));
+	sqlite3_reset(s);
+	return got;
+}

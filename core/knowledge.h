@@ -1,0 +1,58 @@
+/* knowledge.h - source.db: a tenant's documents and chunks, kept between builds.
+ *
+ * The truth that generations are made from.  Syncing compares the source's listing with
+ * what is kept: unchanged documents are neither read nor chunked again, changed ones
+ * are, vanished ones go.  One transaction: after a crash it is the old state or the new.
+ *
+ *   document(key primary key, size, stamp, sha256, params, title, charset, bytes_are_text,
+ *            refused, text)   refused = "" or why the document gave no text
+ *   chunk(document -> document.rowid, ordinal, start, end, heading)
+ *
+ * One process at a time writes a tenant: knowledge_open() takes DATA/tenants/<t>/lock
+ * (ERR_BUSY when another build has it) and holds it until knowledge_close().
+ */
+#ifndef RAGPOOL_KNOWLEDGE_H
+#define RAGPOOL_KNOWLEDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "build.h"
+#include "err.h"
+#include "source.h"
+#include "store.h"
+
+struct knowledge;
+
+struct sync_report {
+	uint64_t listed;	/* documents the source names */
+	uint64_t added, changed, removed;
+	uint64_t unchanged;	/* neither read nor chunked again */
+	uint64_t refused;	/* documents that gave no text */
+};
+
+int knowledge_open(
+    struct knowledge **out, const char *data_dir, const char *tenant, struct err *e);
+void knowledge_close(struct knowledge *k);
+
+/* ERR_SHRINK when the source lists less than half of 20 or more documents kept before,
+ * unless allow_shrink. */
+int knowledge_sync(struct knowledge *k, struct source *s, const struct build_config *config,
+    bool allow_shrink, struct sync_report *report, struct err *e);
+
+/* Walks documents by key, each followed by its chunks in order; refused documents are
+ * left out.  What is passed is borrowed for the call; c->document counts as d's. */
+struct knowledge_walk {
+	int (*document)(void *context, const struct store_document *d, struct err *e);
+	int (*chunk)(void *context, const struct store_chunk *c, struct err *e);
+};
+int knowledge_each(
+    struct knowledge *k, const struct knowledge_walk *walk, void *context, struct err *e);
+
+/* Walks what was refused: key and reason. */
+int knowledge_each_refused(struct knowledge *k,
+    void (*each)(void *context, const char *key, const char *why), void *context,
+    struct err *e);
+
+#endif

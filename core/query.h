@@ -1,0 +1,65 @@
+/* query.h - from a question to the passages that answer it.
+ *
+ *   terms -> lexical candidates --.
+ *                                  fusion -> text from the store
+ *   vector -> dense candidates ---'
+ *
+ * Memory  hits and texts are arena; the scratch belongs to the worker and is kept from
+ *         query to query.
+ * Order   best first, ties by the lower row, so that an answer repeats exactly.
+ * Errors  ERR_EMPTY_QUERY, ERR_QUERY_SIZE, ERR_RANGE (top_k), ERR_NOMEM, and what the
+ *         store answers.  No hit is no error.
+ */
+#ifndef RAGPOOL_QUERY_H
+#define RAGPOOL_QUERY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "err.h"
+#include "index.h"
+#include "store.h"
+
+#define QUERY_MODES(X) \
+	X(QUERY_HYBRID, "hybrid") \
+	X(QUERY_LEXICAL, "lexical") \
+	X(QUERY_DENSE, "dense")
+enum query_mode {
+#define X(symbol, name) symbol,
+	QUERY_MODES(X)
+#undef X
+	    QUERY_MODE_MAX
+};
+
+struct query {
+	const char *text;
+	size_t text_len;
+	unsigned top_k;		/* 1..TOP_K_MAX */
+	enum query_mode mode;
+};
+
+struct query_hit {
+	uint32_t row;
+	float score;
+	struct store_chunk chunk;
+};
+
+struct query_result {
+	struct query_hit *hits;		/* arena */
+	size_t count;
+};
+
+struct query_scratch;
+int query_scratch_new(struct query_scratch **out, struct err *e);
+void query_scratch_free(struct query_scratch *s);
+
+/* -1 for a name that is no mode. */
+int query_mode_of(const char *name, enum query_mode *out);
+/* Rows and scores only: what fusion answers, without the texts. */
+int query_rank(struct index *x, struct query_scratch *s, const struct query *q,
+    struct arena *a, struct query_result *out, struct err *e);
+int query_run(struct index *x, struct query_scratch *s, const struct query *q,
+    struct arena *a, struct query_result *out, struct err *e);
+
+#endif

@@ -1,0 +1,216 @@
+/* store.c - store.db of a generation. */
+#include "store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db.h"
+
+static const char schema[] =
+    "create table document(id integer primary key, key text not null, title text not null,"
+    " source text not null, bytes integer not null, sha256 text not null,"
+    " charset text not null, meta text not null) strict;"
+    "create table chunk(id integer primary key, document integer not null,"
+    " start integer not null, end integer not null, heading text not null,"
+    " text text not null) strict;";
+
+/* ---- writing ---- */
+
+struct store_writer {
+	sqlite3 *db;
+	sqlite3_stmt *add_document;
+	sqlite3_stmt *add_chunk;
+	uint64_t documents;
+	uint64_t chunks;
+};
+
+/* The file is private until it is sealed and fsynced by generation_publish(): no
+ * journal and no sync while it is written, a crash throws the folder away. */
+static int
+prepare_writer(struct store_writer *w, struct err *e)
+{
+	char identity[96];
+
+	sqlite3_snprintf(sizeof identity, identity,
+	    "pragma application_id = %d; pragma user_version = %d;", (int)STORE_APPLICATION_ID,
+	    STORE_VERSION);
+	if (db_run(w->db, "pragma page_size = 4096; pragma journal_mode = off;"
+			  "pragma synchronous = off; pragma locking_mode = exclusive;",
+		e) == -1 ||
+	    db_run(w->db, identity, e) == -1 || db_run(w->db, "begin immediate", e) == -1 ||
+	    db_run(w->db, schema, e) == -1)
+		return -1;
+	if (db_statement(&w->add_document, w->db,
+		"insert into document values(?,?,?,?,?,?,?,?)", e) == -1)
+		return -1;
+	return db_statement(&w->add_chunk, w->db, "insert into chunk values(?,?,?,?,?,?)", e);
+}
+
+int
+store_create(struct store_writer **out, const char *path, struct err *e)
+{
+	struct store_writer *w = calloc(1, sizeof *w);
+
+	*out = NULL;
+	if (w == NULL)
+		return err_sys(e, ERR_NOMEM, "%s", path);
+	if (db_open_write(&w->db, path, e) == -1 || prepare_writer(w, e) == -1) {
+		store_abandon(w);
+		return -1;
+	}
+	*out = w;
+	return 0;
+}
+
+static void
+bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text != NULL ? text : "", -1, SQLITE_STATIC);
+}
+
+int
+store_add_document(
+    struct store_writer *w, const struct store_document *d, uint64_t *id, struct err *e)
+{
+	sqlite3_stmt *s = w->add_document;
+
+	*id = ++w->documents;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)*id);
+	bind_text(s, 2, d->key);
+	bind_text(s, 3, d->title);
+	bind_text(s, 4, d->source);
+	sqlite3_bind_int64(s, 5, (sqlite3_int64)d->bytes);
+	bind_text(s, 6, d->sha256);
+	bind_text(s, 7, d->charset);
+	bind_text(s, 8, d->meta != NULL ? d->meta : "{}");
+	return db_step_done(s, e);
+}
+
+int
+store_add_chunk(struct store_writer *w, const struct store_chunk *c, struct err *e)
+{
+	sqlite3_stmt *s = w->add_chunk;
+
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)++w->chunks);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)c->document);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)c->start);
+	sqlite3_bind_int64(s, 4, (sqlite3_int64)c->end);
+	bind_text(s, 5, c->heading);
+	sqlite3_bind_text64(s, 6, c->text, c->text_len, SQLITE_STATIC, SQLITE_UTF8);
+	return db_step_done(s, e);
+}
+
+void
+store_abandon(struct store_writer *w)
+{
+	if (w == NULL)
+		return;
+	sqlite3_finalize(w->add_document);
+	sqlite3_finalize(w->add_chunk);
+	db_close(w->db);
+	free(w);
+}
+
+int
+store_finish(struct store_writer *w, struct err *e)
+{
+	int rc = db_run(w->db, "commit", e);
+
+	store_abandon(w);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *fetch;
+};
+
+int
+store_open(struct store **out, const char *path, struct err *e)
+{
+	struct store *s = calloc(1, sizeof *s);
+
+	*out = NULL;
+	if (s == NULL)
+		return err_sys(e, ERR_NOMEM, "%s", path);
+	if (db_open_sealed(&s->db, path, STORE_APPLICATION_ID, STORE_VERSION, e) == -1 ||
+	    db_statement(&s->fetch, s->db,
+		"select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key"
+		" from chunk c join document d on d.id = c.document where c.id = ?",
+		e) == -1) {
+		store_close(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	sqlite3_finalize(s->fetch);
+	db_close(s->db);
+	free(s);
+}
+
+static const char *
+copy_text(sqlite3_stmt *s, int column, struct arena *a, size_t *len)
+{
+	const unsigned char *text = sqlite3_column_text(s, column);
+	size_t n = (size_t)sqlite3_column_bytes(s, column);
+
+	if (len != NULL)
+		*len = n;
+	return arena_copy(a, text != NULL ? (const char *)text : "", text != NULL ? n : 0);
+}
+
+static int
+copy_chunk(sqlite3_stmt *s, struct arena *a, struct store_chunk *out, struct err *e)
+{
+	out->document = (uint64_t)sqlite3_column_int64(s, 0);
+	out->start = (uint64_t)sqlite3_column_int64(s, 1);
+	out->end = (uint64_t)sqlite3_column_int64(s, 2);
+	out->heading = copy_text(s, 3, a, NULL);
+	out->text = copy_text(s, 4, a, &out->text_len);
+	out->title = copy_text(s, 5, a, NULL);
+	out->source = copy_text(s, 6, a, NULL);
+	out->key = copy_text(s, 7, a, NULL);
+	return a->failed ? err_set(e, ERR_NOMEM, "no memory for the answer") : 0;
+}
+
+int
+store_fetch(
+    struct store *s, uint32_t row, struct arena *a, struct store_chunk *out, struct err *e)
+{
+	int got, rc = -1;
+
+	sqlite3_bind_int64(s->fetch, 1, (sqlite3_int64)row + 1);
+	got = db_step_row(s->fetch, e);
+	if (got == 1)
+		rc = copy_chunk(s->fetch, a, out, e);
+	else if (got == 0)
+		err_set(e, ERR_CORRUPT, "store.db has no chunk %u", row + 1);
+	sqlite3_reset(s->fetch);
+	return rc;
+}
+
+int
+store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct err *e)
+{
+	sqlite3_stmt *q;
+	int got;
+
+	if (db_statement(&q, s->db,
+		"select (select count(*) from document), (select count(*) from chunk)", e) == -1)
+		return -1;
+	if ((got = db_step_row(q, e)) == 1) {
+		*documents = (uint64_t)sqlite3_column_int64(q, 0);
+		*chunks = (uint64_t)sqlite3_column_int64(q, 1);
+	}
+	sqlite3_finalize(q);
+	return got == 1 ? 0 : -1;
+}

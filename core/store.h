@@ -1,0 +1,69 @@
+/* store.h - store.db of a generation: the text behind each row of the index.
+ *
+ * A sealed SQLite file.  Row r of the index (0-based) is chunk r + 1; documents count
+ * from 1 in the order of their keys.  Written once by the build, read immutable.
+ *
+ *   document(id, key, title, source, bytes, sha256, charset, meta)
+ *   chunk(id, document, start, end, heading, text)
+ *
+ * A chunk's [start, end) is its byte span in its document's text: for plain text and
+ * Markdown in UTF-8 that is the file itself, byte for byte; for other formats the text
+ * that was extracted, kept in the tenant's source.db.
+ */
+#ifndef RAGPOOL_STORE_H
+#define RAGPOOL_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "err.h"
+
+enum { STORE_VERSION = 1 };
+#define STORE_APPLICATION_ID 0x52505353u	/* "RPSS" */
+
+struct store_document {
+	const char *key;	/* unique in the tenant: the path below the source */
+	const char *title;
+	const char *source;	/* what an answer cites */
+	uint64_t bytes;
+	const char *sha256;	/* of the document's bytes, hex */
+	const char *charset;
+	const char *meta;	/* JSON object */
+};
+
+struct store_chunk {
+	uint64_t document;
+	uint64_t start, end;
+	const char *heading;	/* "A > B", may be "" */
+	const char *text;
+	size_t text_len;
+	const char *title;	/* of the document (reading only) */
+	const char *source;	/* of the document (reading only) */
+	const char *key;	/* of the document (reading only) */
+};
+
+/* ---- writing ---- */
+
+struct store_writer;
+int store_create(struct store_writer **out, const char *path, struct err *e);
+/* Answers the document's id: 1, 2, ... */
+int store_add_document(
+    struct store_writer *w, const struct store_document *d, uint64_t *id, struct err *e);
+/* Chunks get ids 1, 2, ... in the order they are added. */
+int store_add_chunk(struct store_writer *w, const struct store_chunk *c, struct err *e);
+/* Commits and closes; w is taken, also on failure. */
+int store_finish(struct store_writer *w, struct err *e);
+void store_abandon(struct store_writer *w);
+
+/* ---- reading ---- */
+
+struct store;
+int store_open(struct store **out, const char *path, struct err *e);
+void store_close(struct store *s);
+/* Texts are copied into the arena.  ERR_CORRUPT when there is no such row. */
+int store_fetch(struct store *s, uint32_t row, struct arena *a, struct store_chunk *out,
+    struct err *e);
+int store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct err *e);
+
+#endif

@@ -1,0 +1,30 @@
+/* api.h - the handlers behind the routes, and what they share. */
+#ifndef RAGPOOL_API_H
+#define RAGPOOL_API_H
+
+#include "board.h"
+#include "query.h"
+#include "reply.h"
+#include "req.h"
+#include "serving.h"
+
+/* One worker's world, borrowed by every handler. */
+struct api {
+	struct serving *serving;
+	struct query_scratch *scratch;
+	const struct board *board;	/* NULL when run by hand */
+	struct board_slot *slot;	/* NULL when run by hand */
+	unsigned top_k_max;
+};
+
+/* Reads r, fills p.  -1: *e is the answer.  `segment` is what {tenant} matched, or "". */
+typedef int api_fn(struct api *api, struct req *r, const char *segment, struct reply *p,
+    struct err *e);
+
+api_fn api_query;	/* POST /query/{tenant} */
+api_fn api_retrieve;	/* POST /retrieve */
+api_fn api_health;	/* GET /health, /api/health: can this worker answer? */
+api_fn api_live;	/* GET /api/live: does this process run? */
+api_fn api_status;	/* GET /status */
+
+#endif

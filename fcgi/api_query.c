@@ -1,0 +1,167 @@
+/* api_query.c - questions: POST /query/{tenant} and POST /retrieve.
+ *
+ *   {"query": "...", "top_k": 5, "mode": "hybrid"}
+ *   -> {"tenant_id", "response", "hits": [{"score", "text", "title", "source", "start",
+ *      "end", "heading"}], "generation", "llm_generated": false}
+ *
+ * /retrieve takes the tenant as a member, and answers the hits alone.
+ */
+#include "api.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "json.h"
+
+struct question {
+	struct json_object *body;	/* owned; the texts below are borrowed from it */
+	const char *tenant;
+	struct query query;
+};
+
+static int
+read_mode(struct question *q, struct err *e)
+{
+	const char *name = "hybrid";
+
+	if (json_get_text(q->body, "mode", false, 32, &name, e) == -1)
+		return -1;
+	if (query_mode_of(name, &q->query.mode) == 0)
+		return 0;
+	return err_set(e, ERR_RANGE, "\"mode\" must be hybrid, lexical or dense");
+}
+
+static int
+read_question(struct question *q, struct api *api, struct req *r, const char *const *allowed,
+    struct err *e)
+{
+	int64_t top_k = TOP_K_DEFAULT;
+	struct json_object *text;
+
+	if (json_parse_object(&q->body, r->body, r->content_length, e) == -1 ||
+	    json_only(q->body, allowed, e) == -1 ||
+	    json_get_text(q->body, "query", true, REQUEST_BODY_MAX, &q->query.text, e) == -1 ||
+	    json_get_int(q->body, "top_k", false, 1, api->top_k_max, &top_k, e) == -1 ||
+	    read_mode(q, e) == -1)
+		return -1;
+	json_object_object_get_ex(q->body, "query", &text);
+	q->query.text_len = (size_t)json_object_get_string_len(text);
+	q->query.top_k = (unsigned)top_k;
+	return 0;
+}
+
+static void
+put_hit(struct buf *b, const struct query_hit *h)
+{
+	buf_adds(b, "{\"score\": ");
+	json_put_float(b, h->score);
+	buf_adds(b, ", \"text\": ");
+	json_put_text(b, h->chunk.text, h->chunk.text_len);
+	buf_adds(b, ", \"title\": ");
+	json_put_text(b, h->chunk.title, strlen(h->chunk.title));
+	buf_adds(b, ", \"source\": ");
+	json_put_text(b, h->chunk.source, strlen(h->chunk.source));
+	buf_addf(b, ", \"start\": %llu, \"end\": %llu, \"heading\": ",
+	    (unsigned long long)h->chunk.start, (unsigned long long)h->chunk.end);
+	json_put_text(b, h->chunk.heading, strlen(h->chunk.heading));
+	buf_addc(b, '}');
+}
+
+static void
+put_hits(struct buf *b, const struct query_result *r)
+{
+	buf_adds(b, "\"hits\": [");
+	for (size_t i = 0; i < r->count; i++) {
+		if (i > 0)
+			buf_adds(b, ", ");
+		put_hit(b, &r->hits[i]);
+	}
+	buf_addc(b, ']');
+}
+
+static int
+put_response(struct buf *b, const struct query_result *r, struct err *e)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, 64 * 1024);
+	answer_extract(r, &text);
+	if ((rc = buf_check(&text, "the response", e)) == 0) {
+		buf_adds(b, ", \"response\": ");
+		json_put_text(b, text.data, text.len);
+	}
+	buf_fini(&text);
+	return rc;
+}
+
+/* Runs the question; with_response adds the extractive answer. */
+static int
+answer_question(struct api *api, struct req *r, const struct question *q, int with_response,
+    struct reply *p, struct err *e)
+{
+	struct query_result result;
+	struct index *index;
+
+	if (serving_get(api->serving, q->tenant, &index, e) == -1)
+		return -1;
+	reply_header(p, "X-Ragpool-Generation", index_generation(index));
+	if (query_run(index, api->scratch, &q->query, r->arena, &result, e) == -1)
+		return -1;
+	buf_adds(&p->body, "{\"tenant_id\": ");
+	json_put_text(&p->body, q->tenant, strlen(q->tenant));
+	if (with_response && put_response(&p->body, &result, e) == -1)
+		return -1;
+	buf_adds(&p->body, ", ");
+	put_hits(&p->body, &result);
+	buf_addf(&p->body, ", \"generation\": \"%s\"", index_generation(index));
+	if (with_response)
+		buf_adds(&p->body, ", \"llm_generated\": false");
+	buf_adds(&p->body, "}\n");
+	return 0;
+}
+
+static void
+note_tenant(struct api *api, const char *tenant)
+{
+	if (api->slot == NULL)
+		return;
+	strncpy(api->slot->tenant, tenant, sizeof api->slot->tenant - 1);
+}
+
+int
+api_query(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
+{
+	static const char *const members[] = {"query", "top_k", "mode", NULL};
+	struct question q = {.tenant = segment};
+	int rc = -1;
+
+	note_tenant(api, segment);
+	if (read_question(&q, api, r, members, e) == 0)
+		rc = answer_question(api, r, &q, 1, p, e);
+	json_object_put(q.body);
+	return rc;
+}
+
+int
+api_retrieve(
+    struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
+{
+	static const char *const members[] = {"tenant", "query", "top_k", "mode", NULL};
+	struct question q = {.tenant = serving_only_tenant(api->serving)};
+	int rc = -1;
+
+	(void)segment;
+	if (read_question(&q, api, r, members, e) == -1 ||
+	    json_get_text(q.body, "tenant", false, 256, &q.tenant, e) == -1)
+		goto out;
+	if (q.tenant == NULL) {
+		err_set(e, ERR_MISSING_FIELD, "\"tenant\" is missing, and there is not just one");
+		goto out;
+	}
+	note_tenant(api, q.tenant);
+	rc = answer_question(api, r, &q, 0, p, e);
+out:
+	json_object_put(q.body);
+	return rc;
+}

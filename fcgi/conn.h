@@ -1,0 +1,40 @@
+/* conn.h - FastCGI connections for a worker: our own accept, then libfcgi.
+ *
+ * libfcgi accepts without any deadline and reads for ever from a peer that stalls, so
+ * the connection is accepted here, non-blocking, given socket timeouts, and handed over
+ * as if it had been kept from the request before (r.ipcFd, r.keepConnection): then
+ * FCGX_Accept_r() goes straight to reading.  See "FastCGI" in doc/ARCHITECTURE.md.
+ *
+ * A connection that the web server asked to keep (FCGI_KEEP_CONN) is kept while idle
+ * only as long as nobody else waits at the listening socket.
+ */
+#ifndef RAGPOOL_CONN_H
+#define RAGPOOL_CONN_H
+
+#include <fcgiapp.h>
+
+#include "err.h"
+
+enum { CONN_READ_TIMEOUT_MS = 5000, CONN_CLOSE_TIMEOUT_MS = 200 };
+
+struct conn {
+	FCGX_Request request;
+	int listen_fd;
+};
+
+/* Call after the process' signal mask and handlers are in place: FCGX_Init() installs
+ * its own for SIGTERM, SIGUSR1 and SIGPIPE where it finds the default. */
+int conn_init(struct conn *c, int listen_fd, struct err *e);
+void conn_fini(struct conn *c);
+/* The kept, idle connection to poll beside the listening socket; -1 when there is none. */
+int conn_kept_fd(const struct conn *c);
+/* Closes the kept connection because somebody waits. */
+void conn_drop_kept(struct conn *c);
+/* 1: c->request holds a request; 0: nobody was there after all, or the peer was no good;
+ * -1: descriptors ran out (ERR_BUSY: wait a little) or the socket is broken. */
+int conn_accept(struct conn *c, struct err *e);
+/* Reads again from the kept connection; as conn_accept(). */
+int conn_next(struct conn *c, struct err *e);
+void conn_finish(struct conn *c);
+
+#endif

@@ -1,0 +1,200 @@
+/* ragpool-build.c - the builder program: one tenant, one build, then it leaves. */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "build.h"
+#include "clk.h"
+#include "config.h"
+#include "file.h"
+#include "generation.h"
+#include "json.h"
+#include "log.h"
+#include "tenant.h"
+#include "tenant_doc.h"
+
+enum { EXIT_USAGE = 64 };
+
+static const char usage[] =
+    "usage: ragpool-build --data DIR --tenant NAME --config FILE [options]\n"
+    "\n"
+    "Builds a sealed generation of the tenant from the source its document names, and\n"
+    "makes it the tenant's current one.  Documents that did not change since the last\n"
+    "build are neither read nor chunked again; a document that cannot be read is named\n"
+    "and left out.  The generation that serves is never touched.\n"
+    "\n"
+    "  -d, --data DIR      the data folder\n"
+    "  -t, --tenant NAME   the tenant\n"
+    "  -c, --config FILE   the tenant's document, JSON\n"
+    "      --json          the last line of standard output is one JSON object\n"
+    "      --no-publish    leave the pointer `current` as it is\n"
+    "      --allow-shrink  accept a source that lists far fewer documents than before\n"
+    "  -q, --quiet         say nothing about single documents\n"
+    "  -h, --help          this text\n"
+    "  -V, --version       the version\n"
+    "\n"
+    "Exit codes are those of sysexits.h; 75 means: try again, another build runs.\n";
+
+struct options {
+	const char *data_dir, *tenant, *config_path;
+	bool json, publish, allow_shrink, quiet;
+};
+
+static void
+refuse(const char *what)
+{
+	fprintf(stderr, "ragpool-build: %s\ntry: ragpool-build --help\n", what);
+	exit(EXIT_USAGE);
+}
+
+static void
+read_options(struct options *o, int argc, char **argv)
+{
+	enum { JSON = 256, NO_PUBLISH, ALLOW_SHRINK };
+	static const struct option options[] = {
+	    {"data", required_argument, NULL, 'd'},
+	    {"tenant", required_argument, NULL, 't'},
+	    {"config", required_argument, NULL, 'c'},
+	    {"json", no_argument, NULL, JSON},
+	    {"no-publish", no_argument, NULL, NO_PUBLISH},
+	    {"allow-shrink", no_argument, NULL, ALLOW_SHRINK},
+	    {"quiet", no_argument, NULL, 'q'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "d:t:c:qhV", options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			o->data_dir = optarg;
+			break;
+		case 't':
+			o->tenant = optarg;
+			break;
+		case 'c':
+			o->config_path = optarg;
+			break;
+		case 'q':
+			o->quiet = true;
+			break;
+		case JSON:
+			o->json = true;
+			break;
+		case NO_PUBLISH:
+			o->publish = false;
+			break;
+		case ALLOW_SHRINK:
+			o->allow_shrink = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		case 'V':
+			puts("ragpool-build " PACKAGE_VERSION);
+			exit(0);
+		default:
+			exit(EXIT_USAGE);
+		}
+	}
+	if (optind < argc)
+		refuse("it takes no arguments besides its options");
+	if (o->data_dir == NULL || o->tenant == NULL || o->config_path == NULL)
+		refuse("--data, --tenant and --config are needed");
+}
+
+static int
+read_document(struct tenant_doc *d, const char *path, struct err *e)
+{
+	char *bytes;
+	size_t n;
+	int rc;
+
+	if (file_read(&bytes, &n, path, TENANT_CONFIG_MAX, e) == -1)
+		return -1;
+	if ((rc = tenant_doc_parse(d, bytes, n, e)) == -1)
+		err_prefix(e, "%s", path);
+	free(bytes);
+	return rc;
+}
+
+static void
+print_json(const struct build_report *b, double seconds)
+{
+	printf("{\"generation\": \"%s\", \"unchanged\": %s, \"documents\": %llu, \"chunks\": %llu, ",
+	    b->generation, b->existed ? "true" : "false", (unsigned long long)b->documents,
+	    (unsigned long long)b->chunks);
+	printf("\"embedded\": %llu, \"reused\": %llu, \"refused\": %llu, \"removed\": %llu, "
+	       "\"dim\": %u, \"seconds\": %.3f}\n",
+	    (unsigned long long)(b->added + b->changed), (unsigned long long)b->unchanged,
+	    (unsigned long long)b->refused, (unsigned long long)b->removed, b->dim, seconds);
+}
+
+static void
+print_plain(const char *tenant, const struct build_report *b, double seconds)
+{
+	printf("%s: generation %s%s, %llu documents, %llu chunks, %llu refused, %.2f s\n", tenant,
+	    b->generation, b->existed ? " (unchanged)" : "", (unsigned long long)b->documents,
+	    (unsigned long long)b->chunks, (unsigned long long)b->refused, seconds);
+}
+
+static void
+say_refused(void *context, const char *key, const char *why)
+{
+	(void)context;
+	log_warn("left out %s: %s", key, why);
+}
+
+static int
+build(const struct options *o, struct err *e)
+{
+	struct tenant_doc doc;
+	struct build_request request;
+	struct build_report report;
+	int64_t from = clk_ns();
+	double seconds;
+	int rc = -1;
+
+	if (tenant_name_check(o->tenant, strlen(o->tenant), e) == -1 ||
+	    read_document(&doc, o->config_path, e) == -1)
+		return -1;
+	request = (struct build_request){
+	    .data_dir = o->data_dir,
+	    .tenant = o->tenant,
+	    .config = &doc.config,
+	    .allow_shrink = o->allow_shrink,
+	    .refused = o->quiet ? NULL : say_refused,
+	};
+	if (tenant_doc_check_source(&doc, e) == -1 || build_run(&request, &report, e) == -1 ||
+	    (o->publish &&
+		generation_set_current(o->data_dir, o->tenant, report.generation, e) == -1))
+		goto out;
+	seconds = (double)(clk_ns() - from) / 1e9;
+	if (o->json)
+		print_json(&report, seconds);
+	else
+		print_plain(o->tenant, &report, seconds);
+	rc = fflush(stdout) == 0 ? 0 : err_sys(e, ERR_IO, "standard output");
+out:
+	tenant_doc_fini(&doc);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.publish = true};
+	struct err e;
+
+	log_init("build", LOG_INFO);
+	read_options(&o, argc, argv);
+	if (build(&o, &e) == 0)
+		return 0;
+	log_error("tenant=%s code=%s %s", o.tenant, err_row(e.code)->slug, e.text);
+	return err_row(e.code)->exit_code;
+}

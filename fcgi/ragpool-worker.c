@@ -1,0 +1,169 @@
+/* ragpool-worker.c - the worker program: where it listens, and what it inherits.
+ *
+ * The listening socket comes as descriptor 0 (the supervisor, spawn-fcgi, mod_fcgid) or
+ * as descriptor 3 by systemd's LISTEN_FDS.  Started from a shell with CGI variables in
+ * the environment it answers that one request.
+ */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bounds.h"
+#include "config.h"
+#include "log.h"
+#include "worker.h"
+
+enum { EXIT_USAGE = 64, SYSTEMD_FIRST_FD = 3 };
+
+static const char usage[] =
+    "usage: ragpool-worker --data DIR [--max-requests N] [--top-k-max N]\n"
+    "\n"
+    "Answers questions about the tenants below DIR, as a FastCGI program: the listening\n"
+    "socket is descriptor 0, or descriptor 3 by LISTEN_FDS.  ragpoold starts it; so do\n"
+    "spawn-fcgi and mod_fcgid.  With CGI variables in the environment (REQUEST_METHOD,\n"
+    "REQUEST_URI, ...) and no socket it answers that one request:\n"
+    "\n"
+    "  printf '{\"query\": \"rolling reload\"}' |\n"
+    "    env REQUEST_METHOD=POST REQUEST_URI=/query/docs CONTENT_TYPE=application/json\\\n"
+    "    CONTENT_LENGTH=27 ragpool-worker --data DIR\n"
+    "\n"
+    "  -d, --data DIR          the data folder (or RAGPOOL_DATA)\n"
+    "      --max-requests N    leave after N requests, 0 = never (default 0)\n"
+    "      --top-k-max N       the largest top_k allowed (default 1000)\n"
+    "      --log-level LEVEL   error, warn, info or debug (default info)\n"
+    "  -h, --help              this text\n"
+    "  -V, --version           the version\n";
+
+static bool
+is_listening_socket(int fd)
+{
+	int accepts = 0;
+	socklen_t n = sizeof accepts;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &n) == 0 && accepts != 0;
+}
+
+static int
+find_listen_fd(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+
+	if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == (long)getpid() &&
+	    strtol(fds, NULL, 10) >= 1 && is_listening_socket(SYSTEMD_FIRST_FD))
+		return SYSTEMD_FIRST_FD;
+	return is_listening_socket(STDIN_FILENO) ? STDIN_FILENO : -1;
+}
+
+/* RAGPOOL_BOARD=<memfd>:<slot>:<eventfd> */
+static bool
+read_board(struct worker_options *o)
+{
+	const char *text = getenv("RAGPOOL_BOARD");
+	char end;
+
+	if (text == NULL)
+		return true;
+	return sscanf(text, "%d:%u:%d%c", &o->board_fd, &o->slot, &o->wake_fd, &end) == 3;
+}
+
+static bool
+read_number(const char *text, unsigned long long max, unsigned long long *out)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	*out = strtoull(text, &end, 10);
+	return *end == '\0' && *out <= max;
+}
+
+static void
+refuse(const char *what)
+{
+	fprintf(stderr, "ragpool-worker: %s\ntry: ragpool-worker --help\n", what);
+	exit(EXIT_USAGE);
+}
+
+static void
+read_options(struct worker_options *o, int argc, char **argv)
+{
+	enum { MAX_REQUESTS = 256, TOP_K, LOG_LEVEL };
+	static const struct option options[] = {
+	    {"data", required_argument, NULL, 'd'},
+	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
+	    {"top-k-max", required_argument, NULL, TOP_K},
+	    {"log-level", required_argument, NULL, LOG_LEVEL},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	unsigned long long n;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "d:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			o->data_dir = optarg;
+			break;
+		case MAX_REQUESTS:
+			if (!read_number(optarg, UINT64_MAX / 2, &n))
+				refuse("--max-requests takes a whole number");
+			o->max_requests = n;
+			break;
+		case TOP_K:
+			if (!read_number(optarg, TOP_K_MAX, &n) || n == 0)
+				refuse("--top-k-max takes a number from 1 to 1000");
+			o->top_k_max = (unsigned)n;
+			break;
+		case LOG_LEVEL:
+			if (log_level_of(optarg) == -1)
+				refuse("--log-level takes error, warn, info or debug");
+			log_set_level((enum log_level)log_level_of(optarg));
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		case 'V':
+			puts("ragpool-worker " PACKAGE_VERSION);
+			exit(0);
+		default:
+			exit(EXIT_USAGE);
+		}
+	}
+	if (optind < argc)
+		refuse("it takes no arguments besides its options");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct worker_options o = {
+	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .board_fd = -1};
+	struct err e;
+	int rc;
+
+	log_init("worker", LOG_INFO);
+	read_options(&o, argc, argv);
+	if (o.data_dir == NULL || o.data_dir[0] == '\0')
+		refuse("--data is missing");
+	if (!read_board(&o))
+		refuse("RAGPOOL_BOARD is not <fd>:<slot>:<fd>");
+	o.listen_fd = find_listen_fd();
+	if (o.listen_fd != -1) {
+		rc = worker_run(&o, &e);
+	} else if (getenv("REQUEST_METHOD") != NULL) {
+		rc = worker_run_cgi(&o, &e);
+	} else {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (rc == -1) {
+		log_error("%s", e.text);
+		return err_row(e.code)->exit_code;
+	}
+	return 0;
+}

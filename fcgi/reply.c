@@ -1,0 +1,117 @@
+/* reply.c - one answer. */
+#include "reply.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+
+enum { RETRY_AFTER_S = 2 };
+
+void
+reply_init(struct reply *p)
+{
+	p->status = 200;
+	buf_init(&p->headers, REPLY_HEADERS_MAX);
+	buf_init(&p->body, REPLY_BODY_MAX);
+}
+
+void
+reply_fini(struct reply *p)
+{
+	buf_fini(&p->headers);
+	buf_fini(&p->body);
+}
+
+void
+reply_reset(struct reply *p)
+{
+	p->status = 200;
+	buf_reset(&p->headers);
+	buf_reset(&p->body);
+}
+
+void
+reply_header(struct reply *p, const char *name, const char *value)
+{
+	for (const char *c = value; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return;
+	buf_addf(&p->headers, "%s: %s\r\n", name, value);
+}
+
+static const char *
+error_type(int status)
+{
+	if (status == 401 || status == 403)
+		return "authentication_error";
+	if (status == 429)
+		return "rate_limit_error";
+	return status < 500 ? "invalid_request_error" : "server_error";
+}
+
+static bool
+is_for_caller(const struct err *e)
+{
+	return err_row(e->code)->http_status < 500 || e->code == ERR_NOT_READY;
+}
+
+void
+reply_error(struct reply *p, const struct err *e)
+{
+	const struct err_row *row = err_row(e->code);
+	const char *text = is_for_caller(e) ? e->text : row->meaning;
+	size_t n = strlen(text);
+	char seconds[16];
+
+	buf_reset(&p->body);
+	p->status = row->http_status;
+	buf_addf(&p->body, "{\"error\": {\"code\": \"%s\", \"message\": ", row->slug);
+	json_put_text(&p->body, text, n);
+	buf_addf(&p->body, ", \"type\": \"%s\"}, \"detail\": ", error_type(p->status));
+	json_put_text(&p->body, text, n);
+	buf_adds(&p->body, "}\n");
+	if (p->status == 503) {
+		snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
+		reply_header(p, "Retry-After", seconds);
+	}
+}
+
+static const char *
+reason_phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} t[] = {
+	    {200, "OK"},
+	    {400, "Bad Request"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {413, "Content Too Large"},
+	    {415, "Unsupported Media Type"},
+	    {422, "Unprocessable Content"},
+	    {500, "Internal Server Error"},
+	    {502, "Bad Gateway"},
+	    {503, "Service Unavailable"},
+	    {504, "Gateway Timeout"},
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+		if (t[i].status == status)
+			return t[i].phrase;
+	return "Status";
+}
+
+void
+reply_format(const struct reply *p, struct buf *out, int head_only)
+{
+	buf_addf(out, "Status: %d %s\r\n", p->status, reason_phrase(p->status));
+	buf_addf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", p->body.len);
+	buf_adds(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	buf_add(out, p->headers.data, p->headers.len);
+	buf_adds(out, "\r\n");
+	if (!head_only)
+		buf_add(out, p->body.data, p->body.len);
+}

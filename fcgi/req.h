@@ -1,0 +1,49 @@
+/* req.h - one request, bounded and checked, from FastCGI or from plain CGI.
+ *
+ * Built from the parameters the web server sent.  Only REQUEST_URI is trusted for the
+ * address (PATH_INFO has a history of accidents); it is split at '?', percent-decoded
+ * once, and refused when it holds control characters or bytes that are not UTF-8.
+ *
+ * Memory  strings are borrowed from the request's parameters or arena, both of which
+ *         live until the request is finished.
+ */
+#ifndef RAGPOOL_REQ_H
+#define RAGPOOL_REQ_H
+
+#include <stddef.h>
+
+#include "arena.h"
+#include "err.h"
+
+enum req_method { REQ_GET, REQ_HEAD, REQ_POST, REQ_PUT, REQ_DELETE, REQ_OPTIONS, REQ_OTHER };
+
+/* Reads up to n bytes; 0 at the end, -1 on failure. */
+typedef long req_read_fn(void *from, char *into, size_t n);
+
+struct req {
+	enum req_method method;
+	const char *path;		/* decoded, begins with '/' */
+	const char *query;		/* raw, after '?'; "" when absent */
+	const char *content_type;	/* "" when absent */
+	size_t content_length;
+	const char *body;		/* after req_read_body(), NUL-terminated */
+	char *const *envp;		/* borrowed */
+	struct arena *arena;
+	req_read_fn *read;
+	void *read_from;
+};
+
+/* Parses everything but the body. */
+int req_init(struct req *r, char *const *envp, struct arena *a, req_read_fn *read, void *from,
+    struct err *e);
+/* The value of a parameter, NULL when absent. */
+const char *req_param(const struct req *r, const char *name);
+/* Reads the announced body: ERR_BODY_SIZE above max, ERR_ENCODING when it is compressed,
+ * ERR_TRUNCATED_BODY when fewer bytes come. */
+int req_read_body(struct req *r, size_t max, struct err *e);
+/* ERR_MEDIA_TYPE unless the body is announced as application/json (or a +json type) in
+ * UTF-8. */
+int req_need_json(const struct req *r, struct err *e);
+const char *req_method_name(enum req_method m);
+
+#endif

@@ -1,0 +1,98 @@
+/* route.c - which handler answers which address. */
+#include "route.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "log.h"
+
+struct route {
+	enum req_method method;		/* REQ_GET answers HEAD too */
+	const char *path;		/* a last segment "{tenant}" matches any one segment */
+	api_fn *handler;
+	size_t body_max;		/* 0: the body is not read */
+};
+
+static const struct route routes[] = {
+    {REQ_POST, "/query/{tenant}", api_query, REQUEST_BODY_MAX},
+    {REQ_POST, "/retrieve", api_retrieve, REQUEST_BODY_MAX},
+    {REQ_GET, "/health", api_health, 0},
+    {REQ_GET, "/api/health", api_health, 0},
+    {REQ_GET, "/api/live", api_live, 0},
+    {REQ_GET, "/status", api_status, 0},
+};
+enum { ROUTES = sizeof routes / sizeof routes[0] };
+
+/* Does the path match?  *segment is what stands for {tenant}, or "". */
+static bool
+matches(const char *pattern, const char *path, const char **segment)
+{
+	const char *hole = strchr(pattern, '{');
+
+	*segment = "";
+	if (hole == NULL)
+		return strcmp(pattern, path) == 0;
+	if (strncmp(pattern, path, (size_t)(hole - pattern)) != 0)
+		return false;
+	*segment = path + (hole - pattern);
+	return **segment != '\0' && strchr(*segment, '/') == NULL;
+}
+
+static bool
+accepts(const struct route *t, enum req_method m)
+{
+	return t->method == m || (t->method == REQ_GET && m == REQ_HEAD);
+}
+
+static int
+refuse_method(const struct route *t, struct reply *p, struct err *e)
+{
+	reply_header(p, "Allow", t->method == REQ_GET ? "GET, HEAD" : req_method_name(t->method));
+	return err_set(e, ERR_METHOD, "%s answers %s only", t->path, req_method_name(t->method));
+}
+
+static int
+run_handler(const struct route *t, struct api *api, struct req *r, const char *segment,
+    struct reply *p, struct err *e)
+{
+	if (t->body_max > 0) {
+		if (req_need_json(r, e) == -1 && r->content_length > 0)
+			return -1;
+		if (req_read_body(r, t->body_max, e) == -1)
+			return -1;
+	}
+	if (t->handler(api, r, segment, p, e) == -1)
+		return -1;
+	return buf_check(&p->body, "the answer", e);
+}
+
+static int
+dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
+{
+	const struct route *other = NULL;
+	const char *segment;
+
+	for (int i = 0; i < ROUTES; i++) {
+		if (!matches(routes[i].path, r->path, &segment))
+			continue;
+		if (accepts(&routes[i], r->method))
+			return run_handler(&routes[i], api, r, segment, p, e);
+		other = &routes[i];
+	}
+	if (other != NULL)
+		return refuse_method(other, p, e);
+	return err_set(e, ERR_ROUTE, "there is nothing at this address");
+}
+
+void
+route_run(struct api *api, struct req *r, struct reply *p)
+{
+	struct err e;
+
+	err_clear(&e);
+	if (dispatch(api, r, p, &e) == 0)
+		return;
+	if (err_row(e.code)->http_status >= 500 && e.code != ERR_NOT_READY)
+		log_error("request failed code=%s %s", err_row(e.code)->slug, e.text);
+	reply_error(p, &e);
+}

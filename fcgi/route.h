@@ -1,0 +1,11 @@
+/* route.h - one table: method, path, body limit, handler. */
+#ifndef RAGPOOL_ROUTE_H
+#define RAGPOOL_ROUTE_H
+
+#include "api.h"
+
+/* Finds the handler and runs it; whatever happens, p holds a whole answer after it.
+ * Paths are compared as they are: nothing is normalised. */
+void route_run(struct api *api, struct req *r, struct reply *p);
+
+#endif

@@ -1,0 +1,211 @@
+/* serving.c - the generations a worker has open. */
+#include "serving.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "generation.h"
+#include "tenant.h"
+
+struct open_tenant {
+	char tenant[TENANT_NAME_BYTES + 1];
+	struct index *index;	/* NULL: a free place */
+	uint64_t used;		/* the tick of its last request */
+};
+
+struct serving {
+	char *data_dir;
+	struct roster roster;
+	bool has_roster;
+	uint64_t tick;
+	size_t open;
+	struct open_tenant tenants[SERVING_OPEN_MAX];
+};
+
+int
+serving_new(struct serving **out, const char *data_dir, struct err *e)
+{
+	struct serving *s = calloc(1, sizeof *s);
+
+	*out = NULL;
+	if (s == NULL || (s->data_dir = strdup(data_dir)) == NULL) {
+		serving_free(s);
+		return err_sys(e, ERR_NOMEM, "serving");
+	}
+	*out = s;
+	return 0;
+}
+
+static void
+close_tenant(struct serving *s, struct open_tenant *t)
+{
+	index_close(t->index);
+	*t = (struct open_tenant){0};
+	s->open--;
+}
+
+void
+serving_free(struct serving *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < SERVING_OPEN_MAX; i++)
+		if (s->tenants[i].index != NULL)
+			close_tenant(s, &s->tenants[i]);
+	roster_fini(&s->roster);
+	free(s->data_dir);
+	free(s);
+}
+
+/* Which generation the tenant should be on, by roster or by its pointer. */
+static int
+wanted_generation(const struct serving *s, const struct roster *roster, const char *tenant,
+    char name[GENERATION_NAME_BYTES], struct err *e)
+{
+	const struct roster_entry *entry;
+	char dir[4096];
+
+	if (roster == NULL) {
+		if (generation_current(name, s->data_dir, tenant, e) == 0)
+			return 0;
+		if (generation_tenant_dir(dir, s->data_dir, tenant, NULL) == 0 &&
+		    !file_is_folder(dir))
+			return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
+		return -1;
+	}
+	if ((entry = roster_find(roster, tenant)) == NULL)
+		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
+	if (entry->state != ROSTER_LIVE)
+		return err_set(e, ERR_NOT_READY,
+		    "tenant \"%s\" has no generation yet: its first build is under way", tenant);
+	memcpy(name, entry->generation, GENERATION_NAME_BYTES);
+	return 0;
+}
+
+/* Opens the tenant's wanted generation beside what is open now.  0: swapped or nothing
+ * to do; -1: the old one stays. */
+static int
+move_tenant(struct serving *s, const struct roster *roster, struct open_tenant *t, bool *moved,
+    struct err *e)
+{
+	char name[GENERATION_NAME_BYTES];
+	struct index *fresh;
+
+	*moved = false;
+	if (wanted_generation(s, roster, t->tenant, name, e) == -1) {
+		if (e->code != ERR_TENANT && e->code != ERR_NOT_READY)
+			return -1;
+		close_tenant(s, t);	/* it was removed: that is an order, not a fault */
+		*moved = true;
+		return 0;
+	}
+	if (strcmp(index_generation(t->index), name) == 0)
+		return 0;
+	if (index_open(&fresh, s->data_dir, t->tenant, name, e) == -1)
+		return -1;
+	index_close(t->index);
+	t->index = fresh;
+	*moved = true;
+	return 0;
+}
+
+int
+serving_move(
+    struct serving *s, uint64_t epoch, struct serving_move_report *report, struct err *e)
+{
+	struct roster fresh = {0};
+	struct err why;
+	bool moved;
+
+	*report = (struct serving_move_report){0};
+	if (epoch != 0 && roster_load(&fresh, s->data_dir, epoch, e) == -1)
+		return -1;
+	for (size_t i = 0; i < SERVING_OPEN_MAX; i++) {
+		struct open_tenant *t = &s->tenants[i];
+		if (t->index == NULL)
+			continue;
+		if (move_tenant(s, epoch != 0 ? &fresh : NULL, t, &moved, &why) == 0) {
+			report->moved += moved;
+		} else if (report->refused++ == 0) {
+			snprintf(report->refusal, sizeof report->refusal, "%.40s: %.48s",
+			    t->tenant, why.text);
+		}
+	}
+	roster_fini(&s->roster);
+	s->roster = fresh;
+	s->has_roster = epoch != 0;
+	return 0;
+}
+
+static struct open_tenant *
+find_open(struct serving *s, const char *tenant)
+{
+	for (size_t i = 0; i < SERVING_OPEN_MAX; i++)
+		if (s->tenants[i].index != NULL && strcmp(s->tenants[i].tenant, tenant) == 0)
+			return &s->tenants[i];
+	return NULL;
+}
+
+/* A free place, made by closing the least recently used tenant if need be. */
+static struct open_tenant *
+place_for_tenant(struct serving *s)
+{
+	struct open_tenant *oldest = &s->tenants[0];
+
+	for (size_t i = 0; i < SERVING_OPEN_MAX; i++) {
+		struct open_tenant *t = &s->tenants[i];
+		if (t->index == NULL)
+			return t;
+		if (t->used < oldest->used)
+			oldest = t;
+	}
+	close_tenant(s, oldest);
+	return oldest;
+}
+
+int
+serving_get(struct serving *s, const char *tenant, struct index **out, struct err *e)
+{
+	char name[GENERATION_NAME_BYTES];
+	struct open_tenant *t;
+	struct index *fresh;
+
+	if (tenant_name_check(tenant, strlen(tenant), e) == -1)
+		return -1;
+	if ((t = find_open(s, tenant)) == NULL) {
+		if (wanted_generation(s, s->has_roster ? &s->roster : NULL, tenant, name, e) == -1)
+			return -1;
+		if (index_open(&fresh, s->data_dir, tenant, name, e) == -1) {
+			if (e->code != ERR_NOMEM)
+				e->code = ERR_UNAVAILABLE;
+			return -1;
+		}
+		t = place_for_tenant(s);
+		memcpy(t->tenant, tenant, strlen(tenant) + 1);
+		t->index = fresh;
+		s->open++;
+	}
+	t->used = ++s->tick;
+	*out = t->index;
+	return 0;
+}
+
+const char *
+serving_only_tenant(const struct serving *s)
+{
+	return s->has_roster && s->roster.count == 1 ? s->roster.entries[0].tenant : NULL;
+}
+
+const struct roster *
+serving_roster(const struct serving *s)
+{
+	return s->has_roster ? &s->roster : NULL;
+}
+
+size_t
+serving_open_count(const struct serving *s)
+{
+	return s->open;
+}

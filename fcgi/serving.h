@@ -1,0 +1,48 @@
+/* serving.h - the generations a worker has open, and the roster it serves from.
+ *
+ * Generations are opened on the first request for their tenant and kept, at most
+ * SERVING_OPEN_MAX of them, the least recently used closed first.  serving_move() is
+ * the reload: between two requests, every open generation that the new roster replaces
+ * is opened beside the old one, checked, swapped, and only then the old one is closed.
+ * A tenant whose new generation cannot be opened stays on its old one.
+ *
+ * Without a roster (a worker run by hand, epoch 0) each tenant's `current` pointer is
+ * followed instead, and serving_move() looks at the pointers again.
+ *
+ * Errors  serving_get(): ERR_TENANT unknown, ERR_NOT_READY not built yet,
+ *         ERR_UNAVAILABLE its generation cannot be opened.
+ */
+#ifndef RAGPOOL_SERVING_H
+#define RAGPOOL_SERVING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "index.h"
+#include "roster.h"
+
+enum { SERVING_OPEN_MAX = 256 };
+
+struct serving;
+
+struct serving_move_report {
+	unsigned moved;			/* tenants now on another generation */
+	unsigned refused;		/* tenants that stayed on their old one */
+	char refusal[96];		/* "tenant: why" of the first of these */
+};
+
+int serving_new(struct serving **out, const char *data_dir, struct err *e);
+void serving_free(struct serving *s);
+/* epoch 0: no roster.  On failure everything stays as it was. */
+int serving_move(
+    struct serving *s, uint64_t epoch, struct serving_move_report *report, struct err *e);
+/* Borrowed until the next serving_get() or serving_move(). */
+int serving_get(struct serving *s, const char *tenant, struct index **out, struct err *e);
+/* The only tenant there is, NULL when there are none or several. */
+const char *serving_only_tenant(const struct serving *s);
+/* NULL when it runs without a roster. */
+const struct roster *serving_roster(const struct serving *s);
+size_t serving_open_count(const struct serving *s);
+
+#endif

@@ -1,0 +1,423 @@
+/* worker.c - the worker's loop.
+ *
+ * One blocking call: poll() on the signalfd, the listening socket and a kept connection.
+ * Signals stay blocked throughout (a ppoll() that unblocks them never sees them under
+ * load), and the slot is compared on every turn, so no wake-up can be lost.  A reload
+ * happens before the next connection is taken, never with a request in hand.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "bounds.h"
+#include "clk.h"
+#include "conn.h"
+#include "log.h"
+#include "route.h"
+
+enum { HEARTBEAT_MS = 1000, FD_BACKOFF_MS = 100, REQUEST_ARENA_MAX = 256 << 20 };
+
+struct worker {
+	const struct worker_options *options;
+	struct serving *serving;
+	struct query_scratch *scratch;
+	struct arena arena;
+	struct reply reply;
+	struct buf output;
+	struct api api;
+	struct conn conn;
+	bool has_conn;
+	struct board board;
+	struct board_slot *slot;	/* NULL when run by hand */
+	uint64_t seen_seq;
+	uint64_t served;
+	int signal_fd;
+	bool stop;
+};
+
+/* ---- the slot ---- */
+
+static void
+set_state(struct worker *w, enum board_state state)
+{
+	if (w->slot != NULL)
+		atomic_store(&w->slot->state, state);
+}
+
+static uint64_t
+resident_kb(void)
+{
+	unsigned long total, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lu %lu", &total, &resident) != 2)
+		resident = 0;
+	fclose(f);
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void
+beat(struct worker *w)
+{
+	if (w->slot == NULL)
+		return;
+	atomic_store_explicit(&w->slot->heartbeat_ns, clk_ns(), memory_order_relaxed);
+	atomic_store_explicit(
+	    &w->slot->open_tenants, serving_open_count(w->serving), memory_order_relaxed);
+}
+
+static void
+report_move(struct worker *w, const struct serving_move_report *m, int64_t took_ns)
+{
+	struct board_slot *s = w->slot;
+
+	memcpy(s->refusal, m->refusal, sizeof s->refusal);
+	atomic_store(&s->refused, m->refused);
+	atomic_store(&s->reload_us, (uint64_t)(took_ns / 1000));
+	atomic_fetch_add(&s->reloads, 1);
+	atomic_store(&s->rss_kb, resident_kb());
+}
+
+/* Does what the slot orders; the answer says which epoch we serve from, whatever came
+ * of it. */
+static int
+obey_slot(struct worker *w, struct err *e)
+{
+	struct board_slot *s = w->slot;
+	uint64_t seq = atomic_load_explicit(&s->cmd_seq, memory_order_acquire);
+	uint64_t epoch = atomic_load(&s->target_epoch);
+	struct serving_move_report moved;
+	int64_t from = clk_ns();
+	int rc;
+
+	set_state(w, SLOT_RELOADING);
+	if ((rc = serving_move(w->serving, epoch, &moved, e)) == 0) {
+		atomic_store(&s->epoch, epoch);
+	} else {
+		moved.refused = 1;
+		snprintf(moved.refusal, sizeof moved.refusal, "%.90s", e->text);
+	}
+	report_move(w, &moved, clk_ns() - from);
+	w->seen_seq = seq;
+	set_state(w, SLOT_IDLE);
+	atomic_store_explicit(&s->acked_seq, seq, memory_order_release);
+	board_wake(&w->board);
+	return rc;
+}
+
+static void
+look_at_slot(struct worker *w)
+{
+	struct err e;
+
+	if (w->slot == NULL || atomic_load(&w->slot->cmd_seq) == w->seen_seq)
+		return;
+	if (obey_slot(w, &e) == -1)
+		log_error("reload refused, the old roster stays: %s", e.text);
+}
+
+/* ---- signals ---- */
+
+static void
+on_signal(struct worker *w, uint32_t number)
+{
+	struct serving_move_report moved;
+	struct err e;
+
+	switch (number) {
+	case SIGTERM:
+	case SIGQUIT:
+	case SIGINT:
+		w->stop = true;
+		set_state(w, SLOT_DRAINING);
+		break;
+	case SIGUSR1:
+		if (log_reopen(&e) == -1)
+			log_error("%s", e.text);
+		break;
+	case SIGHUP:
+		/* With a slot the signal is only a wake-up, and the slot was looked at. */
+		if (w->slot == NULL && serving_move(w->serving, 0, &moved, &e) == -1)
+			log_error("reload: %s", e.text);
+		break;
+	}
+}
+
+static void
+drain_signals(struct worker *w)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->signal_fd, &info, sizeof info) == sizeof info)
+		on_signal(w, info.ssi_signo);
+}
+
+static void
+ignore(int number)
+{
+	(void)number;
+}
+
+static int
+take_signals(struct worker *w, struct err *e)
+{
+	static const int taken[] = {SIGHUP, SIGTERM, SIGQUIT, SIGINT, SIGUSR1};
+	struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+		sigaddset(&set, taken[i]);
+		sigaction(taken[i], &quiet, NULL);	/* so that FCGX_Init() leaves them alone */
+	}
+	sigaction(SIGPIPE, &quiet, NULL);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) == -1 ||
+	    (w->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) == -1)
+		return err_sys(e, ERR_IO, "signals");
+	return 0;
+}
+
+/* ---- a request ---- */
+
+static long
+read_fcgi(void *from, char *into, size_t n)
+{
+	FCGX_Request *r = from;
+	int got;
+
+	if (n > 1 << 20)
+		n = 1 << 20;
+	got = FCGX_GetStr(into, (int)n, r->in);
+	return got > 0 ? got : FCGX_GetError(r->in) != 0 ? -1 : 0;
+}
+
+/* Fills w->output with the whole answer to the request in envp. */
+static void
+answer(struct worker *w, char *const *envp, req_read_fn *read, void *from)
+{
+	struct req r;
+	struct err e;
+	char pid[16];
+
+	arena_reset(&w->arena);
+	reply_reset(&w->reply);
+	buf_reset(&w->output);
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	reply_header(&w->reply, "X-Ragpool-Worker", pid);
+	if (req_init(&r, envp, &w->arena, read, from, &e) == -1)
+		reply_error(&w->reply, &e);
+	else
+		route_run(&w->api, &r, &w->reply);
+	reply_format(&w->reply, &w->output, r.method == REQ_HEAD);
+}
+
+static void
+begin_request(struct worker *w)
+{
+	if (w->slot == NULL)
+		return;
+	atomic_store(&w->slot->request_ns, clk_ns());
+	set_state(w, SLOT_SERVING);
+}
+
+static void
+end_request(struct worker *w)
+{
+	w->served++;
+	if (w->options->max_requests != 0 && w->served >= w->options->max_requests)
+		w->stop = true;
+	if (w->slot == NULL)
+		return;
+	atomic_fetch_add_explicit(&w->slot->requests, 1, memory_order_relaxed);
+	if (w->reply.status >= 500)
+		atomic_fetch_add_explicit(&w->slot->failures, 1, memory_order_relaxed);
+	if (w->served % 256 == 1)
+		atomic_store(&w->slot->rss_kb, resident_kb());
+	atomic_store(&w->slot->request_ns, 0);
+	set_state(w, w->stop ? SLOT_DRAINING : SLOT_IDLE);
+}
+
+static void
+serve_request(struct worker *w)
+{
+	FCGX_Request *r = &w->conn.request;
+
+	begin_request(w);
+	answer(w, r->envp, read_fcgi, r);
+	FCGX_PutStr(w->output.data, (int)w->output.len, r->out);
+	conn_finish(&w->conn);
+	end_request(w);
+}
+
+/* ---- the loop ---- */
+
+static int
+take_connection(struct worker *w, bool kept, struct err *e)
+{
+	int got;
+
+	if (w->slot != NULL)
+		atomic_store(&w->slot->request_ns, clk_ns());	/* reading has a deadline too */
+	set_state(w, SLOT_READING);
+	got = kept ? conn_next(&w->conn, e) : conn_accept(&w->conn, e);
+	if (got == 1) {
+		serve_request(w);
+		return 0;
+	}
+	if (w->slot != NULL)
+		atomic_store(&w->slot->request_ns, 0);
+	set_state(w, SLOT_IDLE);
+	if (got == -1 && e->code == ERR_BUSY) {
+		log_warn("no descriptor for a connection: %s", e->text);
+		poll(NULL, 0, FD_BACKOFF_MS);
+		return 0;
+	}
+	return got;
+}
+
+static int
+turn(struct worker *w, struct err *e)
+{
+	struct pollfd fds[3] = {
+	    {.fd = w->signal_fd, .events = POLLIN},
+	    {.fd = w->conn.listen_fd, .events = POLLIN},
+	    {.fd = conn_kept_fd(&w->conn), .events = POLLIN},
+	};
+
+	beat(w);
+	if (poll(fds, 3, HEARTBEAT_MS) == -1 && errno != EINTR)
+		return err_sys(e, ERR_IO, "poll");
+	if (fds[0].revents != 0)
+		drain_signals(w);
+	look_at_slot(w);
+	if (w->stop)
+		return 0;
+	if (fds[2].revents != 0)
+		return take_connection(w, true, e);
+	if ((fds[1].revents & POLLIN) != 0) {
+		if (fds[2].fd != -1)
+			conn_drop_kept(&w->conn);
+		return take_connection(w, false, e);
+	}
+	return 0;
+}
+
+static int
+attach_board(struct worker *w, struct err *e)
+{
+	const struct worker_options *o = w->options;
+
+	if (o->board_fd == -1)
+		return 0;
+	if (board_attach(&w->board, o->board_fd, o->wake_fd, e) == -1)
+		return -1;
+	if (o->slot >= w->board.head->slots)
+		return err_set(e, ERR_USAGE, "there is no slot %u", o->slot);
+	w->slot = &w->board.slots[o->slot];
+	w->api.board = &w->board;
+	w->api.slot = w->slot;
+	atomic_store(&w->slot->request_ns, 0);
+	atomic_store(&w->slot->requests, 0);
+	atomic_store(&w->slot->failures, 0);
+	atomic_store(&w->slot->reloads, 0);
+	atomic_store(&w->slot->started_ns, clk_ns());
+	atomic_store(&w->slot->heartbeat_ns, clk_ns());
+	set_state(w, SLOT_BOOT);
+	atomic_store(&w->slot->pid, getpid());
+	return 0;
+}
+
+static int
+worker_init(struct worker *w, const struct worker_options *o, struct err *e)
+{
+	*w = (struct worker){.options = o, .signal_fd = -1, .board = {.fd = -1, .wake_fd = -1}};
+	arena_init(&w->arena, REQUEST_ARENA_MAX);
+	reply_init(&w->reply);
+	buf_init(&w->output, REPLY_BODY_MAX + REPLY_HEADERS_MAX + 1024);
+	if (serving_new(&w->serving, o->data_dir, e) == -1 ||
+	    query_scratch_new(&w->scratch, e) == -1)
+		return -1;
+	w->api = (struct api){
+	    .serving = w->serving, .scratch = w->scratch, .top_k_max = o->top_k_max};
+	return 0;
+}
+
+static void
+worker_fini(struct worker *w)
+{
+	if (w->has_conn)
+		conn_fini(&w->conn);
+	serving_free(w->serving);
+	query_scratch_free(w->scratch);
+	arena_fini(&w->arena);
+	reply_fini(&w->reply);
+	buf_fini(&w->output);
+	if (w->signal_fd != -1)
+		close(w->signal_fd);
+	board_close(&w->board);
+}
+
+int
+worker_run(const struct worker_options *o, struct err *e)
+{
+	struct worker w;
+	int rc = -1;
+
+	if (worker_init(&w, o, e) == -1 || attach_board(&w, e) == -1 ||
+	    take_signals(&w, e) == -1 || conn_init(&w.conn, o->listen_fd, e) == -1)
+		goto out;
+	w.has_conn = true;
+	if (w.slot != NULL && obey_slot(&w, e) == -1)
+		goto out;
+	while (!w.stop)
+		if (turn(&w, e) == -1)
+			goto out;
+	rc = 0;
+out:
+	worker_fini(&w);
+	return rc;
+}
+
+/* ---- one request from the terminal ---- */
+
+static long
+read_stdin(void *from, char *into, size_t n)
+{
+	ssize_t got;
+
+	(void)from;
+	do
+		got = read(STDIN_FILENO, into, n);
+	while (got == -1 && errno == EINTR);
+	return got;
+}
+
+int
+worker_run_cgi(const struct worker_options *o, struct err *e)
+{
+	extern char **environ;
+	struct worker w;
+	int rc = -1;
+
+	if (worker_init(&w, o, e) == 0) {
+		answer(&w, environ, read_stdin, NULL);
+		if (fwrite(w.output.data, 1, w.output.len, stdout) == w.output.len &&
+		    fflush(stdout) == 0)
+			rc = 0;
+		else
+			err_sys(e, ERR_IO, "standard output");
+	}
+	worker_fini(&w);
+	return rc;
+}

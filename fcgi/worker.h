@@ -1,0 +1,24 @@
+/* worker.h - one worker: waits, reloads between requests, answers one at a time. */
+#ifndef RAGPOOL_WORKER_H
+#define RAGPOOL_WORKER_H
+
+#include <stdint.h>
+
+#include "err.h"
+
+struct worker_options {
+	const char *data_dir;
+	uint64_t max_requests;	/* then it leaves with 0; 0 = never */
+	unsigned top_k_max;
+	int listen_fd;
+	int board_fd;		/* -1: run by hand, without a scoreboard */
+	int wake_fd;
+	unsigned slot;
+};
+
+/* Serves until it is told to stop; 0, or -1 with *e. */
+int worker_run(const struct worker_options *o, struct err *e);
+/* Answers the one request in the environment and on stdin, as CGI does. */
+int worker_run_cgi(const struct worker_options *o, struct err *e);
+
+#endif

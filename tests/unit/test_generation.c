@@ -1,0 +1,199 @@
+/* test_generation.c - generations: published once, verified whole, swept with care. */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "generation.h"
+#include "rpx.h"
+
+static char *data;
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	data = unit_folder();
+	return 0;
+}
+
+static int
+drop_folder(void **state)
+{
+	(void)state;
+	unit_folder_gone(data);
+	return 0;
+}
+
+/* A folder ready to be published whose index holds `content`. */
+static void
+prepare(char tmp[600], const char *content, const char *version)
+{
+	struct manifest m = {.documents = 1, .chunks = 1};
+	struct rpx_writer *w;
+	uint8_t digest[SHA256_BYTES];
+	char path[700], hash12[13];
+	struct err e;
+
+	snprintf(tmp, 600, "%s/tenants/t/gen/.tmp-%d-test", data, (int)getpid());
+	assert_ok(file_make_dirs(tmp, 0755, &e), &e);
+	snprintf(path, sizeof path, "%s/index.rpx", tmp);
+	assert_ok(rpx_create(&w, path, "t", &e), &e);
+	assert_ok(rpx_add(w, RPX_TERMS, content, strlen(content), 1, &e), &e);
+	assert_ok(rpx_finish(w, &e), &e);
+	assert_ok(hash_sha256_file(path, digest, &m.index_bytes, &e), &e);
+	hash_hex(digest, m.index_sha256);
+	snprintf(path, sizeof path, "%s/store.db", tmp);
+	assert_ok(file_replace(path, "store", 5, 0600, &e), &e);
+	assert_ok(hash_sha256_file(path, digest, &m.store_bytes, &e), &e);
+	hash_hex(digest, m.store_sha256);
+	strcpy(m.tenant, "t");
+	snprintf(m.config_version, sizeof m.config_version, "%s", version);
+	assert_ok(manifest_write(&m, tmp, hash12, &e), &e);
+}
+
+static void
+publish(char name[GENERATION_NAME_BYTES], const char *content, const char *version, bool *existed)
+{
+	char tmp[600];
+	struct err e;
+
+	prepare(tmp, content, version);
+	assert_ok(generation_publish(name, existed, data, "t", tmp, &e), &e);
+	assert_int_equal(access(tmp, F_OK), -1);
+}
+
+static void
+same_content_keeps_its_name(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES], three[GENERATION_NAME_BYTES];
+	bool existed;
+
+	(void)state;
+	publish(one, "aaa", "v1", &existed);
+	assert_false(existed);
+	publish(two, "bbb", "v1", &existed);
+	assert_false(existed);
+	assert_int_equal(generation_seq(two), generation_seq(one) + 1);
+	publish(three, "aaa", "v1", &existed);
+	assert_true(existed);
+	assert_string_equal(one, three);
+	publish(three, "aaa", "v2", &existed);
+	assert_false(existed);
+}
+
+static void
+published_files_cannot_be_written(void **state)
+{
+	char name[GENERATION_NAME_BYTES], dir[4096], path[4200];
+	struct stat st;
+	bool existed;
+	struct err e;
+
+	(void)state;
+	publish(name, "sealed", "v1", &existed);
+	assert_ok(generation_dir(dir, data, "t", name, &e), &e);
+	snprintf(path, sizeof path, "%s/index.rpx", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0440);
+}
+
+static void
+verify_finds_a_changed_byte_in_any_file(void **state)
+{
+	static const char *const files[] = {"manifest.json", "store.db", "index.rpx"};
+	char name[GENERATION_NAME_BYTES], dir[4096], path[4200], *bytes;
+	size_t n;
+	bool existed;
+	struct err e;
+
+	(void)state;
+	publish(name, "verify me", "v1", &existed);
+	assert_ok(generation_verify(data, "t", name, &e), &e);
+	assert_ok(generation_dir(dir, data, "t", name, &e), &e);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+		assert_ok(file_read(&bytes, &n, path, 1 << 20, &e), &e);
+		bytes[n / 2] ^= 1;
+		assert_ok(file_replace(path, bytes, n, 0440, &e), &e);
+		assert_refused(generation_verify(data, "t", name, &e), &e, ERR_CORRUPT);
+		bytes[n / 2] ^= 1;
+		assert_ok(file_replace(path, bytes, n, 0440, &e), &e);
+		free(bytes);
+	}
+	assert_ok(generation_verify(data, "t", name, &e), &e);
+}
+
+static void
+the_pointer_names_only_what_exists(void **state)
+{
+	char name[GENERATION_NAME_BYTES], current[GENERATION_NAME_BYTES];
+	bool existed;
+	struct err e;
+
+	(void)state;
+	assert_refused(generation_current(current, data, "nobody", &e), &e, ERR_NOT_READY);
+	assert_refused(
+	    generation_set_current(data, "t", "99-0123456789ab", &e), &e, ERR_NOT_FOUND);
+	publish(name, "point", "v1", &existed);
+	assert_ok(generation_set_current(data, "t", name, &e), &e);
+	assert_ok(generation_current(current, data, "t", &e), &e);
+	assert_string_equal(current, name);
+}
+
+static bool
+is_the_one(void *context, const char *name)
+{
+	return strcmp(name, context) == 0;
+}
+
+static void
+sweeping_spares_current_and_used(void **state)
+{
+	char names[6][GENERATION_NAME_BYTES], content[16], dir[4096];
+	bool existed;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		snprintf(content, sizeof content, "sweep %d", i);
+		publish(names[i], content, "v1", &existed);
+	}
+	assert_ok(generation_set_current(data, "t", names[0], &e), &e);
+	assert_ok(generation_sweep(data, "t", 2, is_the_one, names[1], &e), &e);
+	for (int i = 0; i < 6; i++) {
+		assert_ok(generation_dir(dir, data, "t", names[i], &e), &e);
+		assert_int_equal(file_is_folder(dir), i != 2 && i != 3);
+	}
+}
+
+static void
+a_dead_builds_folder_is_swept_a_live_ones_is_not(void **state)
+{
+	char dead[600], live[600];
+	struct err e;
+
+	(void)state;
+	snprintf(dead, sizeof dead, "%s/tenants/t/gen/.tmp-%d-build", data, 0x3fffff0);
+	snprintf(live, sizeof live, "%s/tenants/t/gen/.tmp-%d-build", data, (int)getpid());
+	assert_ok(file_make_dirs(dead, 0755, &e), &e);
+	assert_ok(file_make_dirs(live, 0755, &e), &e);
+	assert_ok(generation_sweep(data, "t", 100, NULL, NULL, &e), &e);
+	assert_false(file_is_folder(dead));
+	assert_true(file_is_folder(live));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(same_content_keeps_its_name),
+	    cmocka_unit_test(published_files_cannot_be_written),
+	    cmocka_unit_test(verify_finds_a_changed_byte_in_any_file),
+	    cmocka_unit_test(the_pointer_names_only_what_exists),
+	    cmocka_unit_test(sweeping_spares_current_and_used),
+	    cmocka_unit_test(a_dead_builds_folder_is_swept_a_live_ones_is_not),
+	};
+	return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}

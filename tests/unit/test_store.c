@@ -1,0 +1,138 @@
+/* test_store.c - store.db: what is written is fetched, what is damaged is refused. */
+#include "unit.h"
+
+#include <unistd.h>
+
+#include "file.h"
+#include "store.h"
+
+static char *folder;
+static char path[600];
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	folder = unit_folder();
+	snprintf(path, sizeof path, "%s/odd name %%25 ?#.db", folder);
+	return 0;
+}
+
+static int
+drop_folder(void **state)
+{
+	(void)state;
+	unit_folder_gone(folder);
+	return 0;
+}
+
+static void
+write_two_documents(void)
+{
+	struct store_writer *w;
+	struct store_document d = {.key = "a/b.md", .title = "Title", .source = "a/b.md",
+	    .bytes = 10, .sha256 = "00", .charset = "UTF-8"};
+	struct store_chunk c = {.start = 2, .end = 7, .heading = "H > I", .text = "hello"};
+	uint64_t id;
+	struct err e;
+
+	unlink(path);
+	assert_ok(store_create(&w, path, &e), &e);
+	assert_ok(store_add_document(w, &d, &id, &e), &e);
+	assert_int_equal(id, 1);
+	c.document = id;
+	c.text_len = 5;
+	assert_ok(store_add_chunk(w, &c, &e), &e);
+	d.key = "z";
+	d.title = "\xe7\x9f\xa5\xe8\xaf\x86";
+	assert_ok(store_add_document(w, &d, &id, &e), &e);
+	c.document = id;
+	c.text = "world";
+	assert_ok(store_add_chunk(w, &c, &e), &e);
+	assert_ok(store_finish(w, &e), &e);
+}
+
+static void
+chunks_come_back_with_their_document(void **state)
+{
+	struct store *s;
+	struct store_chunk c;
+	struct arena a;
+	uint64_t documents, chunks;
+	struct err e;
+
+	(void)state;
+	write_two_documents();
+	arena_init(&a, 1 << 20);
+	assert_ok(store_open(&s, path, &e), &e);
+	assert_ok(store_counts(s, &documents, &chunks, &e), &e);
+	assert_int_equal(documents, 2);
+	assert_int_equal(chunks, 2);
+	assert_ok(store_fetch(s, 0, &a, &c, &e), &e);
+	assert_string_equal(c.text, "hello");
+	assert_string_equal(c.heading, "H > I");
+	assert_string_equal(c.title, "Title");
+	assert_int_equal(c.start, 2);
+	assert_int_equal(c.end, 7);
+	assert_ok(store_fetch(s, 1, &a, &c, &e), &e);
+	assert_string_equal(c.key, "z");
+	assert_refused(store_fetch(s, 2, &a, &c, &e), &e, ERR_CORRUPT);
+	store_close(s);
+	arena_fini(&a);
+}
+
+static void
+same_input_gives_same_bytes(void **state)
+{
+	char *one, *two;
+	size_t n1, n2;
+	struct err e;
+
+	(void)state;
+	write_two_documents();
+	assert_ok(file_read(&one, &n1, path, 1 << 24, &e), &e);
+	write_two_documents();
+	assert_ok(file_read(&two, &n2, path, 1 << 24, &e), &e);
+	assert_int_equal(n1, n2);
+	assert_memory_equal(one, two, n1);
+	free(one);
+	free(two);
+}
+
+static void
+files_that_are_no_store_are_refused(void **state)
+{
+	struct store *s;
+	char *bytes;
+	size_t n;
+	struct err e;
+
+	(void)state;
+	write_two_documents();
+	assert_ok(file_read(&bytes, &n, path, 1 << 24, &e), &e);
+	assert_ok(file_replace(path, "", 0, 0600, &e), &e);
+	assert_refused(store_open(&s, path, &e), &e, ERR_CORRUPT);
+	assert_ok(file_replace(path, "not a database at all, but long enough", 38, 0600, &e), &e);
+	assert_refused(store_open(&s, path, &e), &e, ERR_CORRUPT);
+	bytes[68] ^= 1;		/* the application id */
+	assert_ok(file_replace(path, bytes, n, 0600, &e), &e);
+	assert_refused(store_open(&s, path, &e), &e, ERR_CORRUPT);
+	bytes[68] ^= 1;
+	bytes[63] += 1;		/* the version */
+	assert_ok(file_replace(path, bytes, n, 0600, &e), &e);
+	assert_refused(store_open(&s, path, &e), &e, ERR_FORMAT_NEW);
+	unlink(path);
+	assert_refused(store_open(&s, path, &e), &e, ERR_NOT_FOUND);
+	free(bytes);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(chunks_come_back_with_their_document),
+	    cmocka_unit_test(same_input_gives_same_bytes),
+	    cmocka_unit_test(files_that_are_no_store_are_refused),
+	};
+	return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}
