@@ -1,14 +1,19 @@
 /* analyze.h - text to terms, the same for documents and queries.
  *
- * One pass over UTF-8 text: NFKC and case folding (utf8proc), Latin-script words
- * stemmed (libstemmer, English by default), digits and other scripts as words, runs
- * of Han and Kana as overlapping character bigrams (a run of one character is one
- * term).  Nothing is dropped: stop words are left out of queries by the search.
+ * One pass over UTF-8 text: NFKC and case folding (utf8proc), words of the language's
+ * script stemmed (libstemmer, English by default), digits and other scripts as words,
+ * runs of Han, Kana, Hangul, Thai, Lao, Khmer and Myanmar, whose words no space
+ * separates or whose endings stick to them, as overlapping character bigrams (a run of
+ * one character is one term).  Stop words are flagged, not dropped: queries leave them
+ * out.  Under "english" accents are dropped (naïve = naive) and the tails 's 't 'd 'm
+ * 're 've 'll make no term of their own.
  *
  * Shapes  a term is 1..TERM_BYTES_MAX bytes of UTF-8, no NUL; longer words are cut
- *         at a character.  Invalid UTF-8 bytes separate words.
+ *         at a character.  Invalid UTF-8 bytes and U+200B separate words; soft hyphens
+ *         and other ignorable characters inside a word vanish.
  * Memory  the callback's term is borrowed for the call.
- * Cost    about one pass; the analyzer keeps its buffers between texts.
+ * Cost    one pass, about 50 MB/s of English and 40 MB/s of Chinese on one core; the
+ *         analyzer keeps a cache of stems between texts and is not for two threads.
  */
 #ifndef RAGPOOL_ANALYZE_H
 #define RAGPOOL_ANALYZE_H
@@ -25,14 +30,16 @@ enum analyze_flag {
 	ANALYZE_STOP_WORD = 1,	/* the word, before stemming, is on the language's stop list */
 };
 
-/* start, end: byte offsets of the term in the text.  A non-zero answer ends the walk
- * and is passed on by analyze(). */
+/* start, end: byte offsets of the term in the text as it was given, also where NFKC
+ * changes lengths.  A non-zero answer ends the walk and is passed on by analyze(). */
 typedef int analyze_fn(void *context, const char *term, size_t len, unsigned flags,
     size_t start, size_t end);
 
-/* language: a libstemmer name ("english", "german", ...) or "none". */
+/* language: a libstemmer name ("english", "german", ...) or "none" (no stemming, no
+ * stop words); anything else is ERR_RANGE. */
 int analyzer_new(struct analyzer **out, const char *language, struct err *e);
 void analyzer_free(struct analyzer *a);
+/* 0, or the first non-zero answer of each(). */
 int analyze(struct analyzer *a, const char *text, size_t len, analyze_fn *each, void *context);
 
 #endif

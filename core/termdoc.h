@@ -2,10 +2,15 @@
  *
  * What the lexical index and the built-in embedder are both made from.  Rows are
  * added in order; termdoc_seal() sorts the dictionary bytewise and renumbers, so term
- * ids do not depend on the order of the texts' words.
+ * ids do not depend on the order of the texts' words.  The same rows in the same order
+ * give the same arrays, whatever the hash's seed.
  *
  * Shapes  rows < INDEX_ROWS_MAX; a row may have no token.
- * Memory  4 bytes a token and about 24 + length bytes a distinct term.
+ * Memory  4 bytes a token and about 24 + length bytes a distinct term; growing may
+ *         hold half as much again for a moment.
+ * Errors  ERR_NOMEM; ERR_LIMIT past INDEX_ROWS_MAX rows or 2^32 - 2 terms.  After a
+ *         failure only termdoc_fini() is allowed.
+ * Cost    about 30 ns a token on top of the analyzer's.
  */
 #ifndef RAGPOOL_TERMDOC_H
 #define RAGPOOL_TERMDOC_H
@@ -28,11 +33,14 @@ struct termdoc {
 };
 
 int termdoc_init(struct termdoc *t, struct err *e);
+/* Also after a failed termdoc_init(). */
 void termdoc_fini(struct termdoc *t);
 /* Begins the next row; the texts of its fields are then added in order. */
 int termdoc_begin_row(struct termdoc *t, struct err *e);
 int termdoc_add_text(
     struct termdoc *t, struct analyzer *a, const char *text, size_t len, struct err *e);
 int termdoc_seal(struct termdoc *t, struct err *e);
+/* After the seal: the id of a term, UINT32_MAX when there is none.  O(log terms). */
+uint32_t termdoc_find(const struct termdoc *t, const char *term, size_t len);
 
 #endif
