@@ -1,0 +1,96 @@
+/* text.h - a file's bytes to clean text with its structure.
+ *
+ * text_extract() tells what the bytes are (signature first, then extension, then a
+ * look inside), decodes them to UTF-8 and finds titles, headings, paragraphs, lists,
+ * tables and code.  Reads plain text, Markdown and HTML.
+ *
+ * Shapes  blocks are in text order and do not overlap; each begins and ends on a
+ *         byte that is not white space.  Plain text and HTML: blocks cover all text.
+ *         Markdown: all but the front matter and thematic breaks.
+ * Units   offsets are bytes into ->text.  Where ->is_source_bytes, text is the file
+ *         byte for byte (NUL bytes alone become spaces), so a span points into the
+ *         file; otherwise it is a conversion and spans point into that.
+ * Memory  the document is owned, text_document_fini() frees.  While is_source_bytes,
+ *         ->text may borrow `bytes`: keep them for the document's life.  At most
+ *         TEXT_BLOCKS_MAX blocks; what comes behind joins the last.
+ * Errors  ERR_UNSUPPORTED a format that is not read (named); ERR_NOT_TEXT empty,
+ *         binary, or no text in it; ERR_LIMIT too large or too deep; ERR_NOMEM.
+ * Cost    linear; see bench figures in the tests' header for the order of size.
+ */
+#ifndef RAGPOOL_TEXT_H
+#define RAGPOOL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+enum {
+	TEXT_TITLE_BYTES = 256,		/* titles are cut, on a character */
+	TEXT_HEADING_BYTES = 256,	/* so are headings */
+	TEXT_PATH_BYTES = 1024,		/* what a heading path wants at most to be whole */
+	TEXT_BLOCKS_MAX = 1 << 20,
+	TEXT_HEADINGS_MAX = 1 << 18,	/* further headings count as paragraphs */
+};
+
+#define TEXT_NO_HEADING UINT32_MAX
+
+enum text_kind { TEXT_PLAIN, TEXT_MARKDOWN, TEXT_HTML, TEXT_KIND_MAX };
+
+enum text_block_kind {
+	TEXT_HEADING,
+	TEXT_PARAGRAPH,
+	TEXT_LIST,
+	TEXT_TABLE,		/* one row a line */
+	TEXT_CODE,
+	TEXT_BLOCK_KIND_MAX
+};
+
+struct text_block {
+	size_t start, end;
+	uint32_t heading;	/* in force here (a heading: itself), or TEXT_NO_HEADING */
+	uint8_t kind;		/* enum text_block_kind */
+	uint8_t level;		/* 1..6 of a heading, else 0 */
+	bool continues;		/* part of the list that the block before belongs to */
+};
+
+struct text_heading {
+	uint32_t parent;	/* the heading above, of a lower level, or TEXT_NO_HEADING */
+	uint32_t level;
+	size_t name_at;		/* in ->names: the words without markup */
+	size_t name_len;
+};
+
+struct text_document {
+	enum text_kind kind;
+	const char *text;
+	size_t len;
+	bool is_source_bytes;
+	char charset[24];	/* what was decoded: "UTF-8", "GB18030", ... */
+	size_t replaced;	/* undecodable bytes that became U+FFFD */
+	char title[TEXT_TITLE_BYTES];	/* "" when the document names none */
+	struct text_block *blocks;
+	size_t block_count;
+	struct text_heading *headings;
+	size_t heading_count;
+	char *names;
+	char *owned;		/* the text, unless it is borrowed */
+};
+
+/* name: the file's name, for its extension; may be a path or "". */
+int text_extract(
+    const char *name, const char *bytes, size_t n, struct text_document *out, struct err *e);
+void text_document_fini(struct text_document *d);
+
+/* "A > B > C" for a heading and those above it, cut to size on a character; the empty
+ * string for TEXT_NO_HEADING.  Returns its length. */
+size_t text_heading_path(
+    const struct text_document *d, uint32_t heading, char *out, size_t size);
+/* The nearest heading that both stand under, or TEXT_NO_HEADING. */
+uint32_t text_heading_common(const struct text_document *d, uint32_t a, uint32_t b);
+
+const char *text_kind_name(enum text_kind kind);
+const char *text_block_kind_name(enum text_block_kind kind);
+
+#endif
