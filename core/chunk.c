@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 enum {
 	CHARACTERS_PER_TOKEN = 8,	/* the range of sizes in characters */

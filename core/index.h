@@ -12,8 +12,6 @@
 
 #include <stdint.h>
 
-#include "dense.h"
-#include "embed.h"
 #include "err.h"
 #include "generation.h"
 #include "lex.h"
@@ -36,8 +34,6 @@ struct index {
 	uint32_t rows;
 	const struct index_row *row;	/* borrowed from the map */
 	struct lex *lex;
-	struct dense *dense;		/* NULL: no dense arm */
-	struct embed *embed;		/* NULL: no dense arm */
 	struct store *store;
 };
 

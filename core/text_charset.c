@@ -11,7 +11,7 @@
 #include <uchardet.h>
 
 #include "buf.h"
-#include "limits.h"
+#include "bounds.h"
 #include "utf8.h"
 
 enum {

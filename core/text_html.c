@@ -16,7 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "limits.h"
+#include "bounds.h"
 #include "text_html_parse.h"
 
 enum { LISTS_MAX = 16 };	/* deeper ones are shown at this depth */
