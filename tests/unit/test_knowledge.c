@@ -1,0 +1,254 @@
+/* test_knowledge.c - a source's documents, kept between builds. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "knowledge.h"
+
+static char *base;
+static char data[600], docs[600];
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	base = unit_folder();
+	snprintf(data, sizeof data, "%s/data", base);
+	snprintf(docs, sizeof docs, "%s/docs", base);
+	return file_make_dirs(docs, 0755, NULL);
+}
+
+static int
+drop_folder(void **state)
+{
+	(void)state;
+	unit_folder_gone(base);
+	return 0;
+}
+
+static void
+put(const char *name, const char *text)
+{
+	char path[800];
+	struct err e;
+
+	snprintf(path, sizeof path, "%s/%s", docs, name);
+	assert_ok(file_replace(path, text, strlen(text), 0644, &e), &e);
+}
+
+static void
+drop(const char *name)
+{
+	char path[800];
+
+	snprintf(path, sizeof path, "%s/%s", docs, name);
+	unlink(path);
+}
+
+static struct build_config
+config_of(unsigned chunk_size)
+{
+	struct build_config c = {.version = "v1", .source_type = "directory",
+	    .chunk_size = chunk_size, .chunk_overlap = 4, .language = "english"};
+
+	snprintf(c.source_path, sizeof c.source_path, "%s", docs);
+	return c;
+}
+
+static int
+sync_with(unsigned chunk_size, bool allow_shrink, struct sync_report *report, struct err *e)
+{
+	struct build_config c = config_of(chunk_size);
+	struct knowledge *k;
+	struct source *s;
+	int rc;
+
+	assert_ok(source_open(&s, &c, e), e);
+	assert_ok(knowledge_open(&k, data, "t", e), e);
+	rc = knowledge_sync(k, s, &c, allow_shrink, report, e);
+	knowledge_close(k);
+	source_close(s);
+	return rc;
+}
+
+struct seen {
+	char keys[2000];
+	char texts[8000];
+	int chunks;
+};
+
+static int
+see_document(void *context, const struct store_document *d, struct err *e)
+{
+	struct seen *s = context;
+
+	(void)e;
+	strcat(s->keys, d->key);
+	strcat(s->keys, " ");
+	return 0;
+}
+
+static int
+see_chunk(void *context, const struct store_chunk *c, struct err *e)
+{
+	struct seen *s = context;
+
+	(void)e;
+	s->chunks++;
+	strncat(s->texts, c->text, c->text_len);
+	strcat(s->texts, "|");
+	return 0;
+}
+
+static void
+look(struct seen *s)
+{
+	static const struct knowledge_walk walk = {see_document, see_chunk};
+	struct knowledge *k;
+	struct err e;
+
+	memset(s, 0, sizeof *s);
+	assert_ok(knowledge_open(&k, data, "t", &e), &e);
+	assert_ok(knowledge_each(k, &walk, s, &e), &e);
+	knowledge_close(k);
+}
+
+static void
+only_what_changed_is_read_again(void **state)
+{
+	struct sync_report r;
+	struct seen s;
+	struct err e;
+
+	(void)state;
+	put("a.md", "# One\n\nThe first document.\n");
+	put("b.txt", "The second document.\n");
+	put("c.bin", "\x7f" "ELF\x01\x02\x03");
+	assert_ok(sync_with(512, false, &r, &e), &e);
+	assert_int_equal(r.added, 3);
+	assert_int_equal(r.refused, 1);
+	assert_ok(sync_with(512, false, &r, &e), &e);
+	assert_int_equal(r.unchanged, 3);
+	assert_int_equal(r.added + r.changed + r.removed, 0);
+	assert_int_equal(r.refused, 1);
+	put("b.txt", "The second document, changed.\n");
+	drop("a.md");
+	assert_ok(sync_with(512, false, &r, &e), &e);
+	assert_int_equal(r.changed, 1);
+	assert_int_equal(r.removed, 1);
+	look(&s);
+	assert_string_equal(s.keys, "b.txt ");
+	assert_string_equal(s.texts, "The second document, changed.|");
+}
+
+static void
+a_shorter_version_leaves_no_tail(void **state)
+{
+	struct sync_report r;
+	struct seen before, after;
+	char text[4000] = "";
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 60; i++)
+		sprintf(text + strlen(text), "Sentence number %d of the long version. ", i);
+	put("b.txt", text);
+	assert_ok(sync_with(32, false, &r, &e), &e);
+	look(&before);
+	assert_true(before.chunks > 5);
+	put("b.txt", "Short.");
+	assert_ok(sync_with(32, false, &r, &e), &e);
+	look(&after);
+	assert_int_equal(after.chunks, 1);
+	assert_string_equal(after.texts, "Short.|");
+}
+
+static void
+another_chunk_size_chunks_anew(void **state)
+{
+	struct sync_report r;
+	struct err e;
+
+	(void)state;
+	assert_ok(sync_with(32, false, &r, &e), &e);
+	assert_int_equal(r.changed, 0);
+	assert_ok(sync_with(64, false, &r, &e), &e);
+	assert_int_equal(r.changed, r.listed);
+}
+
+static void
+a_listing_that_shrinks_is_refused_and_changes_nothing(void **state)
+{
+	struct sync_report r;
+	struct seen s;
+	char name[32];
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		snprintf(name, sizeof name, "d%02d.txt", i);
+		put(name, "Some text.");
+	}
+	assert_ok(sync_with(64, false, &r, &e), &e);
+	for (int i = 0; i < 25; i++) {
+		snprintf(name, sizeof name, "d%02d.txt", i);
+		drop(name);
+	}
+	assert_refused(sync_with(64, false, &r, &e), &e, ERR_SHRINK);
+	look(&s);
+	assert_non_null(strstr(s.keys, "d00.txt"));
+	assert_ok(sync_with(64, true, &r, &e), &e);
+	assert_int_equal(r.removed, 25);
+}
+
+static void
+links_and_hidden_files_are_not_documents(void **state)
+{
+	struct sync_report r;
+	char link[800];
+	struct err e;
+
+	(void)state;
+	assert_ok(sync_with(64, true, &r, &e), &e);
+	uint64_t before = r.listed;
+	snprintf(link, sizeof link, "%s/link.txt", docs);
+	assert_int_equal(symlink("/etc/passwd", link), 0);
+	snprintf(link, sizeof link, "%s/folder", docs);
+	assert_int_equal(symlink("/etc", link), 0);
+	snprintf(link, sizeof link, "%s/pipe.txt", docs);
+	assert_int_equal(mkfifo(link, 0600), 0);
+	put(".hidden.txt", "secret");
+	assert_ok(sync_with(64, true, &r, &e), &e);
+	assert_int_equal(r.listed, before);
+}
+
+static void
+two_builds_of_one_tenant_exclude_each_other(void **state)
+{
+	struct knowledge *one, *two;
+	struct err e;
+
+	(void)state;
+	assert_ok(knowledge_open(&one, data, "t", &e), &e);
+	assert_refused(knowledge_open(&two, data, "t", &e), &e, ERR_BUSY);
+	knowledge_close(one);
+	assert_ok(knowledge_open(&two, data, "t", &e), &e);
+	knowledge_close(two);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(only_what_changed_is_read_again),
+	    cmocka_unit_test(a_shorter_version_leaves_no_tail),
+	    cmocka_unit_test(another_chunk_size_chunks_anew),
+	    cmocka_unit_test(a_listing_that_shrinks_is_refused_and_changes_nothing),
+	    cmocka_unit_test(links_and_hidden_files_are_not_documents),
+	    cmocka_unit_test(two_builds_of_one_tenant_exclude_each_other),
+	};
+	return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}
