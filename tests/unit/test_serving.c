@@ -1,0 +1,195 @@
+/* test_serving.c - a worker's open generations: moved whole, kept when the new one is bad. */
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../fcgi/serving.h"
+#include "build.h"
+#include "file.h"
+
+static char *base;
+static char data[600], docs[600];
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	base = unit_folder();
+	snprintf(data, sizeof data, "%s/data", base);
+	snprintf(docs, sizeof docs, "%s/docs", base);
+	return file_make_dirs(docs, 0755, NULL);
+}
+
+static int
+drop_folder(void **state)
+{
+	(void)state;
+	unit_folder_gone(base);
+	return 0;
+}
+
+static void
+build(const char *tenant, const char *text, char name[GENERATION_NAME_BYTES])
+{
+	struct build_config c = {.version = "v", .source_type = "directory", .chunk_size = 128,
+	    .chunk_overlap = 8, .language = "english", .embedding_model = "builtin:lsa"};
+	struct build_request r = {.data_dir = data, .tenant = tenant, .config = &c};
+	struct build_report report;
+	char path[700];
+	struct err e;
+
+	snprintf(c.source_path, sizeof c.source_path, "%s", docs);
+	snprintf(path, sizeof path, "%s/a.txt", docs);
+	assert_ok(file_replace(path, text, strlen(text), 0644, &e), &e);
+	assert_ok(build_run(&r, &report, &e), &e);
+	memcpy(name, report.generation, GENERATION_NAME_BYTES);
+}
+
+static void
+save(uint64_t epoch, const char *generation_of_a, const char *generation_of_b)
+{
+	struct roster r = {.epoch = epoch};
+	struct err e;
+
+	assert_ok(roster_add(&r, "a", generation_of_a, &e), &e);
+	if (generation_of_b != NULL)
+		assert_ok(roster_add(&r, "b", generation_of_b, &e), &e);
+	assert_ok(roster_add(&r, "soon", NULL, &e), &e);
+	assert_ok(roster_save(&r, data, &e), &e);
+	roster_fini(&r);
+}
+
+static void
+expect(struct serving *s, const char *tenant, const char *generation)
+{
+	struct index *x;
+	struct err e;
+
+	assert_ok(serving_get(s, tenant, &x, &e), &e);
+	assert_string_equal(index_generation(x), generation);
+}
+
+static void
+a_tenant_is_served_from_its_epoch_only(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES], b[GENERATION_NAME_BYTES];
+	struct serving_move_report moved;
+	struct serving *s;
+	struct index *x;
+	struct err e;
+
+	(void)state;
+	build("a", "first words", one);
+	build("a", "second words", two);
+	build("b", "other words", b);
+	save(1, one, b);
+	save(2, two, b);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 1, &moved, &e), &e);
+	expect(s, "a", one);
+	expect(s, "b", b);
+	assert_refused(serving_get(s, "soon", &x, &e), &e, ERR_NOT_READY);
+	assert_refused(serving_get(s, "nobody", &x, &e), &e, ERR_TENANT);
+	assert_refused(serving_get(s, "../a", &x, &e), &e, ERR_TENANT_NAME);
+	assert_ok(serving_move(s, 2, &moved, &e), &e);
+	assert_int_equal(moved.moved, 1);
+	expect(s, "a", two);
+	assert_ok(serving_move(s, 1, &moved, &e), &e);
+	expect(s, "a", one);
+	assert_refused(serving_move(s, 77, &moved, &e), &e, ERR_NOT_FOUND);
+	expect(s, "a", one);
+	serving_free(s);
+}
+
+static void
+a_bad_generation_leaves_its_tenant_where_it_was(void **state)
+{
+	char good[GENERATION_NAME_BYTES], bad[GENERATION_NAME_BYTES], b[GENERATION_NAME_BYTES],
+	    b2[GENERATION_NAME_BYTES];
+	char path[4096];
+	struct serving_move_report moved;
+	struct serving *s;
+	struct err e;
+
+	(void)state;
+	build("a", "good words", good);
+	build("a", "bad words", bad);
+	build("b", "b one", b);
+	build("b", "b two", b2);
+	snprintf(path, sizeof path, "%s/tenants/a/gen/%s/index.rpx", data, bad);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(truncate(path, 5000), 0);
+	save(11, good, b);
+	save(12, bad, b2);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 11, &moved, &e), &e);
+	expect(s, "a", good);
+	expect(s, "b", b);
+	assert_ok(serving_move(s, 12, &moved, &e), &e);
+	assert_int_equal(moved.refused, 1);
+	assert_non_null(strstr(moved.refusal, "a: "));
+	expect(s, "a", good);
+	expect(s, "b", b2);
+	serving_free(s);
+}
+
+static void
+a_removed_tenant_is_gone_after_the_move(void **state)
+{
+	char a[GENERATION_NAME_BYTES], b[GENERATION_NAME_BYTES];
+	struct serving_move_report moved;
+	struct serving *s;
+	struct index *x;
+	struct err e;
+
+	(void)state;
+	build("a", "a text", a);
+	build("b", "b text", b);
+	save(21, a, b);
+	save(22, a, NULL);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 21, &moved, &e), &e);
+	expect(s, "b", b);
+	assert_ok(serving_move(s, 22, &moved, &e), &e);
+	assert_refused(serving_get(s, "b", &x, &e), &e, ERR_TENANT);
+	assert_int_equal(serving_open_count(s), 0);
+	expect(s, "a", a);
+	serving_free(s);
+}
+
+static void
+without_a_roster_the_pointer_is_followed(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES];
+	struct serving_move_report moved;
+	struct serving *s;
+	struct index *x;
+	struct err e;
+
+	(void)state;
+	build("hand", "by hand", one);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_refused(serving_get(s, "hand", &x, &e), &e, ERR_NOT_READY);
+	assert_refused(serving_get(s, "nobody", &x, &e), &e, ERR_TENANT);
+	assert_ok(generation_set_current(data, "hand", one, &e), &e);
+	expect(s, "hand", one);
+	build("hand", "by hand again", two);
+	assert_ok(generation_set_current(data, "hand", two, &e), &e);
+	expect(s, "hand", one);
+	assert_ok(serving_move(s, 0, &moved, &e), &e);
+	expect(s, "hand", two);
+	serving_free(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_tenant_is_served_from_its_epoch_only),
+	    cmocka_unit_test(a_bad_generation_leaves_its_tenant_where_it_was),
+	    cmocka_unit_test(a_removed_tenant_is_gone_after_the_move),
+	    cmocka_unit_test(without_a_roster_the_pointer_is_followed),
+	};
+	return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}
