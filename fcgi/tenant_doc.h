@@ -1,0 +1,42 @@
+/* tenant_doc.h - one tenant's JSON document, checked and turned into build parameters.
+ *
+ *   { "version": "v1.2",                                          required
+ *     "data_source": {"type": "directory", "path": "/srv/docs"},  required
+ *     "index_params": {"chunk_size": 512, "chunk_overlap": 50, "language": "english",
+ *                      "index_type": "HNSW", "metric_type": "IP",
+ *                      "params": {"M": 16, "efConstruction": 64}},
+ *     "embedding_model": "builtin:lsa" }
+ *
+ * Members that mean nothing here are kept out of the build and noted, not refused.
+ * Members that look like a secret (secret_access_key, api_key, token, password, ...) are
+ * refused anywhere in the document: a document names credentials, it does not hold them.
+ *
+ * The hash is the SHA-256 of the document in canonical form (members sorted bytewise, no
+ * white space), so that formatting and the order of members do not count.
+ *
+ * Memory  owned; tenant_doc_fini().
+ * Errors  ERR_LIMIT over TENANT_CONFIG_MAX, what json_parse_object() answers, ERR_CONFIG
+ *         for everything else, naming the member.  Nothing is left to free.
+ */
+#ifndef RAGPOOL_TENANT_DOC_H
+#define RAGPOOL_TENANT_DOC_H
+
+#include <stddef.h>
+
+#include "buf.h"
+#include "build.h"
+#include "err.h"
+#include "hash.h"
+
+struct tenant_doc {
+	struct build_config config;
+	char hash[SHA256_HEX_BYTES];
+	struct buf notes;	/* one sentence a line: what was read but has no effect */
+};
+
+int tenant_doc_parse(struct tenant_doc *d, const char *bytes, size_t n, struct err *e);
+/* ERR_SOURCE when this build has no reader for the document's data source. */
+int tenant_doc_check_source(const struct tenant_doc *d, struct err *e);
+void tenant_doc_fini(struct tenant_doc *d);
+
+#endif
