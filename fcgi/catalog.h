@@ -22,7 +22,8 @@
  *
  * Accepted documents are written to DATA/lkg/<tenant>.json, those from Consul with an empty
  * <tenant>.consul beside them, so that a pool boots and serves with its source unreachable,
- * and a source that is switched off takes no tenant with it.
+ * and a source that is switched off takes no tenant with it.  A document that cannot be
+ * written there is refused: a build reads that file.
  *
  * Memory  what catalog_find() and catalog_at() answer is borrowed until the next call that
  *         changes the catalog.
@@ -88,7 +89,9 @@ struct catalog_tenant {
 	bool gone;
 	int64_t gone_ms;		/* of the first trusted reading without it; 0: none */
 	bool deletion_refused;		/* by the rule of 5 and 20 % */
+	/* the catalog's own */
 	bool seen;			/* in the reading under way */
+	unsigned pending;		/* bit per kind of change that is in the queue */
 };
 
 struct catalog_change {
@@ -107,21 +110,23 @@ int catalog_load_lkg(struct catalog *c, size_t *skipped, struct err *e);
 
 /* One complete reading of a source. */
 void catalog_begin(struct catalog *c, enum catalog_origin origin);
-/* A document; also outside of begin and end.  `name` must be a valid tenant name. */
+/* A document; also outside of begin and end.  `name` must be a valid tenant name.  After
+ * -1 (memory, or DATA/lkg cannot be written) the same document must be offered again. */
 int catalog_offer(struct catalog *c, const char *name, const char *bytes, size_t n,
     enum catalog_origin origin, uint64_t revision, struct err *e);
 /* As an offer that could not even be read: `why` becomes the refusal. */
 int catalog_refuse(struct catalog *c, const char *name, enum catalog_origin origin,
     uint64_t revision, const struct err *why, struct err *e);
-/* It is still there, unchanged. */
-void catalog_seen(struct catalog *c, const char *name, enum catalog_origin origin);
-/* Answers how many of the origin's tenants are gone and kept. */
+/* It is still there, unchanged; false: the tenant is not this origin's, offer it. */
+bool catalog_seen(struct catalog *c, const char *name, enum catalog_origin origin);
+/* Answers how many of the origin's tenants are gone and wait to be confirmed. */
 size_t catalog_end(struct catalog *c, enum catalog_origin origin, bool trusted, int64_t now_ms);
 
 /* Removes all tenants whose deletion was refused; answers how many. */
 size_t catalog_accept_deletions(struct catalog *c);
 
-/* The oldest change not yet taken; false when there is none. */
+/* The oldest change not yet taken; false when there is none.  Of every kind but
+ * CATALOG_REMOVED the tenant is there, and of CATALOG_REMOVED it is not. */
 bool catalog_next_change(struct catalog *c, struct catalog_change *out);
 
 const struct catalog_tenant *catalog_find(const struct catalog *c, const char *name);

@@ -20,8 +20,8 @@
  *   400, 413, other, bad JSON       CONFUSED: index := 0, backed off
  *   a bad value of one key          that tenant is refused, all others are offered
  *
- * Back-off   decorrelated jitter from 250 ms to 30 s, without end.  Answers that come in
- *            quick succession are asked for at most twice at once, then every 1 s.
+ * Back-off   decorrelated jitter from 250 ms to 30 s, without end.  Questions that follow
+ *            each other at once are two at the most, then one every CONSUL_PACE_MS.
  * Memory     consul_set is the caller's: consul_set_fini().
  * Units      milliseconds of clk_ms().
  */
@@ -35,6 +35,9 @@
 #include "bounds.h"
 #include "err.h"
 #include "hash.h"
+
+enum { CONSUL_PACE_MS = 1000, CONSUL_BACKOFF_MIN_MS = 250, CONSUL_BACKOFF_MAX_MS = 30000,
+	CONSUL_DENIED_MIN_MS = 30000, CONSUL_DENIED_MAX_MS = 300000 };
 
 #define CONSUL_STATES(X) \
 	X(CONSUL_START, "starting")		/* nothing was heard yet */ \
@@ -69,7 +72,7 @@ struct consul_status {
 	enum consul_state state;
 	enum consul_sentinel sentinel;
 	struct err trouble;		/* ERR_NONE while WATCHING */
-	uint64_t index;			/* 0: the next question will not block */
+	uint64_t index;			/* of the last good answer; 0: none, or reset */
 	int64_t heard_ms;		/* of the last good answer; 0: never */
 	int64_t since_ms;		/* of the last change of state */
 	uint64_t questions, failures, resets;
@@ -120,13 +123,16 @@ struct consul_watch {
 	char prefix[257];
 	int64_t wait_ms;
 	uint64_t random;		/* state of the jitter */
-	bool asking;			/* a question is out */
+	bool asking;			/* an answer is awaited */
 	struct consul_question question;	/* the last or the next one */
 	int64_t due_ms;			/* when to ask */
-	int64_t backoff_ms;
-	int64_t verify_ms;		/* when the next trusted reading is due; 0: none */
-	bool verifying;			/* the sentinel was there, the reading follows */
-	int64_t tokens_ms;		/* token bucket: when it was last full */
+	int64_t backoff_ms;		/* the last delay; 0 after a good answer */
+	int64_t rate_ms;		/* when the bucket of questions will be full again */
+	bool block;			/* the next TENANTS may wait for the index to rise */
+	bool new_token;
+	bool verifying;			/* the sentinel was there, the trusted reading follows */
+	bool trusted;			/* the set that was answered last is trusted */
+	int64_t verify_ms;		/* when to ask the sentinel; 0: no need */
 	uint8_t content[SHA256_BYTES];	/* of the last set that was offered */
 	bool has_content;
 };
@@ -142,8 +148,10 @@ int64_t consul_watch_timeout(const struct consul_watch *w, int64_t now_ms);
  * 0: nothing to offer.  *set is always made. */
 int consul_watch_answer(struct consul_watch *w, const struct consul_answer *a,
     struct consul_set *set, int64_t now_ms);
-/* `gone` is what catalog_end() answered. */
-void consul_watch_applied(struct consul_watch *w, size_t gone, int64_t now_ms);
+/* `gone` is what catalog_end() answered; `complete` is false when a document could not be
+ * taken in, so that the same set is offered again. */
+void consul_watch_applied(
+    struct consul_watch *w, size_t gone, bool complete, int64_t now_ms);
 /* Forgets the back-off, unless throttled. */
 void consul_watch_poke(struct consul_watch *w, int64_t now_ms);
 void consul_set_fini(struct consul_set *s);

@@ -15,8 +15,12 @@
  * white space), so that formatting and the order of members do not count.
  *
  * Memory  owned; tenant_doc_fini().
- * Errors  ERR_LIMIT over TENANT_CONFIG_MAX, what json_parse_object() answers, ERR_CONFIG
- *         for everything else, naming the member.  Nothing is left to free.
+ * Bounds  chunk_size CHUNK_TOKENS_MIN ... CHUNK_TOKENS_MAX tokens, 512 when absent;
+ *         chunk_overlap less than chunk_size, when absent 50 or a quarter of chunk_size.
+ *         A directory's path is absolute and has no ".." in it.
+ * Errors  ERR_LIMIT over TENANT_CONFIG_MAX; what json_parse_object() and the getters of
+ *         json.h answer; ERR_CONFIG for everything else.  The text names the member, never
+ *         a secret's value.  Nothing is left to free.
  */
 #ifndef RAGPOOL_TENANT_DOC_H
 #define RAGPOOL_TENANT_DOC_H

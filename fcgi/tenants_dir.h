@@ -33,7 +33,7 @@ int tenants_dir_open(struct tenants_dir **out, const char *path, struct catalog 
 void tenants_dir_close(struct tenants_dir *d);
 int tenants_dir_fd(const struct tenants_dir *d);
 void tenants_dir_on_readable(struct tenants_dir *d, int64_t now_ms);
-/* Milliseconds until tenants_dir_tick() has something to do; -1 when it has not. */
+/* Milliseconds until tenants_dir_tick() has something to do. */
 int64_t tenants_dir_timeout(const struct tenants_dir *d, int64_t now_ms);
 void tenants_dir_tick(struct tenants_dir *d, int64_t now_ms);
 /* Reads everything again at the next tick (SIGHUP). */

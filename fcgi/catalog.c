@@ -1,0 +1,638 @@
+/* catalog.c - the tenants that are wanted. */
+#include "catalog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "tenant.h"
+#include "tenant_doc.h"
+
+struct catalog {
+	char *folder;			/* DATA/lkg */
+	struct catalog_tenant **tenants;	/* sorted by name */
+	size_t count, room;
+	struct catalog_change *queue;	/* from head on */
+	size_t head, queued, queue_room;
+	struct err trouble;
+};
+
+const char *
+catalog_origin_name(enum catalog_origin origin)
+{
+	static const char *const names[ORIGIN_MAX] = {
+#define X(symbol, name) [symbol] = name,
+		CATALOG_ORIGINS(X)
+#undef X
+	};
+
+	return names[origin];
+}
+
+const char *
+catalog_change_name(enum catalog_change_kind kind)
+{
+	static const char *const names[CATALOG_CHANGE_MAX] = {
+#define X(symbol, name) [symbol] = name,
+		CATALOG_CHANGES(X)
+#undef X
+	};
+
+	return names[kind];
+}
+
+int
+catalog_new(struct catalog **out, const char *data_dir, struct err *e)
+{
+	char folder[PATH_MAX];
+	struct catalog *c;
+
+	if (file_join(folder, sizeof folder, data_dir, "lkg", e) == -1 ||
+	    file_make_dirs(folder, 0750, e) == -1)
+		return -1;
+	if ((c = calloc(1, sizeof *c)) == NULL || (c->folder = strdup(folder)) == NULL) {
+		free(c);
+		return err_set(e, ERR_NOMEM, "no memory for the catalog");
+	}
+	*out = c;
+	return 0;
+}
+
+static void
+free_tenant(struct catalog_tenant *t)
+{
+	free(t->document);
+	free(t->notes);
+	free(t);
+}
+
+void
+catalog_free(struct catalog *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->count; i++)
+		free_tenant(c->tenants[i]);
+	free(c->tenants);
+	free(c->queue);
+	free(c->folder);
+	free(c);
+}
+
+/* Where the name is, or where it would have to stand. */
+static bool
+locate(const struct catalog *c, const char *name, size_t *at)
+{
+	size_t low = 0, high = c->count, middle;
+	int order;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		order = strcmp(c->tenants[middle]->name, name);
+		if (order == 0) {
+			*at = middle;
+			return true;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*at = low;
+	return false;
+}
+
+static struct catalog_tenant *
+find_tenant(const struct catalog *c, const char *name)
+{
+	size_t at;
+
+	return locate(c, name, &at) ? c->tenants[at] : NULL;
+}
+
+const struct catalog_tenant *
+catalog_find(const struct catalog *c, const char *name)
+{
+	return find_tenant(c, name);
+}
+
+size_t
+catalog_count(const struct catalog *c)
+{
+	return c->count;
+}
+
+const struct catalog_tenant *
+catalog_at(const struct catalog *c, size_t i)
+{
+	return i < c->count ? c->tenants[i] : NULL;
+}
+
+const struct err *
+catalog_trouble(const struct catalog *c)
+{
+	return &c->trouble;
+}
+
+static int
+grow(void **items, size_t *room, size_t count, size_t size)
+{
+	size_t more = *room > 0 ? *room * 2 : 64;
+	void *p;
+
+	if (count < *room)
+		return 0;
+	if ((p = reallocarray(*items, more, size)) == NULL)
+		return -1;
+	*items = p;
+	*room = more;
+	return 0;
+}
+
+/* Finds the tenant or makes an empty one. */
+static int
+have_tenant(struct catalog *c, struct catalog_tenant **out, const char *name,
+    enum catalog_origin origin, struct err *e)
+{
+	struct catalog_tenant *t;
+	size_t at;
+
+	if (tenant_name_check(name, strlen(name), e) == -1)
+		return -1;
+	if (locate(c, name, &at)) {
+		*out = c->tenants[at];
+		return 0;
+	}
+	if (grow((void **)&c->tenants, &c->room, c->count, sizeof *c->tenants) == -1 ||
+	    (t = calloc(1, sizeof *t)) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for tenant %s", name);
+	snprintf(t->name, sizeof t->name, "%s", name);
+	t->origin = origin;
+	memmove(&c->tenants[at + 1], &c->tenants[at], (c->count - at) * sizeof *c->tenants);
+	c->tenants[at] = t;
+	c->count++;
+	*out = t;
+	return 0;
+}
+
+/* One of a kind and tenant is enough: the reader looks at the tenant itself. */
+static void
+tell(struct catalog *c, struct catalog_tenant *t, enum catalog_change_kind kind)
+{
+	struct catalog_change *change;
+
+	if ((t->pending & (1u << kind)) != 0)
+		return;
+	if (c->head > 0 && c->head + c->queued == c->queue_room) {
+		memmove(c->queue, c->queue + c->head, c->queued * sizeof *c->queue);
+		c->head = 0;
+	}
+	if (grow((void **)&c->queue, &c->queue_room, c->head + c->queued, sizeof *c->queue) == -1) {
+		err_set(&c->trouble, ERR_NOMEM, "no memory to report a change of %s", t->name);
+		return;
+	}
+	change = &c->queue[c->head + c->queued++];
+	change->kind = kind;
+	memcpy(change->tenant, t->name, sizeof change->tenant);
+	t->pending |= 1u << kind;
+}
+
+bool
+catalog_next_change(struct catalog *c, struct catalog_change *out)
+{
+	struct catalog_tenant *t;
+
+	while (c->queued > 0) {
+		*out = c->queue[c->head++];
+		if (--c->queued == 0)
+			c->head = 0;
+		t = find_tenant(c, out->tenant);
+		if (t != NULL)
+			t->pending &= ~(1u << out->kind);
+		/* Removed and wanted again, or wanted and removed, meanwhile. */
+		if ((out->kind == CATALOG_REMOVED) == (t == NULL))
+			return true;
+	}
+	return false;
+}
+
+static int
+lkg_path(const struct catalog *c, const char *name, const char *suffix, char *out, size_t size,
+    struct err *e)
+{
+	int n = snprintf(out, size, "%s/%s%s", c->folder, name, suffix);
+
+	if (n < 0 || (size_t)n >= size)
+		return err_set(e, ERR_LIMIT, "path too long: %.200s", c->folder);
+	return 0;
+}
+
+int
+catalog_document_path(
+    const struct catalog *c, const char *name, char *out, size_t size, struct err *e)
+{
+	return lkg_path(c, name, ".json", out, size, e);
+}
+
+/* The marker comes before the document and goes after it, so that a document is never
+ * taken for a file's when it came from Consul.  file_replace() syncs the folder for both. */
+static int
+write_lkg(struct catalog *c, const char *name, enum catalog_origin origin, const char *bytes,
+    size_t n, struct err *e)
+{
+	char marker[PATH_MAX], path[PATH_MAX];
+	int fd;
+
+	if (lkg_path(c, name, ".consul", marker, sizeof marker, e) == -1 ||
+	    lkg_path(c, name, ".json", path, sizeof path, e) == -1)
+		goto fail;
+	if (origin == ORIGIN_CONSUL) {
+		fd = open(marker, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+		if (fd == -1) {
+			err_sys(e, ERR_IO, "%s", marker);
+			goto fail;
+		}
+		close(fd);
+	}
+	if (file_replace(path, bytes, n, 0640, e) == -1)
+		goto fail;
+	if (origin == ORIGIN_FILE)
+		unlink(marker);
+	err_clear(&c->trouble);
+	return 0;
+fail:
+	if (e != NULL)
+		c->trouble = *e;
+	return -1;
+}
+
+static void
+remove_lkg(struct catalog *c, const char *name)
+{
+	static const char *const suffixes[] = {".json", ".consul"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < 2; i++)
+		if (lkg_path(c, name, suffixes[i], path, sizeof path, &c->trouble) == 0 &&
+		    unlink(path) == -1 && errno != ENOENT)
+			err_sys(&c->trouble, ERR_IO, "%s", path);
+}
+
+static void
+remove_at(struct catalog *c, size_t at)
+{
+	struct catalog_tenant *t = c->tenants[at];
+
+	if (t->document != NULL) {
+		remove_lkg(c, t->name);
+		tell(c, t, CATALOG_REMOVED);
+	}
+	memmove(&c->tenants[at], &c->tenants[at + 1], (c->count - at - 1) * sizeof *c->tenants);
+	c->count--;
+	free_tenant(t);
+}
+
+/* The offer proves that the tenant is there. */
+static void
+mark_present(struct catalog *c, struct catalog_tenant *t)
+{
+	bool was_gone = t->gone;
+
+	t->seen = t->confirmed = true;
+	t->gone = t->deletion_refused = false;
+	t->gone_ms = 0;
+	if (was_gone)
+		tell(c, t, CATALOG_BACK);
+}
+
+static void
+hash_bytes(const char *bytes, size_t n, char hash[SHA256_HEX_BYTES])
+{
+	uint8_t digest[SHA256_BYTES];
+
+	hash[0] = '\0';
+	if (hash_sha256_of(bytes, n, digest, NULL) == 0)
+		hash_hex(digest, hash);
+}
+
+static void
+refuse(struct catalog *c, struct catalog_tenant *t, const struct err *why, uint64_t revision,
+    const char *hash)
+{
+	t->refusal = *why;
+	t->refused_revision = revision;
+	snprintf(t->refused_hash, sizeof t->refused_hash, "%s", hash);
+	tell(c, t, CATALOG_REFUSED);
+}
+
+static void
+clear_refusal(struct catalog_tenant *t)
+{
+	err_clear(&t->refusal);
+	t->refused_revision = 0;
+	t->refused_hash[0] = '\0';
+}
+
+/* Takes the document in: notes and bytes are copied. */
+static int
+accept(struct catalog *c, struct catalog_tenant *t, const struct tenant_doc *d,
+    const char *bytes, size_t n, uint64_t revision, struct err *e)
+{
+	char *document = malloc(n + 1), *notes = strdup(d->notes.data);
+
+	if (document == NULL || notes == NULL) {
+		free(document);
+		free(notes);
+		return err_set(e, ERR_NOMEM, "no memory for tenant %s", t->name);
+	}
+	memcpy(document, bytes, n);
+	document[n] = '\0';
+	free(t->document);
+	free(t->notes);
+	t->document = document;
+	t->document_bytes = n;
+	t->notes = notes;
+	t->config = d->config;
+	memcpy(t->hash, d->hash, sizeof t->hash);
+	t->revision = revision;
+	clear_refusal(t);
+	tell(c, t, CATALOG_CHANGED);
+	return 0;
+}
+
+/* The tenant is another source's, and that source still has it. */
+static bool
+is_taken(const struct catalog_tenant *t, enum catalog_origin origin)
+{
+	return t->origin != origin && t->document != NULL && t->confirmed && !t->gone;
+}
+
+static int
+refuse_reused_version(const struct catalog_tenant *t, struct err *why)
+{
+	return err_set(why, ERR_CONFIG,
+	    "version \"%s\" was in force with other content; give the change a new version",
+	    t->config.version);
+}
+
+/* 1: to be accepted; 0: same as what is in force; -1: refused, *why tells. */
+static int
+judge(const struct catalog_tenant *t, struct tenant_doc *d, const char *bytes, size_t n,
+    struct err *why)
+{
+	if (tenant_doc_parse(d, bytes, n, why) == -1)
+		return -1;
+	if (tenant_doc_check_source(d, why) == -1)
+		goto refused;
+	if (t->document == NULL)
+		return 1;
+	if (strcmp(t->hash, d->hash) == 0)
+		return 0;
+	if (strcmp(t->config.version, d->config.version) != 0)
+		return 1;
+	refuse_reused_version(t, why);
+refused:
+	tenant_doc_fini(d);
+	return -1;
+}
+
+int
+catalog_offer(struct catalog *c, const char *name, const char *bytes, size_t n,
+    enum catalog_origin origin, uint64_t revision, struct err *e)
+{
+	char hash[SHA256_HEX_BYTES];
+	struct catalog_tenant *t;
+	struct tenant_doc d = {0};
+	struct err why;
+	int verdict, rc = 0;
+
+	if (have_tenant(c, &t, name, origin, e) == -1)
+		return -1;
+	hash_bytes(bytes, n, hash);
+	if (is_taken(t, origin)) {
+		err_set(&why, ERR_CONFIG, "the tenant comes from another source already (%s)",
+		    catalog_origin_name(t->origin));
+		if (strcmp(t->refused_hash, hash) != 0 || hash[0] == '\0')
+			refuse(c, t, &why, revision, hash);
+		return 0;
+	}
+	if (hash[0] != '\0' && strcmp(t->refused_hash, hash) == 0 && t->origin == origin) {
+		mark_present(c, t);		/* refused before, for the same reason */
+		t->refused_revision = revision;
+		return 0;
+	}
+	verdict = judge(t, &d, bytes, n, &why);
+	if (verdict == -1 && t->document == NULL)
+		t->origin = origin;
+	if (verdict == -1) {
+		refuse(c, t, &why, revision, hash);
+	} else if (verdict == 0 && t->origin == origin) {
+		t->revision = revision;
+		clear_refusal(t);
+	} else if (write_lkg(c, name, origin, bytes, n, &why) == -1 ||
+	    accept(c, t, &d, bytes, n, revision, &why) == -1) {
+		refuse(c, t, &why, revision, "");	/* to be judged anew */
+		if (e != NULL)
+			*e = why;
+		rc = -1;
+	} else {
+		t->origin = origin;
+	}
+	if (t->origin == origin)
+		mark_present(c, t);
+	tenant_doc_fini(&d);
+	return rc;
+}
+
+int
+catalog_refuse(struct catalog *c, const char *name, enum catalog_origin origin,
+    uint64_t revision, const struct err *why, struct err *e)
+{
+	struct catalog_tenant *t;
+
+	if (have_tenant(c, &t, name, origin, e) == -1)
+		return -1;
+	if (t->origin == origin)
+		mark_present(c, t);
+	/* The reason stands for the bytes: the same one is told once. */
+	if (t->refusal.code == why->code && strcmp(t->refusal.text, why->text) == 0) {
+		t->refused_revision = revision;
+		return 0;
+	}
+	refuse(c, t, why, revision, "");
+	return 0;
+}
+
+void
+catalog_begin(struct catalog *c, enum catalog_origin origin)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->tenants[i]->origin == origin)
+			c->tenants[i]->seen = false;
+}
+
+bool
+catalog_seen(struct catalog *c, const char *name, enum catalog_origin origin)
+{
+	struct catalog_tenant *t = find_tenant(c, name);
+
+	if (t == NULL || t->origin != origin)
+		return false;
+	mark_present(c, t);
+	return true;
+}
+
+/* A tenant without an accepted document is nobody's loss. */
+static void
+drop_never_accepted(struct catalog *c, enum catalog_origin origin)
+{
+	for (size_t i = c->count; i-- > 0;)
+		if (c->tenants[i]->origin == origin && !c->tenants[i]->seen &&
+		    c->tenants[i]->document == NULL)
+			remove_at(c, i);
+}
+
+/* Whether absence is proven enough to delete; starts the clock of those from Consul. */
+static bool
+may_go(struct catalog_tenant *t, bool trusted, int64_t now_ms)
+{
+	if (t->origin == ORIGIN_FILE)
+		return trusted;
+	if (!trusted)
+		return false;
+	if (t->gone_ms == 0) {
+		t->gone_ms = now_ms > 0 ? now_ms : 1;
+		return false;
+	}
+	return now_ms - t->gone_ms >= CATALOG_CONFIRM_MS;
+}
+
+static void
+mark_gone(struct catalog *c, struct catalog_tenant *t, bool refused)
+{
+	bool news = !t->gone || (refused && !t->deletion_refused);
+
+	t->gone = true;
+	t->deletion_refused |= refused;
+	if (news)
+		tell(c, t, CATALOG_GONE);
+}
+
+size_t
+catalog_end(struct catalog *c, enum catalog_origin origin, bool trusted, int64_t now_ms)
+{
+	size_t known = 0, going = 0, waiting = 0;
+	struct catalog_tenant *t;
+	bool refused;
+
+	drop_never_accepted(c, origin);
+	for (size_t i = 0; i < c->count; i++) {
+		t = c->tenants[i];
+		if (t->origin != origin)
+			continue;
+		known++;
+		if (!t->seen && !t->deletion_refused && may_go(t, trusted, now_ms))
+			going++;
+	}
+	refused = going > CATALOG_VANISH_COUNT && going * 100 > known * CATALOG_VANISH_PERCENT;
+	for (size_t i = c->count; i-- > 0;) {
+		t = c->tenants[i];
+		if (t->origin != origin || t->seen)
+			continue;
+		if (t->deletion_refused)
+			continue;
+		if (!may_go(t, trusted, now_ms)) {
+			mark_gone(c, t, false);
+			waiting++;
+		} else if (refused) {
+			mark_gone(c, t, true);
+		} else {
+			remove_at(c, i);
+		}
+	}
+	return waiting;
+}
+
+size_t
+catalog_accept_deletions(struct catalog *c)
+{
+	size_t removed = 0;
+
+	for (size_t i = c->count; i-- > 0;)
+		if (c->tenants[i]->deletion_refused) {
+			remove_at(c, i);
+			removed++;
+		}
+	return removed;
+}
+
+static int
+is_document_name(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name);
+
+	return n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0 &&
+	    tenant_name_is_valid(entry->d_name, n - 5);
+}
+
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* 1: taken in; 0: damaged, skipped; -1: no memory. */
+static int
+load_one(struct catalog *c, const char *file, struct err *e)
+{
+	char name[NAME_MAX + 1], path[PATH_MAX], *bytes = NULL;
+	struct catalog_tenant *t;
+	struct tenant_doc d = {0};
+	struct err why;
+	size_t n;
+	int rc = 0;
+
+	snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - 5), file);
+	if (lkg_path(c, name, ".json", path, sizeof path, &why) == -1 ||
+	    file_read(&bytes, &n, path, TENANT_CONFIG_MAX, &why) == -1 ||
+	    tenant_doc_parse(&d, bytes, n, &why) == -1) {
+		c->trouble = why;
+		err_prefix(&c->trouble, "%s", file);
+		goto out;
+	}
+	rc = -1;
+	if (have_tenant(c, &t, name, ORIGIN_FILE, e) == -1 ||
+	    accept(c, t, &d, bytes, n, 0, e) == -1)
+		goto out;
+	if (lkg_path(c, name, ".consul", path, sizeof path, &why) == 0 && access(path, F_OK) == 0)
+		t->origin = ORIGIN_CONSUL;
+	rc = 1;
+out:
+	tenant_doc_fini(&d);
+	free(bytes);
+	return rc;
+}
+
+int
+catalog_load_lkg(struct catalog *c, size_t *skipped, struct err *e)
+{
+	struct dirent **entries = NULL;
+	int n, got = 1;
+
+	*skipped = 0;
+	if ((n = scandir(c->folder, &entries, is_document_name, by_name)) == -1)
+		return err_sys(e, ERR_IO, "%s", c->folder);
+	for (int i = 0; i < n; i++) {
+		if (got != -1 && (got = load_one(c, entries[i]->d_name, e)) == 0)
+			++*skipped;
+		free(entries[i]);
+	}
+	free(entries);
+	return got == -1 ? -1 : 0;
+}

@@ -1,0 +1,78 @@
+/* conf_table.h - the rows of conf.def as data; shared by the files of conf.h only. */
+#ifndef RAGPOOL_CONF_TABLE_H
+#define RAGPOOL_CONF_TABLE_H
+
+#include "conf.h"
+
+enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, CONF_SECTION_MAX };
+
+#define CONF_TYPES(X) \
+	X(STRING, "text") \
+	X(PATH, "absolute path") \
+	X(USER, "user") \
+	X(GROUP, "group") \
+	X(ADDRESS, "http address") \
+	X(INT, "number") \
+	X(COUNT, "number or cores") \
+	X(SIZE, "size: bytes, or with k, m, g") \
+	X(TIME, "time: with ms, s, m, h") \
+	X(BOOL, "yes or no") \
+	X(MODE, "octal mode") \
+	X(CHOICE, "word")
+enum conf_type {
+#define X(name, words) CONF_##name,
+	CONF_TYPES(X)
+#undef X
+	    CONF_TYPE_MAX
+};
+
+struct conf_row {
+	enum conf_section section;
+	enum conf_type type;
+	const char *key;
+	size_t offset;			/* in the struct of its section */
+	int64_t min, max;
+	const char *preset;		/* the default, as written in a file */
+	const char *words;		/* of a CHOICE, else NULL */
+	bool reload;
+	const char *help;
+};
+
+extern const struct conf_row conf_rows[];
+extern const size_t conf_row_count;
+enum { CONF_ROWS_MAX = 64, CONF_VALUE_MAX = 2048 };
+
+const char *conf_section_name(enum conf_section section);
+const char *conf_type_words(enum conf_type type);
+bool conf_type_is_text(enum conf_type type);
+
+/* Parses text into the row's member of `members`, which replaces what is there.  The
+ * words of an error name the value and the rule, not the key. */
+int conf_value_set(const struct conf_row *row, void *members, const char *text, struct err *e);
+void conf_value_free(const struct conf_row *row, void *members);
+bool conf_value_is_same(const struct conf_row *row, const void *a, const void *b);
+/* A stored number as it would be written: "30s", "64k", "0660"; into out[32]. */
+void conf_value_write(const struct conf_row *row, int64_t value, char *out, size_t size);
+
+/* Names the nearest of the candidates in *best, if one is near enough to be meant. */
+void conf_nearest(const char *word, const char *candidate, size_t *distance, const char **best);
+
+static inline char **
+conf_text_at(const struct conf_row *row, void *members)
+{
+	return (char **)(void *)((char *)members + row->offset);
+}
+
+static inline int64_t *
+conf_number_at(const struct conf_row *row, void *members)
+{
+	return (int64_t *)(void *)((char *)members + row->offset);
+}
+
+static inline bool *
+conf_bool_at(const struct conf_row *row, void *members)
+{
+	return (bool *)(void *)((char *)members + row->offset);
+}
+
+#endif

@@ -1,0 +1,191 @@
+/* consul_kv.c - the body of a recursive KV reading. */
+#include "consul_kv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "tenant.h"
+
+void
+consul_set_fini(struct consul_set *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->count; i++)
+		free(s->items[i].document);
+	free(s->items);
+	*s = (struct consul_set){0};
+}
+
+static int
+sextet(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Strict (RFC 4648 section 4): padded, no white space, no bits left over.  out has room
+ * for n / 4 * 3 bytes. */
+static bool
+decode_base64(const char *text, size_t n, char *out, size_t *len)
+{
+	size_t pad = n >= 1 && text[n - 1] == '=' ? n >= 2 && text[n - 2] == '=' ? 2 : 1 : 0;
+	uint32_t bits = 0;
+	size_t used = 0;
+	int value;
+
+	if (n % 4 != 0)
+		return false;
+	for (size_t i = 0; i < n - pad; i++) {
+		if ((value = sextet(text[i])) == -1)
+			return false;
+		bits = bits << 6 | (uint32_t)value;
+		if (i % 4 != 0)
+			out[used++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
+	}
+	*len = used;
+	return pad == 0 || (bits & (pad == 1 ? 3u : 15u)) == 0;
+}
+
+/* Fills the item's document or its `why`. */
+static int
+read_value(struct consul_item *item, struct json_object *value, struct err *e)
+{
+	const char *text;
+	size_t n;
+
+	if (value == NULL || json_object_get_string_len(value) == 0) {
+		err_set(&item->why, ERR_JSON, "the key has no value");
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_string))
+		return err_set(e, ERR_PEER, "the value of %s is not text", item->tenant);
+	text = json_object_get_string(value);
+	n = (size_t)json_object_get_string_len(value);
+	if (n / 4 > TENANT_CONFIG_MAX / 3 + 1) {
+		err_set(&item->why, ERR_LIMIT, "the document is larger than %d KiB",
+		    TENANT_CONFIG_MAX / 1024);
+		return 0;
+	}
+	if ((item->document = malloc(n / 4 * 3 + 1)) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for an answer of Consul");
+	if (decode_base64(text, n, item->document, &item->document_bytes))
+		return 0;
+	free(item->document);
+	item->document = NULL;
+	item->document_bytes = 0;
+	err_set(&item->why, ERR_JSON, "the value is not base64");
+	return 0;
+}
+
+enum key_kind { KEY_DOCUMENT, KEY_OTHER, KEY_BAD };
+
+static enum key_kind
+classify(const char *rest, char tenant[TENANT_NAME_BYTES + 1])
+{
+	const char *slash = strchr(rest, '/');
+	size_t n = strlen(rest);
+
+	if (n == 0 || rest[n - 1] == '/')
+		return KEY_OTHER;		/* a folder made by hand */
+	if (slash == NULL || !tenant_name_is_valid(rest, (size_t)(slash - rest)))
+		return KEY_BAD;
+	if (strcmp(slash, "/generation") == 0 || strcmp(slash, "/pin") == 0 ||
+	    strncmp(slash, "/status/", 8) == 0)
+		return KEY_OTHER;
+	if (strcmp(slash, "/config") != 0)
+		return KEY_BAD;
+	memcpy(tenant, rest, (size_t)(slash - rest));
+	tenant[slash - rest] = '\0';
+	return KEY_DOCUMENT;
+}
+
+static int
+read_entry(struct consul_set *set, size_t *bad_keys, const char *prefix,
+    struct json_object *entry, struct err *e)
+{
+	struct consul_item *item = &set->items[set->count];
+	struct json_object *value = NULL;
+	const char *key = NULL;
+	int64_t revision = 0;
+
+	if (!json_object_is_type(entry, json_type_object))
+		return err_set(e, ERR_PEER, "an entry is not an object");
+	if (json_get_text(entry, "Key", true, 1024, &key, e) == -1 ||
+	    json_get_int(entry, "ModifyIndex", true, 0, INT64_MAX, &revision, e) == -1) {
+		e->code = ERR_PEER;
+		return -1;
+	}
+	if (strncmp(key, prefix, strlen(prefix)) != 0)
+		return err_set(e, ERR_PEER, "the key \"%.100s\" was not asked for", key);
+	*item = (struct consul_item){.revision = (uint64_t)revision};
+	switch (classify(key + strlen(prefix), item->tenant)) {
+	case KEY_OTHER:
+		return 0;
+	case KEY_BAD:
+		++*bad_keys;
+		return 0;
+	case KEY_DOCUMENT:
+		break;
+	}
+	if (!json_object_object_get_ex(entry, "Value", &value))
+		return err_set(e, ERR_PEER, "the entry of %s has no value", item->tenant);
+	if (read_value(item, value, e) == -1)
+		return -1;
+	set->count++;
+	return 0;
+}
+
+static int
+by_tenant(const void *a, const void *b)
+{
+	return strcmp(((const struct consul_item *)a)->tenant,
+	    ((const struct consul_item *)b)->tenant);
+}
+
+int
+consul_kv_parse(struct consul_set *set, size_t *bad_keys, const char *prefix, const char *body,
+    size_t n, struct err *e)
+{
+	struct json_object *root = NULL;
+	size_t count;
+	int rc = -1;
+
+	*set = (struct consul_set){0};
+	*bad_keys = 0;
+	if (json_parse(&root, body, n, e) == -1) {
+		e->code = e->code == ERR_NOMEM ? ERR_NOMEM : ERR_PEER;
+		err_prefix(e, "not the JSON of Consul");
+		return -1;
+	}
+	if (!json_object_is_type(root, json_type_array)) {
+		err_set(e, ERR_PEER, "not the JSON of Consul: an array is expected");
+		goto out;
+	}
+	count = json_object_array_length(root);
+	if ((set->items = calloc(count + 1, sizeof *set->items)) == NULL) {
+		err_set(e, ERR_NOMEM, "no memory for an answer of Consul");
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (read_entry(set, bad_keys, prefix, json_object_array_get_idx(root, i), e) == -1)
+			goto out;
+	qsort(set->items, set->count, sizeof *set->items, by_tenant);
+	for (size_t i = 1; i < set->count; i++)
+		if (by_tenant(&set->items[i - 1], &set->items[i]) == 0) {
+			err_set(e, ERR_PEER, "%s comes twice", set->items[i].tenant);
+			goto out;
+		}
+	rc = 0;
+out:
+	json_object_put(root);
+	if (rc == -1)
+		consul_set_fini(set);
+	return rc;
+}

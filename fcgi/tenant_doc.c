@@ -1,0 +1,383 @@
+/* tenant_doc.c - one tenant's JSON document to build parameters. */
+#include "tenant_doc.h"
+
+#include <libstemmer.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bounds.h"
+#include "json.h"
+
+enum { CHUNK_SIZE_DEFAULT = 512, CHUNK_OVERLAP_DEFAULT = 50, NOTES_MAX = 4096 };
+
+/* The data sources this build has a reader for. */
+static const char *const readable_sources[] = {"directory"};
+
+typedef int compare_fn(const char *a, const char *b);
+
+static bool
+is_listed(const char *name, const char *const *list, size_t count, compare_fn *compare)
+{
+	for (size_t i = 0; i < count; i++)
+		if (compare(name, list[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A secret in the document would be kept in Consul, in last-known-good files and in
+ * every backup of both. */
+static int
+refuse_secrets(struct json_object *o, struct err *e)
+{
+	static const char *const names[] = {"secret_access_key", "aws_secret_access_key",
+	    "secret_key", "secret", "client_secret", "api_key", "apikey", "api-key", "token",
+	    "access_token", "auth_token", "session_token", "aws_session_token", "bearer_token",
+	    "password", "passwd", "private_key"};
+
+	if (json_object_is_type(o, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			if (refuse_secrets(json_object_array_get_idx(o, i), e) == -1)
+				return -1;
+		return 0;
+	}
+	if (!json_object_is_type(o, json_type_object))
+		return 0;
+	json_object_object_foreach(o, key, child) {
+		if (is_listed(key, names, sizeof names / sizeof names[0], strcasecmp))
+			return err_set(e, ERR_CONFIG,
+			    "\"%s\" holds a secret; a document may only name credentials", key);
+		if (refuse_secrets(child, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int put_canonical(struct buf *b, struct json_object *o, struct err *e);
+
+static int
+put_canonical_object(struct buf *b, struct json_object *o, struct err *e)
+{
+	size_t count = (size_t)json_object_object_length(o), i = 0;
+	const char **names = calloc(count + 1, sizeof *names);
+	struct json_object *child;
+	int rc = 0;
+
+	if (names == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a document");
+	json_object_object_foreach(o, key, unused) {
+		(void)unused;
+		names[i++] = key;
+	}
+	qsort(names, count, sizeof *names, compare_names);
+	buf_addc(b, '{');
+	for (i = 0; i < count && rc == 0; i++) {
+		if (i > 0)
+			buf_addc(b, ',');
+		json_put_text(b, names[i], strlen(names[i]));
+		buf_addc(b, ':');
+		json_object_object_get_ex(o, names[i], &child);
+		rc = put_canonical(b, child, e);
+	}
+	buf_addc(b, '}');
+	free(names);
+	return rc;
+}
+
+static int
+put_canonical(struct buf *b, struct json_object *o, struct err *e)
+{
+	switch (json_object_get_type(o)) {
+	case json_type_object:
+		return put_canonical_object(b, o, e);
+	case json_type_array:
+		buf_addc(b, '[');
+		for (size_t i = 0; i < json_object_array_length(o); i++) {
+			if (i > 0)
+				buf_addc(b, ',');
+			if (put_canonical(b, json_object_array_get_idx(o, i), e) == -1)
+				return -1;
+		}
+		buf_addc(b, ']');
+		return 0;
+	case json_type_string:
+		json_put_text(
+		    b, json_object_get_string(o), (size_t)json_object_get_string_len(o));
+		return 0;
+	case json_type_double:
+		buf_addf(b, "%.17g", json_object_get_double(o));
+		return 0;
+	default:
+		buf_adds(b, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+		return 0;
+	}
+}
+
+static int
+hash_canonical(struct json_object *root, char hash[SHA256_HEX_BYTES], struct err *e)
+{
+	uint8_t digest[SHA256_BYTES];
+	struct buf b;
+	int rc = -1;
+
+	/* Escapes may be written longer than they came: six bytes for one at the most. */
+	buf_init(&b, 6 * TENANT_CONFIG_MAX + 64);
+	if (put_canonical(&b, root, e) == 0 && buf_check(&b, "a document", e) == 0 &&
+	    hash_sha256_of(b.data, b.len, digest, e) == 0) {
+		hash_hex(digest, hash);
+		rc = 0;
+	}
+	buf_fini(&b);
+	return rc;
+}
+
+static void
+note_unknown(struct buf *notes, const char *where, struct json_object *o,
+    const char *const *known, size_t count)
+{
+	json_object_object_foreach(o, key, child) {
+		(void)child;
+		if (!is_listed(key, known, count, strcmp))
+			buf_addf(notes, "%s\"%.64s\" is unknown and has no effect\n", where, key);
+	}
+}
+
+static int
+copy_text(char *out, size_t size, const char *what, const char *text, struct err *e)
+{
+	size_t n = strlen(text);
+
+	if (n >= size)
+		return err_set(e, ERR_RANGE, "\"%s\" is longer than %zu bytes", what, size - 1);
+	memcpy(out, text, n + 1);
+	return 0;
+}
+
+static int
+check_source_path(const char *path, struct err *e)
+{
+	const char *s = path;
+
+	if (path[0] != '/')
+		return err_set(e, ERR_CONFIG, "\"path\" must be absolute");
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return err_set(e, ERR_CONFIG, "\"path\" has a control character in it");
+	for (s = path; (s = strstr(s, "/..")) != NULL; s += 3)
+		if (s[3] == '/' || s[3] == '\0')
+			return err_set(e, ERR_CONFIG, "\"path\" must have no \"..\" in it");
+	return 0;
+}
+
+static int
+read_source(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	static const char *const known[] = {"type", "path", "bucket", "prefix", "region",
+	    "endpoint", "credentials"};
+	const char *type = NULL, *path = NULL, *other = NULL;
+	struct json_object *source = NULL;
+
+	if (json_get_object(root, "data_source", true, &source, e) == -1)
+		return -1;
+	if (json_get_text(source, "type", true, sizeof d->config.source_type - 1, &type, e) == -1)
+		return -1;
+	if (type[0] == '\0')
+		return err_set(e, ERR_CONFIG, "\"type\" is empty");
+	if (copy_text(d->config.source_type, sizeof d->config.source_type, "type", type, e) == -1)
+		return -1;
+	for (size_t i = 2; i < sizeof known / sizeof known[0]; i++)
+		if (json_get_text(source, known[i], false, SOURCE_PATH_BYTES, &other, e) == -1)
+			return -1;
+	note_unknown(&d->notes, "data_source: ", source, known, sizeof known / sizeof known[0]);
+	if (json_get_text(source, "path", strcmp(type, "directory") == 0, SOURCE_PATH_BYTES - 1,
+		&path, e) == -1)
+		return -1;
+	if (path == NULL || strcmp(type, "directory") != 0)
+		return 0;
+	if (check_source_path(path, e) == -1)
+		return -1;
+	return copy_text(
+	    d->config.source_path, sizeof d->config.source_path, "path", path, e);
+}
+
+static int
+read_language(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
+	const char *language = "english", **names = sb_stemmer_list();
+
+	if (json_get_text(params, "language", false, LANGUAGE_BYTES - 1, &language, e) == -1)
+		return -1;
+	while (*names != NULL && strcmp(*names, language) != 0)
+		names++;
+	if (*names == NULL && strcmp(language, "none") != 0)
+		return err_set(e, ERR_CONFIG,
+		    "\"language\" is \"%s\"; it may be none or a stemmer such as english or german",
+		    language);
+	return copy_text(d->config.language, sizeof d->config.language, "language", language, e);
+}
+
+/* How the dense arm is searched is the index's own business; the members of other
+ * systems' documents are read, checked for type and noted. */
+static int
+read_graph_params(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
+	static const char *const names[] = {"index_type", "metric_type"};
+	static const char *const known[] = {"M", "efConstruction", "ef"};
+	struct json_object *inner = NULL;
+	const char *text;
+	int64_t number;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		text = NULL;
+		if (json_get_text(params, names[i], false, 64, &text, e) == -1)
+			return -1;
+		if (text != NULL)
+			buf_addf(&d->notes, "index_params: \"%s\" is read and has no effect\n",
+			    names[i]);
+	}
+	if (json_get_object(params, "params", false, &inner, e) == -1)
+		return -1;
+	if (inner == NULL)
+		return 0;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (json_get_int(inner, known[i], false, 1, 65536, &number, e) == -1) {
+			err_prefix(e, "params");
+			return -1;
+		}
+	buf_adds(&d->notes, "index_params: \"params\" is read and has no effect\n");
+	note_unknown(
+	    &d->notes, "index_params: params: ", inner, known, sizeof known / sizeof known[0]);
+	return 0;
+}
+
+static int
+read_params(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
+	static const char *const known[] = {"chunk_size", "chunk_overlap", "language",
+	    "index_type", "metric_type", "params"};
+	int64_t size = CHUNK_SIZE_DEFAULT, overlap = -1;
+
+	if (json_get_int(params, "chunk_size", false, CHUNK_TOKENS_MIN, CHUNK_TOKENS_MAX, &size,
+		e) == -1 ||
+	    json_get_int(params, "chunk_overlap", false, 0, CHUNK_TOKENS_MAX, &overlap, e) == -1)
+		return -1;
+	if (overlap == -1)
+		overlap = size / 4 < CHUNK_OVERLAP_DEFAULT ? size / 4 : CHUNK_OVERLAP_DEFAULT;
+	if (overlap >= size)
+		return err_set(e, ERR_CONFIG, "\"chunk_overlap\" must be less than \"chunk_size\"");
+	d->config.chunk_size = (unsigned)size;
+	d->config.chunk_overlap = (unsigned)overlap;
+	note_unknown(
+	    &d->notes, "index_params: ", params, known, sizeof known / sizeof known[0]);
+	if (read_language(d, params, e) == -1)
+		return -1;
+	return read_graph_params(d, params, e);
+}
+
+/* A model with a name needs the gateway, which this build does not have: say so instead
+ * of leaving the tenant without an index. */
+static int
+read_model(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	const char *model = "builtin:lsa";
+
+	if (json_get_text(root, "embedding_model", false, MODEL_NAME_BYTES - 1, &model, e) == -1)
+		return -1;
+	if (model[0] == '\0')
+		return err_set(e, ERR_CONFIG, "\"embedding_model\" is empty");
+	if (strcmp(model, "builtin:lsa") != 0) {
+		buf_addf(&d->notes, "embedding_model: no gateway to models is configured for "
+				    "\"%.100s\"; built with builtin:lsa\n", model);
+		model = "builtin:lsa";
+	}
+	return copy_text(d->config.embedding_model, sizeof d->config.embedding_model,
+	    "embedding_model", model, e);
+}
+
+static int
+read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	static const char *const known[] = {
+	    "version", "data_source", "index_params", "embedding_model"};
+	struct json_object *params = NULL, *none = NULL;
+	const char *version = NULL;
+	int rc;
+
+	if (json_get_text(root, "version", true, VERSION_BYTES, &version, e) == -1)
+		return -1;
+	if (version[0] == '\0')
+		return err_set(e, ERR_CONFIG, "\"version\" is empty");
+	for (const char *s = version; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return err_set(e, ERR_CONFIG, "\"version\" has a control character in it");
+	if (copy_text(d->config.version, sizeof d->config.version, "version", version, e) == -1)
+		return -1;
+	if (read_source(d, root, e) == -1) {
+		err_prefix(e, "data_source");
+		return -1;
+	}
+	if (read_model(d, root, e) == -1 ||
+	    json_get_object(root, "index_params", false, &params, e) == -1)
+		return -1;
+	if (params == NULL && (params = none = json_object_new_object()) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a document");
+	if ((rc = read_params(d, params, e)) == -1)
+		err_prefix(e, "index_params");
+	json_object_put(none);
+	if (rc == 0)
+		note_unknown(&d->notes, "", root, known, sizeof known / sizeof known[0]);
+	return rc;
+}
+
+int
+tenant_doc_parse(struct tenant_doc *d, const char *bytes, size_t n, struct err *e)
+{
+	struct json_object *root = NULL;
+	int rc = -1;
+
+	*d = (struct tenant_doc){0};
+	buf_init(&d->notes, NOTES_MAX);
+	if (n > TENANT_CONFIG_MAX)
+		return err_set(e, ERR_LIMIT, "the document is larger than %d KiB",
+		    TENANT_CONFIG_MAX / 1024);
+	if (n == 0)
+		return err_set(e, ERR_JSON, "the document is empty");
+	if (json_parse_object(&root, bytes, n, e) == -1)
+		return -1;
+	if (refuse_secrets(root, e) == -1 || read_root(d, root, e) == -1 ||
+	    hash_canonical(root, d->hash, e) == -1)
+		goto out;
+	/* Makes ->data a string; notes past their room were dropped, whole lines each. */
+	buf_add(&d->notes, "", 0);
+	rc = 0;
+out:
+	json_object_put(root);
+	if (rc == -1)
+		tenant_doc_fini(d);
+	return rc;
+}
+
+int
+tenant_doc_check_source(const struct tenant_doc *d, struct err *e)
+{
+	size_t count = sizeof readable_sources / sizeof readable_sources[0];
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(d->config.source_type, readable_sources[i]) == 0)
+			return 0;
+	return err_set(e, ERR_SOURCE,
+	    "data_source: type \"%s\" is not read by this build, which reads: directory",
+	    d->config.source_type);
+}
+
+void
+tenant_doc_fini(struct tenant_doc *d)
+{
+	if (d != NULL)
+		buf_fini(&d->notes);
+}
