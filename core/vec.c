@@ -1,0 +1,196 @@
+/* vec.c - vector arithmetic in plain C: what every faster tier must equal. */
+#include "vec.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LANES = 32 };
+
+static int32_t
+dot7(const int8_t *q, const uint8_t *code, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += q[i] * code[i];
+	return sum;
+}
+
+static void
+dot7_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = dot7(q, codes + i * stride, n);
+}
+
+static void
+dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, const uint32_t *ids,
+    size_t count, int32_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = dot7(q, codes + ids[i] * stride, n);
+}
+
+/* Sum i takes sum i + half, down to one. */
+static float
+fold(float lane[LANES])
+{
+	for (int half = LANES / 2; half > 0; half /= 2)
+		for (int i = 0; i < half; i++)
+			lane[i] += lane[i + half];
+	return lane[0];
+}
+
+static float
+dot(const float *a, const float *b, size_t n)
+{
+	float lane[LANES] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		lane[i % LANES] += a[i] * b[i];
+	return fold(lane);
+}
+
+static float
+l2(const float *a, const float *b, size_t n)
+{
+	float lane[LANES] = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		float d = a[i] - b[i];
+		lane[i % LANES] += d * d;
+	}
+	return fold(lane);
+}
+
+static uint16_t
+half_of(float f)
+{
+	uint32_t x, sign, low, cut;
+
+	memcpy(&x, &f, sizeof x);
+	sign = x >> 16 & 0x8000;
+	x &= 0x7fffffff;
+	if (x > 0x7f800000)			/* NaN stays one, quiet */
+		return (uint16_t)(sign | 0x7e00 | (x >> 13 & 0x3ff));
+	if (x >= 0x477ff000)			/* 65520 and more */
+		return (uint16_t)(sign | 0x7c00);
+	if (x >= 0x38800000) {			/* normal: move the exponent, round to even */
+		x += 0xfff + (x >> 13 & 1);
+		return (uint16_t)(sign | (x - 0x38000000) >> 13);
+	}
+	if (x < 0x33000000)			/* below half of the smallest */
+		return (uint16_t)sign;
+	cut = 126 - (x >> 23);			/* subnormal: 14..24 bits fall off */
+	x = (x & 0x7fffff) | 0x800000;
+	low = x & ((1u << cut) - 1);
+	x >>= cut;
+	if (low > 1u << (cut - 1) || (low == 1u << (cut - 1) && (x & 1)))
+		x++;
+	return (uint16_t)(sign | x);
+}
+
+static float
+float_of(uint16_t h)
+{
+	uint32_t sign = (uint32_t)(h & 0x8000) << 16, x = h & 0x7fff;
+	float f;
+
+	if (x < 0x400) {			/* zero and subnormal: exact in a float */
+		f = (float)x * 0x1p-24f;
+		return sign ? -f : f;
+	}
+	if (x < 0x7c00)
+		x = (x << 13) + 0x38000000;
+	else if (x == 0x7c00)
+		x = 0x7f800000;
+	else
+		x = 0x7fc00000 | x << 13;	/* NaN, made quiet as the CPU does */
+	x |= sign;
+	memcpy(&f, &x, sizeof f);
+	return f;
+}
+
+static float
+dot_half(const float *a, const uint16_t *b, size_t n)
+{
+	float lane[LANES] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		lane[i % LANES] += a[i] * float_of(b[i]);
+	return fold(lane);
+}
+
+static float
+l2_half(const float *a, const uint16_t *b, size_t n)
+{
+	float lane[LANES] = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		float d = a[i] - float_of(b[i]);
+		lane[i % LANES] += d * d;
+	}
+	return fold(lane);
+}
+
+static void
+to_half(uint16_t *out, const float *in, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = half_of(in[i]);
+}
+
+static void
+from_half(float *out, const uint16_t *in, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = float_of(in[i]);
+}
+
+const struct vec_ops vec_scalar_ops = {
+    .name = "scalar",
+    .dot7 = dot7,
+    .dot7_rows = dot7_rows,
+    .dot7_ids = dot7_ids,
+    .dot = dot,
+    .l2 = l2,
+    .dot_half = dot_half,
+    .l2_half = l2_half,
+    .to_half = to_half,
+    .from_half = from_half,
+};
+
+double
+vec_norm2(const float *v, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (double)v[i] * v[i];
+	return sum;
+}
+
+bool
+vec_normalise(float *out, const float *v, size_t n)
+{
+	double norm2 = vec_norm2(v, n), by;
+
+	if (!(norm2 > 0) || !isfinite(norm2)) {
+		memset(out, 0, n * sizeof *out);
+		return false;
+	}
+	by = 1 / sqrt(norm2);
+	for (size_t i = 0; i < n; i++)
+		out[i] = (float)(v[i] * by);
+	return true;
+}
+
+bool
+vec_is_finite(const float *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return false;
+	return true;
+}

@@ -1,0 +1,421 @@
+/* vec_x86.c - vector arithmetic for AVX2 and for AVX-512 with VNNI.
+ *
+ * Every function carries its instruction set as an attribute: the file compiles with
+ * plain flags and nothing here runs before vec_cpu.c asked the CPU. */
+#include "vec.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#define AVX2 __attribute__((target("avx2,f16c")))
+#define AVX2_INLINE __attribute__((target("avx2,f16c"), always_inline)) static inline
+#define AVX512 __attribute__((target("avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni")))
+#define AVX512_INLINE \
+	__attribute__((target("avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni"), \
+	    always_inline)) static inline
+
+enum { LANES = 32, RECORD_TAIL = 16 };
+
+/* A row and the affine record behind it. */
+static inline void
+fetch(const uint8_t *row, size_t n)
+{
+	for (size_t at = 0; at < n + RECORD_TAIL; at += 64)
+		_mm_prefetch((const char *)row + at, _MM_HINT_T0);
+}
+
+static int32_t
+dot7_tail(const int8_t *q, const uint8_t *code, size_t from, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t i = from; i < n; i++)
+		sum += q[i] * code[i];
+	return sum;
+}
+
+/* ---- AVX2, codes ---- */
+
+AVX2_INLINE __m256i
+load256(const void *p)
+{
+	return _mm256_loadu_si256(p);
+}
+
+AVX2_INLINE __m256i
+add_products(__m256i sum, __m256i code, __m256i q)
+{
+	__m256i pairs = _mm256_maddubs_epi16(code, q);
+
+	return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+AVX2_INLINE __m256i
+load128(const void *p)
+{
+	return _mm256_zextsi128_si256(_mm_loadu_si128(p));
+}
+
+AVX2_INLINE int32_t
+sum256(__m256i v)
+{
+	__m128i x = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+
+	x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4e));
+	x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0xb1));
+	return _mm_cvtsi128_si32(x);
+}
+
+AVX2 static int32_t
+avx2_dot7(const int8_t *q, const uint8_t *code, size_t n)
+{
+	__m256i s = _mm256_setzero_si256(), t = s;
+	size_t i = 0;
+
+	for (; i + 64 <= n; i += 64) {
+		s = add_products(s, load256(code + i), load256(q + i));
+		t = add_products(t, load256(code + i + 32), load256(q + i + 32));
+	}
+	for (; i + 16 <= n; i += 16)
+		t = add_products(t, load128(code + i), load128(q + i));
+	return sum256(_mm256_add_epi32(s, t)) + dot7_tail(q, code, i, n);
+}
+
+/* Four rows at once share the loads of q and the folding of the sums. */
+AVX2_INLINE void
+avx2_four(const int8_t *q, size_t n, const uint8_t *a, const uint8_t *b, const uint8_t *c,
+    const uint8_t *d, int32_t *out)
+{
+	__m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0, x;
+	size_t i = 0;
+
+	for (; i + 32 <= n; i += 32) {
+		x = load256(q + i);
+		s0 = add_products(s0, load256(a + i), x);
+		s1 = add_products(s1, load256(b + i), x);
+		s2 = add_products(s2, load256(c + i), x);
+		s3 = add_products(s3, load256(d + i), x);
+	}
+	if (i + 16 <= n) {
+		x = load128(q + i);
+		s0 = add_products(s0, load128(a + i), x);
+		s1 = add_products(s1, load128(b + i), x);
+		s2 = add_products(s2, load128(c + i), x);
+		s3 = add_products(s3, load128(d + i), x);
+		i += 16;
+	}
+	x = _mm256_hadd_epi32(_mm256_hadd_epi32(s0, s1), _mm256_hadd_epi32(s2, s3));
+	_mm_storeu_si128((__m128i *)out,
+	    _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
+	if (i < n) {
+		out[0] += dot7_tail(q, a, i, n);
+		out[1] += dot7_tail(q, b, i, n);
+		out[2] += dot7_tail(q, c, i, n);
+		out[3] += dot7_tail(q, d, i, n);
+	}
+}
+
+AVX2 static void
+avx2_dot7_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	size_t i = 0;
+
+	for (; i + 4 <= count; i += 4, codes += 4 * stride)
+		avx2_four(q, n, codes, codes + stride, codes + 2 * stride, codes + 3 * stride,
+		    out + i);
+	for (; i < count; i++, codes += stride)
+		out[i] = avx2_dot7(q, codes, n);
+}
+
+AVX2 static void
+avx2_dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+    const uint32_t *ids, size_t count, int32_t *out)
+{
+	size_t i = 0, ahead = count < 4 ? count : 4;
+
+	for (; i < ahead; i++)
+		fetch(codes + ids[i] * stride, n);
+	for (i = 0; i + 4 <= count; i += 4) {
+		for (; ahead < i + 8 && ahead < count; ahead++)
+			fetch(codes + ids[ahead] * stride, n);
+		avx2_four(q, n, codes + ids[i] * stride, codes + ids[i + 1] * stride,
+		    codes + ids[i + 2] * stride, codes + ids[i + 3] * stride, out + i);
+	}
+	for (; i < count; i++)
+		out[i] = avx2_dot7(q, codes + ids[i] * stride, n);
+}
+
+/* ---- AVX2, floats: sums 0..7, 8..15, 16..23, 24..31 in four registers.  The last
+ * n % 32 elements go by way of a copy filled with zeros: 0 * 0 adds nothing. ---- */
+
+struct lanes256 {
+	__m256 s[4];
+};
+
+AVX2_INLINE float
+fold256(const struct lanes256 *l)
+{
+	__m256 y = _mm256_add_ps(
+	    _mm256_add_ps(l->s[0], l->s[2]), _mm256_add_ps(l->s[1], l->s[3]));
+	__m128 x = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
+
+	x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+	x = _mm_add_ss(x, _mm_shuffle_ps(x, x, 1));
+	return _mm_cvtss_f32(x);
+}
+
+AVX2_INLINE void
+add_dot256(struct lanes256 *l, const float *a, const float *b)
+{
+	for (int i = 0; i < 4; i++)
+		l->s[i] = _mm256_add_ps(l->s[i],
+		    _mm256_mul_ps(_mm256_loadu_ps(a + 8 * i), _mm256_loadu_ps(b + 8 * i)));
+}
+
+AVX2_INLINE void
+add_l2_256(struct lanes256 *l, const float *a, const float *b)
+{
+	for (int i = 0; i < 4; i++) {
+		__m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + 8 * i), _mm256_loadu_ps(b + 8 * i));
+		l->s[i] = _mm256_add_ps(l->s[i], _mm256_mul_ps(d, d));
+	}
+}
+
+AVX2_INLINE void
+widen256(float *out, const uint16_t *in)
+{
+	for (int i = 0; i < 4; i++)
+		_mm256_storeu_ps(out + 8 * i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + 8 * i))));
+}
+
+AVX2_INLINE void
+clear256(struct lanes256 *l)
+{
+	for (int i = 0; i < 4; i++)
+		l->s[i] = _mm256_setzero_ps();
+}
+
+AVX2 static float
+avx2_dot(const float *a, const float *b, size_t n)
+{
+	float ta[LANES] = {0}, tb[LANES] = {0};
+	struct lanes256 l;
+	size_t i = 0;
+
+	clear256(&l);
+	for (; i + LANES <= n; i += LANES)
+		add_dot256(&l, a + i, b + i);
+	if (i < n) {
+		memcpy(ta, a + i, (n - i) * sizeof *a);
+		memcpy(tb, b + i, (n - i) * sizeof *b);
+		add_dot256(&l, ta, tb);
+	}
+	return fold256(&l);
+}
+
+AVX2 static float
+avx2_l2(const float *a, const float *b, size_t n)
+{
+	float ta[LANES] = {0}, tb[LANES] = {0};
+	struct lanes256 l;
+	size_t i = 0;
+
+	clear256(&l);
+	for (; i + LANES <= n; i += LANES)
+		add_l2_256(&l, a + i, b + i);
+	if (i < n) {
+		memcpy(ta, a + i, (n - i) * sizeof *a);
+		memcpy(tb, b + i, (n - i) * sizeof *b);
+		add_l2_256(&l, ta, tb);
+	}
+	return fold256(&l);
+}
+
+AVX2 static float
+avx2_dot_half(const float *a, const uint16_t *b, size_t n)
+{
+	float ta[LANES] = {0}, wide[LANES];
+	uint16_t tb[LANES] = {0};
+	struct lanes256 l;
+	size_t i = 0;
+
+	clear256(&l);
+	for (; i + LANES <= n; i += LANES) {
+		widen256(wide, b + i);
+		add_dot256(&l, a + i, wide);
+	}
+	if (i < n) {
+		memcpy(ta, a + i, (n - i) * sizeof *a);
+		memcpy(tb, b + i, (n - i) * sizeof *b);
+		widen256(wide, tb);
+		add_dot256(&l, ta, wide);
+	}
+	return fold256(&l);
+}
+
+AVX2 static float
+avx2_l2_half(const float *a, const uint16_t *b, size_t n)
+{
+	float ta[LANES] = {0}, wide[LANES];
+	uint16_t tb[LANES] = {0};
+	struct lanes256 l;
+	size_t i = 0;
+
+	clear256(&l);
+	for (; i + LANES <= n; i += LANES) {
+		widen256(wide, b + i);
+		add_l2_256(&l, a + i, wide);
+	}
+	if (i < n) {
+		memcpy(ta, a + i, (n - i) * sizeof *a);
+		memcpy(tb, b + i, (n - i) * sizeof *b);
+		widen256(wide, tb);
+		add_l2_256(&l, ta, wide);
+	}
+	return fold256(&l);
+}
+
+AVX2 static void
+avx2_to_half(uint16_t *out, const float *in, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		_mm_storeu_si128((__m128i *)(out + i),
+		    _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
+	for (; i < n; i++)
+		out[i] = _cvtss_sh(in[i], _MM_FROUND_TO_NEAREST_INT);
+}
+
+AVX2 static void
+avx2_from_half(float *out, const uint16_t *in, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + i))));
+	for (; i < n; i++)
+		out[i] = _cvtsh_ss(in[i]);
+}
+
+const struct vec_ops vec_avx2_ops = {
+    .name = "avx2",
+    .dot7 = avx2_dot7,
+    .dot7_rows = avx2_dot7_rows,
+    .dot7_ids = avx2_dot7_ids,
+    .dot = avx2_dot,
+    .l2 = avx2_l2,
+    .dot_half = avx2_dot_half,
+    .l2_half = avx2_l2_half,
+    .to_half = avx2_to_half,
+    .from_half = avx2_from_half,
+};
+
+/* ---- AVX-512 with VNNI: the codes; floats are not the bottleneck and stay AVX2 ---- */
+
+AVX512_INLINE __m512i
+load512(const void *p)
+{
+	return _mm512_loadu_si512(p);
+}
+
+AVX512_INLINE __m512i
+load_part(const void *p, size_t n)
+{
+	return _mm512_maskz_loadu_epi8(((__mmask64)1 << n) - 1, p);
+}
+
+AVX512 static int32_t
+avx512_dot7(const int8_t *q, const uint8_t *code, size_t n)
+{
+	__m512i s = _mm512_setzero_si512(), t = s;
+	size_t i = 0;
+
+	for (; i + 128 <= n; i += 128) {
+		s = _mm512_dpbusd_epi32(s, load512(code + i), load512(q + i));
+		t = _mm512_dpbusd_epi32(t, load512(code + i + 64), load512(q + i + 64));
+	}
+	for (; i + 64 <= n; i += 64)
+		s = _mm512_dpbusd_epi32(s, load512(code + i), load512(q + i));
+	if (i < n)
+		t = _mm512_dpbusd_epi32(t, load_part(code + i, n - i), load_part(q + i, n - i));
+	return _mm512_reduce_add_epi32(_mm512_add_epi32(s, t));
+}
+
+AVX512_INLINE void
+avx512_four(const int8_t *q, size_t n, const uint8_t *a, const uint8_t *b, const uint8_t *c,
+    const uint8_t *d, int32_t *out)
+{
+	__m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0, x;
+	size_t i = 0;
+
+	for (; i + 64 <= n; i += 64) {
+		x = load512(q + i);
+		s0 = _mm512_dpbusd_epi32(s0, load512(a + i), x);
+		s1 = _mm512_dpbusd_epi32(s1, load512(b + i), x);
+		s2 = _mm512_dpbusd_epi32(s2, load512(c + i), x);
+		s3 = _mm512_dpbusd_epi32(s3, load512(d + i), x);
+	}
+	if (i < n) {
+		x = load_part(q + i, n - i);
+		s0 = _mm512_dpbusd_epi32(s0, load_part(a + i, n - i), x);
+		s1 = _mm512_dpbusd_epi32(s1, load_part(b + i, n - i), x);
+		s2 = _mm512_dpbusd_epi32(s2, load_part(c + i, n - i), x);
+		s3 = _mm512_dpbusd_epi32(s3, load_part(d + i, n - i), x);
+	}
+	out[0] = _mm512_reduce_add_epi32(s0);
+	out[1] = _mm512_reduce_add_epi32(s1);
+	out[2] = _mm512_reduce_add_epi32(s2);
+	out[3] = _mm512_reduce_add_epi32(s3);
+}
+
+AVX512 static void
+avx512_dot7_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	size_t i = 0;
+
+	for (; i + 4 <= count; i += 4, codes += 4 * stride)
+		avx512_four(q, n, codes, codes + stride, codes + 2 * stride,
+		    codes + 3 * stride, out + i);
+	for (; i < count; i++, codes += stride)
+		out[i] = avx512_dot7(q, codes, n);
+}
+
+AVX512 static void
+avx512_dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+    const uint32_t *ids, size_t count, int32_t *out)
+{
+	size_t i = 0, ahead = count < 4 ? count : 4;
+
+	for (; i < ahead; i++)
+		fetch(codes + ids[i] * stride, n);
+	for (i = 0; i + 4 <= count; i += 4) {
+		for (; ahead < i + 8 && ahead < count; ahead++)
+			fetch(codes + ids[ahead] * stride, n);
+		avx512_four(q, n, codes + ids[i] * stride, codes + ids[i + 1] * stride,
+		    codes + ids[i + 2] * stride, codes + ids[i + 3] * stride, out + i);
+	}
+	for (; i < count; i++)
+		out[i] = avx512_dot7(q, codes + ids[i] * stride, n);
+}
+
+const struct vec_ops vec_avx512_ops = {
+    .name = "avx512",
+    .dot7 = avx512_dot7,
+    .dot7_rows = avx512_dot7_rows,
+    .dot7_ids = avx512_dot7_ids,
+    .dot = avx2_dot,
+    .l2 = avx2_l2,
+    .dot_half = avx2_dot_half,
+    .l2_half = avx2_l2_half,
+    .to_half = avx2_to_half,
+    .from_half = avx2_from_half,
+};
+
+#else
+typedef int vec_x86_is_empty;
+#endif

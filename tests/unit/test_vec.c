@@ -1,0 +1,208 @@
+/* test_vec.c - every tier equals the scalar one: codes as integers, floats bit for bit. */
+#include "unit.h"
+
+#include <math.h>
+
+#include "vec.h"
+
+enum { N_MAX = 1100, ROWS = 37 };
+
+static uint32_t state_ = 1;
+
+static uint32_t
+next_random(void)
+{
+	state_ = state_ * 1664525 + 1013904223;
+	return state_ >> 8;
+}
+
+static float
+random_float(void)
+{
+	return (float)((int32_t)(next_random() % 2000001) - 1000000) / 700000.0f;
+}
+
+static void
+fill_codes(uint8_t *code, int8_t *q, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		code[i] = (uint8_t)(next_random() % 128);
+		q[i] = (int8_t)((int32_t)(next_random() % 256) - 128);
+	}
+}
+
+#define EACH_TIER(ops) \
+	for (int tier_ = 0; tier_ < VEC_TIER_MAX; tier_++) \
+		if ((ops = vec_ops_of((enum vec_tier)tier_)) != NULL)
+
+static void
+extreme_codes_do_not_saturate(void **state)
+{
+	static uint8_t code[4096];
+	static int8_t q[4096];
+	const struct vec_ops *ops;
+
+	(void)state;
+	memset(code, 127, sizeof code);
+	memset(q, 127, sizeof q);
+	EACH_TIER(ops)
+		assert_int_equal(ops->dot7(q, code, sizeof q), 4096 * 127 * 127);
+	memset(q, -128, sizeof q);
+	EACH_TIER(ops)
+		assert_int_equal(ops->dot7(q, code, sizeof q), -4096 * 127 * 128);
+}
+
+static void
+codes_give_the_same_integer_for_every_length(void **state)
+{
+	static uint8_t code[N_MAX];
+	static int8_t q[N_MAX];
+	const struct vec_ops *ops;
+
+	(void)state;
+	for (size_t n = 0; n < N_MAX; n += n < 200 ? 1 : 37) {
+		fill_codes(code, q, n);
+		EACH_TIER(ops)
+			assert_int_equal(ops->dot7(q, code, n), vec_scalar_ops.dot7(q, code, n));
+	}
+}
+
+static void
+batches_give_the_same_integers(void **state)
+{
+	static uint8_t codes[ROWS * (N_MAX + 16)];
+	static int8_t q[N_MAX];
+	const struct vec_ops *ops;
+	int32_t want[ROWS], got[ROWS];
+	uint32_t ids[ROWS];
+
+	(void)state;
+	for (int round = 0; round < 60; round++) {
+		size_t n = next_random() % N_MAX, stride = n + 16, count = next_random() % ROWS;
+		for (int i = 0; i < ROWS; i++) {
+			fill_codes(codes + i * stride, q, n);
+			ids[i] = next_random() % ROWS;
+		}
+		EACH_TIER(ops) {
+			vec_scalar_ops.dot7_rows(q, n, codes, stride, count, want);
+			ops->dot7_rows(q, n, codes, stride, count, got);
+			assert_memory_equal(got, want, count * sizeof *got);
+			vec_scalar_ops.dot7_ids(q, n, codes, stride, ids, count, want);
+			ops->dot7_ids(q, n, codes, stride, ids, count, got);
+			assert_memory_equal(got, want, count * sizeof *got);
+		}
+	}
+}
+
+static void
+assert_same_bits(float a, float b)
+{
+	assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void
+floats_are_equal_bit_for_bit(void **state)
+{
+	static float a[N_MAX], b[N_MAX];
+	static uint16_t h[N_MAX];
+	const struct vec_ops *ops, *ref = &vec_scalar_ops;
+
+	(void)state;
+	for (size_t n = 0; n < N_MAX; n += n < 140 ? 1 : 53) {
+		for (size_t i = 0; i < n; i++) {
+			a[i] = random_float();
+			b[i] = random_float();
+		}
+		ref->to_half(h, b, n);
+		EACH_TIER(ops) {
+			assert_same_bits(ops->dot(a, b, n), ref->dot(a, b, n));
+			assert_same_bits(ops->l2(a, b, n), ref->l2(a, b, n));
+			assert_same_bits(ops->dot_half(a, h, n), ref->dot_half(a, h, n));
+			assert_same_bits(ops->l2_half(a, h, n), ref->l2_half(a, h, n));
+		}
+	}
+}
+
+static void
+dot_stays_within_its_error_bound(void **state)
+{
+	static float a[N_MAX], b[N_MAX];
+	double sum = 0, size = 0;
+
+	(void)state;
+	for (size_t i = 0; i < N_MAX; i++) {
+		a[i] = random_float();
+		b[i] = random_float();
+		sum += (double)a[i] * b[i];
+		size += fabs((double)a[i] * b[i]);
+	}
+	assert_true(fabs(vec_ops()->dot(a, b, N_MAX) - sum) <= size * (N_MAX / 32.0 + 6) * 0x1p-24);
+}
+
+static void
+halves_round_alike_and_come_back(void **state)
+{
+	static const float odd[] = {0, -0.0f, 1, 65504, 65519.9f, 65520, 1e9f, -1e9f, 0x1p-24f,
+	    0x1p-25f, 0x1.8p-25f, 0x1.004p-14f, 5.9e-8f, 1e-20f, 0x1.002p0f, 0x1.006p0f, INFINITY};
+	const struct vec_ops *ops, *ref = &vec_scalar_ops;
+	uint16_t want[17], got[17], back[17];
+	float wide[17];
+
+	(void)state;
+	ref->to_half(want, odd, 17);
+	EACH_TIER(ops) {
+		ops->to_half(got, odd, 17);
+		assert_memory_equal(got, want, sizeof want);
+	}
+	for (uint32_t h = 0; h < 0x7c01; h += 17) {	/* every 17th finite half, and some */
+		for (uint32_t i = 0; i < 17; i++)
+			got[i] = (uint16_t)(h + i <= 0x7c00 ? h + i : 0);
+		EACH_TIER(ops) {
+			ops->from_half(wide, got, 17);
+			ops->to_half(back, wide, 17);
+			assert_memory_equal(back, got, sizeof got);
+		}
+	}
+}
+
+static void
+normalised_vectors_have_length_one(void **state)
+{
+	float v[100], u[100];
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		v[i] = random_float() * 1e18f;
+	assert_true(vec_normalise(u, v, 100));
+	assert_true(fabs(vec_norm2(u, 100) - 1) < 1e-6);
+	memset(v, 0, sizeof v);
+	assert_false(vec_normalise(u, v, 100));
+	v[3] = NAN;
+	assert_false(vec_normalise(u, v, 100));
+	assert_false(vec_is_finite(v, 100));
+}
+
+static void
+a_tier_is_named_and_stays(void **state)
+{
+	(void)state;
+	assert_non_null(vec_ops()->name);
+	assert_ptr_equal(vec_ops(), vec_ops());
+	assert_ptr_equal(vec_ops_of(VEC_SCALAR), &vec_scalar_ops);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(extreme_codes_do_not_saturate),
+	    cmocka_unit_test(codes_give_the_same_integer_for_every_length),
+	    cmocka_unit_test(batches_give_the_same_integers),
+	    cmocka_unit_test(floats_are_equal_bit_for_bit),
+	    cmocka_unit_test(dot_stays_within_its_error_bound),
+	    cmocka_unit_test(halves_round_alike_and_come_back),
+	    cmocka_unit_test(normalised_vectors_have_length_one),
+	    cmocka_unit_test(a_tier_is_named_and_stays),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
