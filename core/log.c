@@ -83,6 +83,12 @@ log_reopen(struct err *e)
 	return sink.path != NULL ? open_log(sink.path, e) : 0;
 }
 
+int
+log_fd(void)
+{
+	return sink.fd;
+}
+
 /* A hostile file name must not forge a second line. */
 static void
 escape_controls(char *line, size_t n)

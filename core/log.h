@@ -23,6 +23,8 @@ void log_set_level(enum log_level level);
 int log_to_file(const char *path, struct err *e);
 /* Opens the same file anew (after a rotation). */
 int log_reopen(struct err *e);
+/* Where lines go, for children to inherit; borrowed. */
+int log_fd(void);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)

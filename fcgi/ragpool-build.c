@@ -8,6 +8,7 @@
 
 #include "bounds.h"
 #include "build.h"
+#include "buf.h"
 #include "clk.h"
 #include "config.h"
 #include "file.h"
@@ -185,6 +186,20 @@ out:
 	return rc;
 }
 
+/* Whoever reads the last line learns why, too. */
+static void
+print_json_error(const struct err *e)
+{
+	struct buf b;
+
+	buf_init(&b, 8 * ERR_TEXT_BYTES);
+	json_put_text(&b, e->text, strlen(e->text));
+	if (!b.failed)
+		printf("{\"error\": {\"code\": \"%s\", \"message\": %s}}\n",
+		    err_row(e->code)->slug, b.data);
+	buf_fini(&b);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -195,6 +210,8 @@ main(int argc, char **argv)
 	read_options(&o, argc, argv);
 	if (build(&o, &e) == 0)
 		return 0;
+	if (o.json)
+		print_json_error(&e);
 	log_error("tenant=%s code=%s %s", o.tenant, err_row(e.code)->slug, e.text);
 	return err_row(e.code)->exit_code;
 }

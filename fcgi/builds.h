@@ -1,0 +1,96 @@
+/* builds.h - which tenant is built when, as a table without system calls.
+ *
+ * Rules   one build per tenant, `at_once` in all, first come first served.
+ *         What counts is the document: its version, and a digest of its bytes.  The
+ *         newest one wins: a document that changes while its tenant is built lets the
+ *         build finish (its result goes live, so a document that changes all the time
+ *         cannot keep its tenant old for ever) and queues another.
+ *         A failed build is not tried again until the document changes or an operator
+ *         asks; nothing else depends on it.
+ * Memory  the table is owned: builds_fini().  What the finders answer is borrowed until
+ *         the next call that takes `struct builds *`.
+ * Cost    O(log n) to find, O(n) to choose the next one.
+ */
+#ifndef RAGPOOL_BUILDS_H
+#define RAGPOOL_BUILDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bounds.h"
+#include "err.h"
+
+enum { BUILD_DIGEST_BYTES = 65, BUILD_REASON_BYTES = 256 };
+
+#define BUILD_STATES(X) \
+	X(BUILD_CURRENT, "current")	/* nothing to do */ \
+	X(BUILD_QUEUED, "queued") \
+	X(BUILD_RUNNING, "running") \
+	X(BUILD_STALE, "stale")		/* running, but a newer document waits */ \
+	X(BUILD_LEAVING, "leaving")	/* running for a tenant that is gone */ \
+	X(BUILD_FAILED, "failed")
+enum build_state {
+#define X(symbol, name) symbol,
+	BUILD_STATES(X)
+#undef X
+	    BUILD_STATE_MAX
+};
+
+#define BUILD_EVENTS(X) \
+	X(BUILD_EV_HAVE, "have")	/* the live generation is of the document's version */ \
+	X(BUILD_EV_SAME, "same")	/* the document as it was, and not live */ \
+	X(BUILD_EV_NEW, "new")		/* another document */ \
+	X(BUILD_EV_RETRY, "retry")	/* an operator asks */ \
+	X(BUILD_EV_START, "start") \
+	X(BUILD_EV_DONE, "done") \
+	X(BUILD_EV_FAIL, "fail") \
+	X(BUILD_EV_GONE, "gone")	/* the tenant is not wanted any more */
+enum build_event {
+#define X(symbol, name) symbol,
+	BUILD_EVENTS(X)
+#undef X
+	    BUILD_EV_MAX
+};
+
+struct build_job {
+	char tenant[TENANT_NAME_BYTES + 1];
+	char version[VERSION_BYTES + 1];	/* of the newest document */
+	char digest[BUILD_DIGEST_BYTES];	/* of its bytes */
+	char building[VERSION_BYTES + 1];	/* what the running build took up */
+	char reason[BUILD_REASON_BYTES];	/* of the last failure; "" after a success */
+	enum build_state state;
+	uint64_t turn;				/* place in the queue */
+};
+
+struct builds {
+	struct build_job *jobs;		/* sorted by tenant */
+	size_t count, room;
+	unsigned running, at_once;
+	size_t queued;
+	uint64_t turns;
+};
+
+/* The bare table: the state after the event; BUILD_STATE_MAX: the job is dropped. */
+enum build_state build_next_state(enum build_state state, enum build_event event);
+
+void builds_init(struct builds *b, unsigned at_once);
+void builds_fini(struct builds *b);
+/* The tenant's newest document; `have` says that its live generation carries that
+ * version already.  ERR_NOMEM only. */
+int builds_want(struct builds *b, const char *tenant, const char *version, const char *digest,
+    bool have, struct err *e);
+/* The tenant is gone; true when its build is running and is to be ended. */
+bool builds_forget(struct builds *b, const char *tenant);
+/* Who is to be started now; NULL: nobody, or no room. */
+const struct build_job *builds_next(const struct builds *b);
+void builds_started(struct builds *b, const char *tenant);
+/* A running build has ended; a tenant that is gone is forgotten now. */
+void builds_done(struct builds *b, const char *tenant);
+void builds_failed(struct builds *b, const char *tenant, const char *reason);
+/* False when there is nothing to try: unknown tenant, or a build waits or runs. */
+bool builds_retry(struct builds *b, const char *tenant);
+const struct build_job *builds_find(const struct builds *b, const char *tenant);
+const char *build_state_name(enum build_state state);
+
+#endif

@@ -1,0 +1,182 @@
+/* ragpool.c - the command line: a table of commands, and how they are found. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "config.h"
+
+static const struct command {
+	const char *name;
+	const char *usage;
+	const char *help;
+	int (*run)(const struct cmd *, int, char **);
+} commands[] = {
+    {"status", "[--json]",
+	"What the supervisor knows: workers, tenants, rolls, builds, Consul.", cmd_status},
+    {"reload", "[--wait]",
+	"Reads the configuration and the pointers again and rolls the workers.\n"
+	"With --wait: until every worker serves the result; 0 only then, else 75.",
+	cmd_reload},
+    {"retry", "TENANT", "Builds a tenant again whose last build failed.", cmd_retry},
+    {"pause", "", "Holds the roll where it is; more is not begun either.", cmd_pause},
+    {"resume", "", "Goes on with a roll that was paused.", cmd_resume},
+    {"accept-deletions", "",
+	"Lets go of tenants that vanished in numbers and were kept for that reason.",
+	cmd_accept_deletions},
+    {"generations", "TENANT", "The generations on disk, newest first; * is live.",
+	cmd_generations},
+    {"verify", "TENANT [GENERATION]",
+	"Reads every byte of a generation against its checksums.", cmd_verify},
+    {"tenant", "check FILE", "Judges a tenant's document before anyone sees it.", cmd_tenant},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void
+print_usage(FILE *out)
+{
+	fputs("usage: ragpool [-c FILE] [-s SOCKET] [-d DIR] COMMAND [...]\n"
+	      "       ragpool help COMMAND\n\n",
+	    out);
+	for (int i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-17s %-20s %.*s\n", commands[i].name, commands[i].usage,
+		    (int)strcspn(commands[i].help, "\n"), commands[i].help);
+	fprintf(out,
+	    "\n  -c, --config FILE     the supervisor's configuration (%s)\n"
+	    "  -s, --socket SOCKET   its control socket, instead of the one named there\n"
+	    "  -d, --data DIR        its data folder, instead of the one named there\n"
+	    "  -h, --help            this text\n"
+	    "  -V, --version         the version\n",
+	    conf_default_path());
+}
+
+/* How many edits lead from a to b: insert, drop, replace one character. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	enum { LONGEST = 32 };
+	unsigned row[LONGEST + 1], above, corner;
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > LONGEST || m > LONGEST)
+		return LONGEST;
+	for (unsigned j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		corner = row[0]++;
+		for (size_t j = 1; j <= m; j++) {
+			above = row[j];
+			row[j] = a[i - 1] == b[j - 1] ? corner : corner + 1;
+			if (above + 1 < row[j])
+				row[j] = above + 1;
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
+			corner = above;
+		}
+	}
+	return row[m];
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	const struct command *nearest = NULL;
+	unsigned best = 3;
+
+	for (int i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	for (int i = 0; i < COMMANDS; i++)
+		if (distance(commands[i].name, name) < best) {
+			nearest = &commands[i];
+			best = distance(commands[i].name, name);
+		}
+	fprintf(stderr, "ragpool: there is no command \"%s\"", name);
+	if (nearest != NULL)
+		fprintf(stderr, "; did you mean \"%s\"?", nearest->name);
+	fputs("\ntry: ragpool --help\n", stderr);
+	return NULL;
+}
+
+static int
+help(const char *name)
+{
+	const struct command *c;
+
+	if (name == NULL) {
+		print_usage(stdout);
+		return 0;
+	}
+	if ((c = find_command(name)) == NULL)
+		return CMD_USAGE;
+	printf("usage: ragpool %s %s\n\n%s\n", c->name, c->usage, c->help);
+	return 0;
+}
+
+/* Every command answers --help and --version itself, wherever they stand. */
+static int
+run(const struct command *c, struct cmd *cmd, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return help(c->name);
+		if (strcmp(argv[i], "--version") == 0) {
+			puts("ragpool " PACKAGE_VERSION);
+			return 0;
+		}
+	}
+	cmd->name = c->name;
+	optind = 0;		/* getopt starts anew */
+	opterr = 0;		/* the command says it in its own words */
+	return c->run(cmd, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"socket", required_argument, NULL, 's'},
+	    {"data", required_argument, NULL, 'd'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	struct cmd cmd = {.config = conf_default_path()};
+	const struct command *command;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+c:s:d:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			cmd.config = optarg;
+			break;
+		case 's':
+			cmd.socket = optarg;
+			break;
+		case 'd':
+			cmd.data_dir = optarg;
+			break;
+		case 'h':
+			return help(NULL);
+		case 'V':
+			puts("ragpool " PACKAGE_VERSION);
+			return 0;
+		default:
+			fputs("try: ragpool --help\n", stderr);
+			return CMD_USAGE;
+		}
+	}
+	if (optind == argc) {
+		print_usage(stderr);
+		return CMD_USAGE;
+	}
+	argc -= optind;
+	argv += optind;
+	if (strcmp(argv[0], "help") == 0)
+		return help(argc > 1 ? argv[1] : NULL);
+	if ((command = find_command(argv[0])) == NULL)
+		return CMD_USAGE;
+	return run(command, &cmd, argc, argv);
+}

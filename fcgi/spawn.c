@@ -1,0 +1,149 @@
+/* spawn.c - fork and exec.  Between the two only functions that are safe there run:
+ * libcurl may have threads. */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { EXEC_FAILED = 71, ABOVE_STDIO = 10, FD_GUESS = 4096, BUILD_NICE = 10 };
+/* linux/ioprio.h is not everywhere. */
+enum { IOPRIO_PROCESS = 1, IOPRIO_IDLE = 3 << 13 };
+
+/* The parent's environment with the additions in front, without what they replace. */
+static char **
+make_env(const char *const *extra)
+{
+	size_t n = 0, m = 0, out = 0, len;
+	char **env;
+	bool replaced;
+
+	while (environ[n] != NULL)
+		n++;
+	while (extra != NULL && extra[m] != NULL)
+		m++;
+	if ((env = calloc(n + m + 1, sizeof *env)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < m; i++)
+		env[out++] = (char *)(uintptr_t)extra[i];
+	for (size_t i = 0; i < n; i++) {
+		replaced = false;
+		for (size_t j = 0; j < m && !replaced; j++) {
+			len = strcspn(extra[j], "=") + 1;
+			replaced = strncmp(environ[i], extra[j], len) == 0;
+		}
+		if (!replaced)
+			env[out++] = environ[i];
+	}
+	return env;
+}
+
+static void
+child_failed(const char *what, const char *path)
+{
+	const char *parts[] = {"ragpoold: ", what, ": ", path, ": ", strerrordesc_np(errno), "\n"};
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (parts[i] != NULL && write(STDERR_FILENO, parts[i], strlen(parts[i])) == -1)
+			break;
+	_exit(EXEC_FAILED);
+}
+
+static void
+child_signals(void)
+{
+	struct sigaction plain = {.sa_handler = SIG_DFL};
+
+	sigemptyset(&plain.sa_mask);
+	for (int n = 1; n < NSIG; n++)
+		sigaction(n, &plain, NULL);
+}
+
+/* The three are moved out of the way first: any of them may be 0, 1 or 2 itself. */
+static void
+child_stdio(const struct spawn *s)
+{
+	int given[3] = {s->in_fd, s->out_fd, s->err_fd}, moved[3];
+
+	for (int i = 0; i < 3; i++) {
+		int fd = given[i];
+		if (fd == -1)
+			fd = i == 2 ? STDERR_FILENO : open("/dev/null", O_RDWR | O_CLOEXEC);
+		moved[i] = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_STDIO);
+		if (moved[i] == -1)
+			child_failed("stdio", s->path);
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(moved[i], i) == -1)
+			child_failed("stdio", s->path);
+}
+
+static void
+child_fds(const struct spawn *s)
+{
+	if (syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) == -1)
+		for (int fd = 3; fd < FD_GUESS; fd++)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	for (size_t i = 0; i < s->keep_count; i++)
+		if (fcntl(s->keep[i], F_SETFD, 0) == -1)
+			child_failed("inherited fd", s->path);
+}
+
+static void
+child_background(void)
+{
+	setpgid(0, 0);
+	setpriority(PRIO_PROCESS, 0, BUILD_NICE);
+	syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static void
+run_child(const struct spawn *s, char **env, pid_t parent)
+{
+	sigset_t none;
+
+	child_signals();
+	child_stdio(s);
+	child_fds(s);
+	if (s->background) {
+		child_background();
+		if (getppid() != parent)
+			_exit(EXEC_FAILED);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve(s->path, (char *const *)(uintptr_t)s->argv, env);
+	child_failed("exec", s->path);
+}
+
+int
+spawn_run(pid_t *pid, const struct spawn *s, struct err *e)
+{
+	char **env = make_env(s->env);
+	sigset_t all, before;
+	pid_t parent = getpid(), child;
+
+	if (env == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for an environment");
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	child = fork();
+	if (child == 0)
+		run_child(s, env, parent);
+	if (child == -1)
+		err_sys(e, ERR_IO, "fork");
+	else if (s->background)
+		setpgid(child, child);	/* here too: the group exists when we return */
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	free(env);
+	*pid = child;
+	return child == -1 ? -1 : 0;
+}

@@ -1,0 +1,255 @@
+/* status.c - the whole truth as JSON, for the control socket.
+ *
+ * Every member is described in ragpool(1); nothing here changes anything.
+ */
+#include "sup.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clk.h"
+#include "config.h"
+#include "json.h"
+
+static void
+put_text(struct buf *b, const char *name, const char *text)
+{
+	buf_addf(b, "\"%s\":", name);
+	json_put_text(b, text, strlen(text));
+}
+
+static void
+put_or_null(struct buf *b, const char *name, const char *text)
+{
+	if (text[0] != '\0')
+		put_text(b, name, text);
+	else
+		buf_addf(b, "\"%s\":null", name);
+}
+
+static void
+put_worker(const struct sup *s, unsigned i, struct buf *b)
+{
+	const struct worker *w = &s->workers[i];
+	const struct board_slot *t = &s->board.slots[i];
+	int64_t request = atomic_load(&t->request_ns);
+	char refusal[BOARD_TEXT_BYTES + 1] = "";
+
+	memcpy(refusal, t->refusal, BOARD_TEXT_BYTES);
+	buf_addf(b, "{\"slot\":%u,\"pid\":%d,", i, (int)w->pid);
+	put_text(b, "pool", s->pools[w->pool].conf->name);
+	buf_addc(b, ',');
+	put_text(b, "phase", slot_phase_name(w->slot.phase));
+	buf_addc(b, ',');
+	put_text(b, "state", board_state_name(atomic_load(&t->state)));
+	buf_addf(b,
+	    ",\"epoch\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"failures\":%" PRIu64
+	    ",\"restarts\":%" PRIu64 ",\"reloads\":%" PRIu64 ",\"last_reload_us\":%" PRIu64
+	    ",\"rss_kb\":%" PRIu64 ",\"open_tenants\":%" PRIu64 ",\"refused\":%" PRIu64
+	    ",\"age_s\":%" PRId64 ",\"request_ms\":%" PRId64 ",",
+	    (uint64_t)atomic_load(&t->epoch), (uint64_t)atomic_load(&t->requests),
+	    (uint64_t)atomic_load(&t->failures), (uint64_t)atomic_load(&t->restarts),
+	    (uint64_t)atomic_load(&t->reloads), (uint64_t)atomic_load(&t->reload_us),
+	    (uint64_t)atomic_load(&t->rss_kb), (uint64_t)atomic_load(&t->open_tenants),
+	    (uint64_t)atomic_load(&t->refused),
+	    w->pid != 0 ? (s->now_ms - w->slot.spawned_ms) / 1000 : 0,
+	    request != 0 ? (clk_ns() - request) / 1000000 : 0);
+	put_or_null(b, "refusal", refusal);
+	buf_addc(b, '}');
+}
+
+/* What a worker says of this tenant ("tenant: reason"), NULL when none complains. */
+static const char *
+refusal_of(const struct sup *s, const char *tenant)
+{
+	size_t n = strlen(tenant);
+
+	for (unsigned i = 0; i < s->slots; i++) {
+		const struct board_slot *t = &s->board.slots[i];
+		if (s->workers[i].slot.phase == PHASE_READY && atomic_load(&t->refused) > 0 &&
+		    strncmp(t->refusal, tenant, n) == 0 && t->refusal[n] == ':' &&
+		    memchr(t->refusal, '\0', sizeof t->refusal) != NULL)
+			return t->refusal + n + 1;
+	}
+	return NULL;
+}
+
+/* live: served as wanted; building: served or not, a build runs or waits; refused: the
+ * newest document, build or generation was not accepted; waiting: nothing to serve yet. */
+static const char *
+state_of(const struct catalog_tenant *t, const struct live_tenant *l,
+    const struct build_job *job, const char *refusal)
+{
+	if (job != NULL && (job->state == BUILD_QUEUED || job->state == BUILD_RUNNING ||
+			       job->state == BUILD_STALE))
+		return "building";
+	if (refusal != NULL || (t != NULL && t->refusal.code != ERR_NONE) ||
+	    (job != NULL && job->state == BUILD_FAILED) || (l != NULL && l->trouble[0] != '\0'))
+		return "refused";
+	return l != NULL && l->generation[0] != '\0' ? "live" : "waiting";
+}
+
+static const char *
+last_error_of(const struct catalog_tenant *t, const struct live_tenant *l,
+    const struct build_job *job, const char *refusal)
+{
+	if (t != NULL && t->refusal.code != ERR_NONE)
+		return t->refusal.text;
+	if (job != NULL && job->reason[0] != '\0')
+		return job->reason;
+	if (l != NULL && l->trouble[0] != '\0')
+		return l->trouble;
+	return refusal != NULL ? refusal : "";
+}
+
+static void
+put_warning(const struct catalog_tenant *t, struct buf *b)
+{
+	if (t->gone)
+		put_text(b, "warning",
+		    t->deletion_refused ? "gone from its source with many others: kept" :
+					  "gone from its source: kept for now");
+	else
+		put_or_null(b, "warning", t->notes != NULL ? t->notes : "");
+}
+
+static void
+put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
+{
+	const struct live_tenant *l = live_find(&s->live, t->name);
+	const struct build_job *job = builds_find(&s->builds, t->name);
+	const char *refusal = refusal_of(s, t->name);
+
+	buf_addc(b, '{');
+	put_text(b, "name", t->name);
+	buf_addc(b, ',');
+	put_text(b, "state", state_of(t, l, job, refusal));
+	buf_addc(b, ',');
+	put_or_null(b, "generation", l != NULL ? l->generation : "");
+	buf_addc(b, ',');
+	put_or_null(b, "version", l != NULL ? l->version : "");
+	buf_addc(b, ',');
+	put_or_null(b, "wanted_version", t->document != NULL ? t->config.version : "");
+	buf_addc(b, ',');
+	put_or_null(b, "embedder", l != NULL ? l->embedder : "");
+	buf_addf(b, ",\"documents\":%" PRIu64 ",\"chunks\":%" PRIu64 ",",
+	    l != NULL ? l->documents : 0, l != NULL ? l->chunks : 0);
+	put_or_null(b, "last_error", last_error_of(t, l, job, refusal));
+	buf_addc(b, ',');
+	put_warning(t, b);
+	buf_addc(b, ',');
+	put_text(b, "origin", catalog_origin_name(t->origin));
+	buf_addc(b, '}');
+}
+
+static void
+put_consul(const struct sup *s, struct buf *b)
+{
+	const struct consul_status *c;
+
+	if (s->consul == NULL) {
+		buf_adds(b, "{\"configured\":false}");
+		return;
+	}
+	c = consul_status(s->consul);
+	buf_addf(b, "{\"configured\":true,\"connected\":%s,\"index\":%" PRIu64 ",\"keys\":%zu",
+	    c->state == CONSUL_WATCHING || c->state == CONSUL_EMPTY ? "true" : "false", c->index,
+	    c->keys);
+	if (c->heard_ms != 0)
+		buf_addf(b, ",\"last_contact_s\":%" PRId64, (s->now_ms - c->heard_ms) / 1000);
+	else
+		buf_adds(b, ",\"last_contact_s\":null");
+	buf_addc(b, ',');
+	put_text(b, "state", consul_state_name(c->state));
+	buf_addc(b, ',');
+	put_text(b, "sentinel", consul_sentinel_name(c->sentinel));
+	buf_addf(b, ",\"gone\":%zu,\"failures\":%" PRIu64 ",", c->gone, c->failures);
+	put_or_null(b, "trouble", c->trouble.code != ERR_NONE ? c->trouble.text : "");
+	buf_addc(b, '}');
+}
+
+static void
+put_builds(const struct sup *s, struct buf *b)
+{
+	bool first = true;
+
+	buf_addf(b, "{\"at_once\":%u,\"waiting\":%zu,\"running\":[", s->builds.at_once,
+	    s->builds.queued);
+	for (int i = 0; i < BUILDS_MAX; i++) {
+		const struct build_run *r = &s->runs[i];
+		const struct build_job *job = builds_find(&s->builds, r->tenant);
+		if (r->pid == 0)
+			continue;
+		buf_adds(b, first ? "{" : ",{");
+		first = false;
+		put_text(b, "tenant", r->tenant);
+		buf_addc(b, ',');
+		put_or_null(b, "version", job != NULL ? job->building : "");
+		buf_addf(b, ",\"pid\":%d,\"age_s\":%" PRId64 "}", (int)r->pid,
+		    (s->now_ms - r->started_ms) / 1000);
+	}
+	buf_adds(b, "]}");
+}
+
+static void
+put_roll(const struct sup *s, struct buf *b)
+{
+	const struct roll *r = &s->roll;
+
+	buf_addc(b, '{');
+	put_text(b, "state", r->paused ? "paused" : roll_phase_name(r->phase));
+	buf_addf(b,
+	    ",\"phase\":\"%s\",\"worker\":%u,\"again\":%s,\"rolls\":%" PRIu64
+	    ",\"incomplete\":%" PRIu64 ",\"killed\":%" PRIu64 "}",
+	    roll_phase_name(r->phase), r->at, r->again ? "true" : "false", r->rolls,
+	    s->rolls_failed, r->killed);
+}
+
+static void
+put_source(const struct sup *s, struct buf *b)
+{
+	const struct err *dir = tenants_dir_trouble(s->dir), *lkg = catalog_trouble(s->catalog);
+
+	buf_addc(b, '{');
+	put_text(b, "tenants_dir", s->conf.global.tenants_dir);
+	buf_addc(b, ',');
+	put_or_null(b, "trouble",
+	    dir->code != ERR_NONE ? dir->text :
+	    lkg->code != ERR_NONE ? lkg->text :
+				    "");
+	buf_addc(b, '}');
+}
+
+void
+status_write(const struct sup *s, struct buf *b)
+{
+	buf_addf(b, "{\"version\":\"%s\",\"supervisor\":{\"pid\":%d,\"uptime_s\":%" PRId64 "}",
+	    PACKAGE_VERSION, (int)getpid(), (s->now_ms - s->started_ms) / 1000);
+	buf_addf(b, ",\"epoch\":%" PRIu64 ",\"roll\":", s->roster.epoch);
+	put_roll(s, b);
+	buf_addf(b,
+	    ",\"ready\":%u,\"spawned\":%" PRIu64 ",\"died\":%" PRIu64 ",\"killed_late\":%" PRIu64
+	    ",\"workers\":[",
+	    sup_workers_ready(s), s->spawned, s->died, s->killed_late);
+	for (unsigned i = 0, n = 0; i < s->slots; i++) {
+		if (s->workers[i].slot.phase == PHASE_EMPTY)
+			continue;
+		if (n++ > 0)
+			buf_addc(b, ',');
+		put_worker(s, i, b);
+	}
+	buf_adds(b, "],\"tenants\":[");
+	for (size_t i = 0; i < catalog_count(s->catalog); i++) {
+		if (i > 0)
+			buf_addc(b, ',');
+		put_tenant(s, catalog_at(s->catalog, i), b);
+	}
+	buf_adds(b, "],\"source\":");
+	put_source(s, b);
+	buf_adds(b, ",\"consul\":");
+	put_consul(s, b);
+	buf_adds(b, ",\"builds\":");
+	put_builds(s, b);
+	buf_addc(b, '}');
+}

@@ -1,0 +1,176 @@
+/* sup.h - what the parts of the supervisor share; nobody else includes it.
+ *
+ *   supervisor.c   start, the loop, signals, the end
+ *   sup_conf.c     ragpool.conf read again
+ *   sup_workers.c  worker processes: slots, acknowledgements, deadlines
+ *   sup_roll.c     rosters and rolls, and the sweep after them
+ *   sup_tenants.c  documents that changed, pointers that moved
+ *   sup_builds.c   build processes
+ *   sup_command.c  the lines of the control socket
+ *   status.c       the whole truth as JSON
+ *
+ * Each part owns its members below and calls the others by the functions here.
+ */
+#ifndef RAGPOOL_SUP_H
+#define RAGPOOL_SUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <curl/curl.h>
+
+#include "board.h"
+#include "buf.h"
+#include "builds.h"
+#include "catalog.h"
+#include "conf.h"
+#include "consul.h"
+#include "control.h"
+#include "drop.h"
+#include "live.h"
+#include "roll.h"
+#include "roster.h"
+#include "runlock.h"
+#include "slot.h"
+#include "tenants_dir.h"
+
+enum {
+	BUILDS_MAX = 16,
+	WAITERS_MAX = CONTROL_CLIENTS,
+	SUP_TICK_MS = 1000,		/* deadlines of requests that began meanwhile */
+	SUP_VERIFY_MS = 30000,		/* the last workers of a roll to come up */
+	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
+	BUILD_OUTPUT_MAX = 64 * 1024,
+	BUILD_GRACE_MS = 5000,		/* from TERM to KILL */
+};
+
+struct pool {
+	struct conf_pool *conf;		/* borrowed from sup->conf */
+	int fd;
+	bool is_activated;		/* systemd's socket, not ours to remove */
+	int extra;			/* TTIN and TTOU */
+};
+
+struct worker {
+	struct slot slot;
+	bool is_wanted;
+	unsigned pool;
+	pid_t pid;			/* 0: none */
+	bool was_late;			/* the deadline killed it */
+};
+
+struct build_run {
+	pid_t pid;			/* 0: a free place */
+	char tenant[TENANT_NAME_BYTES + 1];
+	int out_fd;			/* -1 when it has closed its side */
+	struct buf out;
+	int64_t started_ms;
+	int64_t due_ms;			/* TERM, then KILL */
+	bool is_ended;			/* reaped; status valid */
+	bool was_told;			/* TERM was sent */
+	int status;
+};
+
+/* A client of `reload --wait`. */
+struct waiter {
+	control_id client;		/* 0: a free place */
+	uint64_t wish;
+	int64_t since_ms, due_ms;
+};
+
+enum stopping { STOP_NOT, STOP_GRACEFUL, STOP_FAST };
+
+struct sup {
+	struct conf conf;
+	struct drop_target user;
+	struct runlock lock;
+	int64_t started_ms, now_ms;
+	enum stopping stopping;
+	bool is_ready;			/* a worker has acknowledged at least once */
+	int signal_fd;
+	CURLM *multi;
+
+	struct board board;
+	struct pool pools[CONF_POOLS_MAX];
+	struct worker workers[WORKERS_MAX];
+	unsigned slots;			/* one past the highest slot in use */
+	uint64_t spawned, died, killed_late;
+
+	struct roll roll;
+	struct roster roster;		/* the newest one written */
+	struct live live;
+	uint64_t rolls_failed;
+
+	struct catalog *catalog;
+	struct tenants_dir *dir;
+	struct consul *consul;		/* NULL: not configured */
+	enum consul_state consul_said;	/* state last logged */
+
+	struct builds builds;
+	struct build_run runs[BUILDS_MAX];
+
+	struct control *control;
+	struct waiter waiters[WAITERS_MAX];
+	int64_t watchdog_ms, watchdog_due_ms;
+	char said[128];			/* the last STATUS= */
+};
+
+/* sup_conf.c */
+void sup_conf_reload(struct sup *s);
+
+/* sup_workers.c */
+/* Brings the number of wanted slots of each pool to what its configuration says. */
+void sup_workers_resize(struct sup *s);
+/* Boot acknowledgements, ends of phases, requests over their time. */
+void sup_workers_turn(struct sup *s);
+/* True when the pid was a worker's. */
+bool sup_workers_reap(struct sup *s, pid_t pid, int status);
+void sup_workers_stop(struct sup *s, bool fast);
+bool sup_workers_any(const struct sup *s);
+unsigned sup_workers_ready(const struct sup *s);
+void sup_workers_signal(struct sup *s, int signo);
+void sup_workers_kill(struct sup *s, unsigned i);
+/* It serves the newest epoch; it answered the last order and stays where it was. */
+bool sup_worker_is_current(const struct sup *s, unsigned i);
+bool sup_worker_has_refused(const struct sup *s, unsigned i);
+/* The earliest end of anything; INT64_MAX for none. */
+int64_t sup_workers_due(const struct sup *s);
+
+/* sup_roll.c */
+/* Something changed for the workers; answers the number of this wish. */
+uint64_t sup_roll_want(struct sup *s);
+/* Writes the roster of the next epoch and makes it the target of whoever starts now. */
+int sup_roll_target(struct sup *s, struct err *e);
+void sup_roll_turn(struct sup *s);
+
+/* sup_tenants.c */
+int sup_tenants_open(struct sup *s, struct err *e);
+void sup_tenants_close(struct sup *s);
+void sup_tenants_turn(struct sup *s);
+/* Reads every pointer again (SIGHUP). */
+void sup_tenants_refresh_all(struct sup *s);
+/* A build has made this generation: its pointer is flipped. */
+int sup_tenants_flip(
+    struct sup *s, const char *tenant, const char *generation, struct err *e);
+
+/* sup_builds.c */
+void sup_builds_turn(struct sup *s);
+bool sup_builds_reap(struct sup *s, pid_t pid, int status);
+void sup_builds_cancel(struct sup *s, const char *tenant);
+void sup_builds_stop(struct sup *s, bool fast);
+bool sup_builds_any(const struct sup *s);
+size_t sup_builds_fds(const struct sup *s, struct curl_waitfd *fds);
+int64_t sup_builds_due(const struct sup *s);
+
+/* sup_command.c */
+void sup_command(void *context, control_id client, const char *line, size_t n);
+void sup_command_turn(struct sup *s);
+
+/* status.c */
+void status_write(const struct sup *s, struct buf *b);
+
+/* supervisor.c */
+void sup_reload(struct sup *s);
+
+#endif

@@ -1,0 +1,385 @@
+/* sup_workers.c - worker processes: what slot.h decides is carried out here. */
+#include "sup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "clk.h"
+#include "log.h"
+#include "spawn.h"
+
+enum { ENV_BYTES = 1100 };
+
+static struct slot_times
+times_of(const struct sup *s)
+{
+	return (struct slot_times){.boot_ms = s->conf.global.reload_timeout_ms,
+	    .stop_ms = s->conf.global.shutdown_timeout_ms};
+}
+
+/* It has done what it was told last. */
+static bool
+has_acknowledged(const struct sup *s, unsigned i)
+{
+	const struct board_slot *b = &s->board.slots[i];
+
+	/* acked_seq first: the worker writes it last. */
+	return atomic_load_explicit(&b->acked_seq, memory_order_acquire) ==
+	    atomic_load_explicit(&b->cmd_seq, memory_order_relaxed) &&
+	    atomic_load(&b->epoch) == atomic_load(&b->target_epoch);
+}
+
+bool
+sup_worker_has_refused(const struct sup *s, unsigned i)
+{
+	const struct board_slot *b = &s->board.slots[i];
+
+	return atomic_load_explicit(&b->acked_seq, memory_order_acquire) ==
+	    atomic_load_explicit(&b->cmd_seq, memory_order_relaxed) &&
+	    atomic_load(&b->epoch) != atomic_load(&b->target_epoch);
+}
+
+bool
+sup_worker_is_current(const struct sup *s, unsigned i)
+{
+	return has_acknowledged(s, i) &&
+	    atomic_load(&s->board.slots[i].epoch) == atomic_load(&s->board.head->epoch);
+}
+
+/* A clean slot: nothing a dead worker wrote may be taken for its successor's. */
+static void
+clean_slot(struct sup *s, unsigned i)
+{
+	struct board_slot *b = &s->board.slots[i];
+	uint64_t epoch = atomic_load(&s->board.head->epoch);
+
+	atomic_store(&b->pid, 0);
+	atomic_store(&b->state, SLOT_BOOT);
+	atomic_store(&b->epoch, 0);
+	atomic_store(&b->refused, 0);
+	atomic_store(&b->reload_us, 0);
+	atomic_store(&b->reloads, 0);
+	atomic_store(&b->started_ns, clk_ns());
+	atomic_store(&b->heartbeat_ns, 0);
+	atomic_store(&b->request_ns, 0);
+	atomic_store(&b->requests, 0);
+	atomic_store(&b->failures, 0);
+	atomic_store(&b->open_tenants, 0);
+	atomic_store(&b->rss_kb, 0);
+	memset(b->tenant, 0, sizeof b->tenant);
+	memset(b->refusal, 0, sizeof b->refusal);
+	atomic_fetch_add(&b->incarnation, 1);
+	atomic_store(&b->target_epoch, epoch);
+	atomic_store(&b->acked_seq, atomic_load(&b->cmd_seq));
+	atomic_fetch_add_explicit(&b->cmd_seq, 1, memory_order_release);
+}
+
+static int
+start_process(struct sup *s, unsigned i, struct err *e)
+{
+	const struct conf_global *g = &s->conf.global;
+	const struct pool *pool = &s->pools[s->workers[i].pool];
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
+	char board[64], data[ENV_BYTES], requests[32], top_k[32];
+	const char *env[] = {board, data, NULL};
+	const char *argv[] = {"ragpool-worker", "--data", g->data_dir, "--max-requests", requests,
+	    "--top-k-max", top_k, "--log-level", levels[g->log_level], NULL};
+	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
+	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
+	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};
+
+	snprintf(board, sizeof board, "RAGPOOL_BOARD=%d:%u:%d", s->board.fd, i, s->board.wake_fd);
+	snprintf(data, sizeof data, "RAGPOOL_DATA=%s", g->data_dir);
+	snprintf(requests, sizeof requests, "%" PRId64, pool->conf->max_requests);
+	snprintf(top_k, sizeof top_k, "%" PRId64, pool->conf->top_k_max);
+	return spawn_run(&s->workers[i].pid, &spawn, e);
+}
+
+static void perform(struct sup *s, unsigned i, enum slot_event event);
+
+static void
+start_worker(struct sup *s, unsigned i)
+{
+	struct err e;
+
+	clean_slot(s, i);
+	s->workers[i].was_late = false;
+	s->spawned++;
+	if (start_process(s, i, &e) == 0) {
+		atomic_store(&s->board.slots[i].pid, s->workers[i].pid);
+		log_info("worker %u pid %d started epoch=%" PRIu64, i, (int)s->workers[i].pid,
+		    (uint64_t)atomic_load(&s->board.head->epoch));
+		return;
+	}
+	s->workers[i].pid = 0;
+	log_error("worker %u: %s", i, e.text);
+	perform(s, i, EV_CRASHED);
+}
+
+static void
+send_signal(struct sup *s, unsigned i, int signo)
+{
+	if (s->workers[i].pid > 0 && kill(s->workers[i].pid, signo) == -1 && errno != ESRCH)
+		log_error("worker %u pid %d: kill: %s", i, (int)s->workers[i].pid, strerror(errno));
+}
+
+/* Feeds the event and does what the slot says. */
+static void
+perform(struct sup *s, unsigned i, enum slot_event event)
+{
+	struct slot_times times = times_of(s);
+
+	switch (slot_event(&s->workers[i].slot, event, &times, s->now_ms)) {
+	case SLOT_SPAWN:
+		start_worker(s, i);
+		break;
+	case SLOT_TERM:
+		send_signal(s, i, SIGTERM);
+		break;
+	case SLOT_KILL:
+		send_signal(s, i, SIGKILL);
+		break;
+	case SLOT_NOTHING:
+		break;
+	}
+}
+
+/* A slot for one more worker of the pool: one that is just being emptied, else the first
+ * that is nobody's. */
+static int
+slot_to_fill(const struct sup *s, unsigned pool)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (!s->workers[i].is_wanted && s->workers[i].pool == pool)
+			return (int)i;
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		if (!s->workers[i].is_wanted && s->workers[i].slot.phase == PHASE_EMPTY)
+			return (int)i;
+	return -1;
+}
+
+static int
+slot_to_empty(const struct sup *s, unsigned pool)
+{
+	for (unsigned i = s->slots; i-- > 0;)
+		if (s->workers[i].is_wanted && s->workers[i].pool == pool)
+			return (int)i;
+	return -1;
+}
+
+static int64_t
+wanted_of(const struct pool *p)
+{
+	int64_t n = p->conf->workers + p->extra;
+
+	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n;
+}
+
+static void
+resize_pool(struct sup *s, unsigned pool)
+{
+	int64_t has = 0, wants = wanted_of(&s->pools[pool]);
+	int i;
+
+	for (unsigned j = 0; j < s->slots; j++)
+		has += s->workers[j].is_wanted && s->workers[j].pool == pool;
+	for (; has < wants && (i = slot_to_fill(s, pool)) != -1; has++) {
+		s->workers[i].is_wanted = true;
+		s->workers[i].pool = pool;
+		if ((unsigned)i >= s->slots)
+			s->slots = (unsigned)i + 1;
+		perform(s, (unsigned)i, EV_WANT);
+	}
+	for (; has > wants && (i = slot_to_empty(s, pool)) != -1; has--) {
+		s->workers[i].is_wanted = false;
+		perform(s, (unsigned)i, EV_UNWANT);
+	}
+}
+
+void
+sup_workers_resize(struct sup *s)
+{
+	if (s->stopping != STOP_NOT)
+		return;
+	for (unsigned i = 0; i < s->conf.pool_count; i++)
+		resize_pool(s, i);
+	atomic_store(&s->board.head->workers, s->slots);
+}
+
+/* When the request in hand is over its time; INT64_MAX when there is none. */
+static int64_t
+request_due_ms(const struct sup *s, unsigned i)
+{
+	int64_t began = atomic_load(&s->board.slots[i].request_ns);
+
+	return began == 0 ? INT64_MAX :
+	    began / 1000000 + s->pools[s->workers[i].pool].conf->request_timeout_ms;
+}
+
+static void
+tenant_in_hand(const struct sup *s, unsigned i, char out[TENANT_NAME_BYTES + 1])
+{
+	memcpy(out, s->board.slots[i].tenant, TENANT_NAME_BYTES);
+	out[TENANT_NAME_BYTES] = '\0';
+	if (out[0] == '\0')
+		strcpy(out, "-");
+}
+
+static void
+check_request(struct sup *s, unsigned i)
+{
+	char tenant[TENANT_NAME_BYTES + 1];
+
+	if (s->workers[i].was_late || request_due_ms(s, i) > s->now_ms)
+		return;
+	tenant_in_hand(s, i, tenant);
+	log_error("worker %u pid %d killed: request over %" PRId64 " ms tenant=%s", i,
+	    (int)s->workers[i].pid, s->pools[s->workers[i].pool].conf->request_timeout_ms,
+	    tenant);
+	sup_workers_kill(s, i);
+}
+
+void
+sup_workers_kill(struct sup *s, unsigned i)
+{
+	s->workers[i].was_late = true;
+	s->killed_late++;
+	perform(s, i, EV_OVERTIME);
+}
+
+static void
+check_worker(struct sup *s, unsigned i)
+{
+	struct worker *w = &s->workers[i];
+
+	if (w->slot.phase == PHASE_STARTING && has_acknowledged(s, i)) {
+		perform(s, i, EV_ACKED);
+		if (w->slot.phase == PHASE_READY)
+			log_info("worker %u pid %d ready after %" PRId64 " ms", i, (int)w->pid,
+			    s->now_ms - w->slot.spawned_ms);
+	}
+	if (w->slot.due_ms != 0 && s->now_ms >= w->slot.due_ms) {
+		if (w->slot.phase != PHASE_BACKOFF)
+			log_warn("worker %u pid %d: too long in %s, killed", i, (int)w->pid,
+			    slot_phase_name(w->slot.phase));
+		perform(s, i, EV_DUE);
+	}
+	if (w->slot.phase == PHASE_READY)
+		check_request(s, i);
+}
+
+void
+sup_workers_turn(struct sup *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		check_worker(s, i);
+}
+
+static void
+log_death(const struct sup *s, unsigned i, int status)
+{
+	const struct worker *w = &s->workers[i];
+	bool was_busy = atomic_load(&s->board.slots[i].request_ns) != 0;
+	char tenant[TENANT_NAME_BYTES + 1];
+
+	tenant_in_hand(s, i, tenant);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		log_info("worker %u pid %d left", i, (int)w->pid);
+	else if (WIFEXITED(status))
+		log_warn("worker %u pid %d exited with %d in %s", i, (int)w->pid,
+		    WEXITSTATUS(status), slot_phase_name(w->slot.phase));
+	else
+		log_warn("worker %u pid %d ended by SIG%s in %s tenant=%s", i, (int)w->pid,
+		    sigabbrev_np(WTERMSIG(status)), slot_phase_name(w->slot.phase),
+		    was_busy ? tenant : "-");
+}
+
+static enum slot_event
+event_of_status(int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EV_LEFT;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? EV_KILLED : EV_CRASHED;
+}
+
+bool
+sup_workers_reap(struct sup *s, pid_t pid, int status)
+{
+	unsigned i = 0;
+
+	while (i < s->slots && s->workers[i].pid != pid)
+		i++;
+	if (i == s->slots)
+		return false;
+	log_death(s, i, status);
+	s->died++;
+	s->workers[i].pid = 0;
+	atomic_fetch_add(&s->board.slots[i].restarts, 1);
+	atomic_store(&s->board.slots[i].request_ns, 0);
+	atomic_store(&s->board.slots[i].state, SLOT_EMPTY);
+	atomic_store(&s->board.slots[i].pid, 0);
+	perform(s, i, event_of_status(status));
+	if (s->workers[i].slot.phase == PHASE_BACKOFF)
+		log_warn("worker %u keeps dying, next try in %" PRId64 " ms", i,
+		    s->workers[i].slot.due_ms - s->now_ms);
+	return true;
+}
+
+void
+sup_workers_stop(struct sup *s, bool fast)
+{
+	for (unsigned i = 0; i < s->slots; i++) {
+		s->workers[i].is_wanted = false;
+		perform(s, i, EV_UNWANT);
+		if (fast)
+			perform(s, i, EV_OVERTIME);
+	}
+}
+
+bool
+sup_workers_any(const struct sup *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->workers[i].pid != 0)
+			return true;
+	return false;
+}
+
+unsigned
+sup_workers_ready(const struct sup *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->slots; i++)
+		n += s->workers[i].slot.phase == PHASE_READY;
+	return n;
+}
+
+/* Only to those that are surely listening: before that it would end them. */
+void
+sup_workers_signal(struct sup *s, int signo)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->workers[i].slot.phase == PHASE_READY)
+			send_signal(s, i, signo);
+}
+
+int64_t
+sup_workers_due(const struct sup *s)
+{
+	int64_t due = INT64_MAX, request;
+
+	for (unsigned i = 0; i < s->slots; i++) {
+		const struct worker *w = &s->workers[i];
+		if (w->slot.due_ms != 0 && w->slot.due_ms < due)
+			due = w->slot.due_ms;
+		request = w->slot.phase == PHASE_READY ? request_due_ms(s, i) : INT64_MAX;
+		if (request < due)
+			due = request;
+	}
+	return due;
+}

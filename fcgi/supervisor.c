@@ -1,0 +1,414 @@
+/* supervisor.c - start, the loop, signals, the end. */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clk.h"
+#include "listen.h"
+#include "log.h"
+#include "notify.h"
+#include "sup.h"
+
+enum { FDS_MAX = 3 + CONTROL_CLIENTS + 1 + BUILDS_MAX, DIR_MODE = 0755, DATA_MODE = 0750 };
+
+/* ---- start ---- */
+
+static int
+take_signals(struct sup *s, struct err *e)
+{
+	const int taken[] = {SIGHUP, SIGTERM, SIGQUIT, SIGINT, SIGUSR1, SIGUSR2, SIGTTIN,
+	    SIGTTOU, SIGCHLD, SIGWINCH, SIGRTMIN + 1, SIGRTMIN + 2, SIGRTMIN + 3};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+		sigaddset(&set, taken[i]);
+	sigaction(SIGPIPE, &ignore, NULL);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) == -1 ||
+	    (s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) == -1)
+		return err_sys(e, ERR_IO, "signals");
+	return 0;
+}
+
+static int
+make_folders(struct sup *s, struct err *e)
+{
+	const struct conf_global *g = &s->conf.global;
+	static const char *const below[] = {"tenants", "roster", "lkg"};
+	char path[1024];
+
+	if (drop_make_dir(g->run_dir, DIR_MODE, &s->user, e) == -1 ||
+	    drop_make_dir(g->data_dir, DATA_MODE, &s->user, e) == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
+		snprintf(path, sizeof path, "%s/%s", g->data_dir, below[i]);
+		if (drop_make_dir(path, DATA_MODE, &s->user, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_pool(struct sup *s, unsigned i, int activated, struct err *e)
+{
+	struct pool *p = &s->pools[i];
+	struct listen_spec spec;
+
+	p->conf = &s->conf.pools[i];
+	p->is_activated = activated != -1;
+	if (p->is_activated) {
+		p->fd = activated;
+		return 0;
+	}
+	spec = (struct listen_spec){.path = p->conf->listen,
+	    .mode = (mode_t)p->conf->listen_mode,
+	    .backlog = (int)p->conf->listen_backlog,
+	    .heir_of = s->lock.predecessor};
+	if (drop_find_user(&spec.uid, p->conf->listen_owner, e) == -1 ||
+	    drop_find_group(&spec.gid, p->conf->listen_group, e) == -1)
+		return -1;
+	if (s->user.is_needed && spec.uid == (uid_t)-1)
+		spec.uid = s->user.uid;
+	if (s->user.is_needed && spec.gid == (gid_t)-1)
+		spec.gid = s->user.gid;
+	return listen_unix(&p->fd, &spec, e);
+}
+
+/* systemd's socket is that of the first pool. */
+static int
+open_pools(struct sup *s, struct err *e)
+{
+	int activated;
+
+	if (listen_activated(&activated, "fcgi", e) == -1)
+		return -1;
+	for (unsigned i = 0; i < s->conf.pool_count; i++) {
+		if (open_pool(s, i, i == 0 ? activated : -1, e) == -1)
+			return -1;
+		log_info("pool %s listens on %s%s", s->pools[i].conf->name,
+		    s->pools[i].is_activated ? "an inherited socket" : s->pools[i].conf->listen, "");
+	}
+	return 0;
+}
+
+static int
+open_control(struct sup *s, struct err *e)
+{
+	struct listen_spec spec = {.path = s->conf.global.control_socket, .mode = 0600,
+	    .uid = s->user.is_needed ? s->user.uid : (uid_t)-1,
+	    .gid = s->user.is_needed ? s->user.gid : (gid_t)-1,
+	    .backlog = CONTROL_CLIENTS, .heir_of = s->lock.predecessor};
+	int fd;
+
+	if (listen_unix(&fd, &spec, e) == -1)
+		return -1;
+	return control_open(&s->control, fd, sup_command, s, e);
+}
+
+static int
+open_board(struct sup *s, struct err *e)
+{
+	if (board_create(&s->board, WORKERS_MAX, e) == -1)
+		return -1;
+	atomic_store(&s->board.head->started_ns, clk_ns());
+	atomic_store(&s->board.head->supervisor_pid, getpid());
+	return 0;
+}
+
+/* In this order: the lock before anything is touched, sockets and folders while we may be
+ * root, and everything that reads foreign bytes after root is gone. */
+static int
+start(struct sup *s, struct err *e)
+{
+	const struct conf_global *g = &s->conf.global;
+
+	if (drop_find(&s->user, g->user, g->group, e) == -1 ||
+	    drop_make_dir(g->run_dir, DIR_MODE, &s->user, e) == -1 ||
+	    runlock_take(&s->lock, g->run_dir, e) == -1 || make_folders(s, e) == -1 ||
+	    open_pools(s, e) == -1 || open_control(s, e) == -1 || drop_now(&s->user, e) == -1 ||
+	    log_to_file(g->log_file, e) == -1 ||
+	    runlock_write_pid(&s->lock, g->pid_file, e) == -1 || open_board(s, e) == -1 ||
+	    take_signals(s, e) == -1)
+		return -1;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (s->multi = curl_multi_init()) == NULL)
+		return err_set(e, ERR_NOMEM, "libcurl");
+	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
+		return -1;
+	s->roll = (struct roll){0};	/* the first roster holds all that was wanted so far */
+	sup_workers_resize(s);
+	s->watchdog_ms = notify_watchdog_ms();
+	return 0;
+}
+
+/* ---- signals ---- */
+
+void
+sup_reload(struct sup *s)
+{
+	notify_send("STATUS=reloading");
+	sup_conf_reload(s);
+	sup_tenants_refresh_all(s);
+	sup_roll_want(s);
+}
+
+static void
+stop(struct sup *s, bool fast)
+{
+	if (s->stopping == STOP_FAST)
+		return;
+	log_info("stopping%s", fast ? " at once" : "");
+	notify_send("STOPPING=1");
+	s->stopping = fast ? STOP_FAST : STOP_GRACEFUL;
+	sup_builds_stop(s, fast);
+	sup_workers_stop(s, fast);
+}
+
+static void
+reopen_logs(struct sup *s)
+{
+	struct err e;
+
+	if (log_reopen(&e) == -1)
+		log_error("%s", e.text);
+	else
+		log_info("log reopened");
+	sup_workers_signal(s, SIGUSR1);
+}
+
+static void
+more_workers(struct sup *s, int by)
+{
+	struct pool *p = &s->pools[0];
+
+	if (p->conf->workers + p->extra + by < 1 || p->conf->workers + p->extra + by > WORKERS_MAX)
+		return;
+	p->extra += by;
+	log_info("pool %s: %d workers", p->conf->name, (int)p->conf->workers + p->extra);
+	sup_workers_resize(s);
+}
+
+static void
+reap(struct sup *s)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!sup_workers_reap(s, pid, status))
+			sup_builds_reap(s, pid, status);
+}
+
+static void
+on_signal(struct sup *s, int number)
+{
+	switch (number) {
+	case SIGHUP:
+		log_info("reload asked for by signal");
+		sup_reload(s);
+		return;
+	case SIGTERM:
+	case SIGQUIT:
+		stop(s, s->stopping != STOP_NOT);
+		return;
+	case SIGINT:
+		stop(s, true);
+		return;
+	case SIGUSR1:
+		reopen_logs(s);
+		return;
+	case SIGTTIN:
+	case SIGTTOU:
+		more_workers(s, number == SIGTTIN ? 1 : -1);
+		return;
+	}
+	if (number == SIGRTMIN + 1)
+		roll_pause(&s->roll, s->now_ms);
+	else if (number == SIGRTMIN + 2)
+		roll_resume(&s->roll, s->now_ms);
+}
+
+static void
+drain_signals(struct sup *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signal_fd, &info, sizeof info) == sizeof info)
+		if (info.ssi_signo != SIGCHLD)
+			on_signal(s, (int)info.ssi_signo);
+	reap(s);	/* several deaths may share one SIGCHLD */
+}
+
+/* ---- the loop ---- */
+
+static void
+report(struct sup *s)
+{
+	char text[sizeof s->said];
+	unsigned ready = sup_workers_ready(s);
+
+	if (!s->is_ready && ready > 0) {
+		s->is_ready = true;
+		notify_send("READY=1\nMAINPID=%d", (int)getpid());
+		log_info("ready workers=%u tenants=%zu", ready, catalog_count(s->catalog));
+	}
+	snprintf(text, sizeof text, "epoch %llu, %u of %u workers ready, roll %s",
+	    (unsigned long long)s->roster.epoch, ready, s->slots,
+	    roll_phase_name(s->roll.phase));
+	if (s->is_ready && s->stopping == STOP_NOT && !roll_is_busy(&s->roll) &&
+	    strcmp(text, s->said) != 0) {
+		memcpy(s->said, text, sizeof text);
+		notify_send("STATUS=%s", text);
+	}
+	if (s->watchdog_ms != 0 && s->now_ms >= s->watchdog_due_ms && (ready > 0 || !s->is_ready)) {
+		notify_send("WATCHDOG=1");
+		s->watchdog_due_ms = s->now_ms + s->watchdog_ms;
+	}
+}
+
+static void
+earlier(int64_t *timeout_ms, int64_t due_ms, int64_t now_ms)
+{
+	int64_t left = due_ms > now_ms ? due_ms - now_ms : 0;
+
+	if (left < *timeout_ms)
+		*timeout_ms = left;
+}
+
+static int
+timeout_of(const struct sup *s)
+{
+	int64_t timeout = SUP_TICK_MS, left;
+
+	earlier(&timeout, sup_workers_due(s), s->now_ms);
+	earlier(&timeout, sup_builds_due(s), s->now_ms);
+	if (s->stopping != STOP_NOT)
+		return (int)timeout;
+	if (roll_due(&s->roll) != 0)
+		earlier(&timeout, roll_due(&s->roll), s->now_ms);
+	if ((left = tenants_dir_timeout(s->dir, s->now_ms)) >= 0 && left < timeout)
+		timeout = left;
+	if (s->consul != NULL && (left = consul_timeout(s->consul, s->now_ms)) >= 0 &&
+	    left < timeout)
+		timeout = left;
+	return (int)timeout;
+}
+
+static unsigned
+fds_of(const struct sup *s, struct curl_waitfd *fds)
+{
+	unsigned n = 0;
+
+	fds[n++] = (struct curl_waitfd){.fd = s->signal_fd, .events = CURL_WAIT_POLLIN};
+	fds[n++] = (struct curl_waitfd){.fd = s->board.wake_fd, .events = CURL_WAIT_POLLIN};
+	if (s->stopping == STOP_NOT)	/* afterwards nobody would read it */
+		fds[n++] = (struct curl_waitfd){
+		    .fd = tenants_dir_fd(s->dir), .events = CURL_WAIT_POLLIN};
+	n += (unsigned)control_fds(s->control, fds + n);
+	n += (unsigned)sup_builds_fds(s, fds + n);
+	return n;
+}
+
+static void
+turn(struct sup *s)
+{
+	struct curl_waitfd fds[FDS_MAX];
+	unsigned n = fds_of(s, fds);
+	uint64_t wakes;
+	int running;
+
+	if (curl_multi_poll(s->multi, fds, n, timeout_of(s), NULL) != CURLM_OK)
+		log_error("curl_multi_poll failed");
+	s->now_ms = clk_ms();
+	if (read(s->board.wake_fd, &wakes, sizeof wakes) == -1 && errno != EAGAIN)
+		log_error("scoreboard: %s", strerror(errno));
+	curl_multi_perform(s->multi, &running);
+	drain_signals(s);
+	if (s->stopping == STOP_NOT)
+		sup_tenants_turn(s);
+	sup_builds_turn(s);
+	sup_workers_turn(s);
+	sup_roll_turn(s);
+	sup_command_turn(s);
+	control_turn(s->control);
+	report(s);
+}
+
+/* ---- the end ---- */
+
+static void
+finish(struct sup *s)
+{
+	for (unsigned i = 0; i < s->conf.pool_count; i++) {
+		if (s->pools[i].fd == -1)
+			continue;
+		if (!s->pools[i].is_activated)
+			listen_remove(s->pools[i].fd, s->pools[i].conf->listen);
+		close(s->pools[i].fd);
+	}
+	if (s->control != NULL) {
+		unlink(s->conf.global.control_socket);
+		control_close(s->control);
+	}
+	sup_tenants_close(s);
+	if (s->multi != NULL) {
+		curl_multi_cleanup(s->multi);
+		curl_global_cleanup();
+	}
+	builds_fini(&s->builds);
+	live_fini(&s->live);
+	roster_fini(&s->roster);
+	board_close(&s->board);
+	if (s->signal_fd != -1)
+		close(s->signal_fd);
+	runlock_release(&s->lock, s->conf.global.pid_file);
+	conf_fini(&s->conf);
+	free(s);
+}
+
+static struct sup *
+new_sup(struct conf *conf)
+{
+	struct sup *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->conf = *conf;
+	*conf = (struct conf){0};
+	s->signal_fd = -1;
+	s->lock.fd = -1;
+	s->board = (struct board){.fd = -1, .wake_fd = -1};
+	for (int i = 0; i < CONF_POOLS_MAX; i++)
+		s->pools[i].fd = -1;
+	for (int i = 0; i < BUILDS_MAX; i++)
+		s->runs[i].out_fd = -1;
+	s->started_ms = s->now_ms = clk_ms();
+	builds_init(&s->builds, (unsigned)s->conf.global.builds_at_once);
+	return s;
+}
+
+int
+supervisor_run(struct conf *conf, struct err *e)
+{
+	struct sup *s = new_sup(conf);
+	int rc = -1;
+
+	if (s == NULL)
+		return err_sys(e, ERR_NOMEM, "supervisor");
+	if (start(s, e) == 0) {
+		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s))
+			turn(s);
+		log_info("stopped");
+		rc = 0;
+	}
+	finish(s);
+	return rc;
+}

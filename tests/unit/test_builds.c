@@ -1,0 +1,244 @@
+/* test_builds.c - the build scheduler: the table, the queue, and its counters. */
+#include "unit.h"
+
+#include "../../fcgi/builds.h"
+
+enum { DROP = BUILD_STATE_MAX };
+
+static const struct {
+	enum build_state state;
+	enum build_event event;
+	int next;
+} rows[] = {
+    {BUILD_CURRENT, BUILD_EV_NEW, BUILD_QUEUED},
+    {BUILD_CURRENT, BUILD_EV_RETRY, BUILD_QUEUED},
+    {BUILD_CURRENT, BUILD_EV_GONE, DROP},
+    {BUILD_QUEUED, BUILD_EV_HAVE, BUILD_CURRENT},
+    {BUILD_QUEUED, BUILD_EV_START, BUILD_RUNNING},
+    {BUILD_QUEUED, BUILD_EV_GONE, DROP},
+    {BUILD_RUNNING, BUILD_EV_NEW, BUILD_STALE},
+    {BUILD_RUNNING, BUILD_EV_DONE, BUILD_CURRENT},
+    {BUILD_RUNNING, BUILD_EV_FAIL, BUILD_FAILED},
+    {BUILD_RUNNING, BUILD_EV_GONE, BUILD_LEAVING},
+    {BUILD_STALE, BUILD_EV_DONE, BUILD_QUEUED},
+    {BUILD_STALE, BUILD_EV_FAIL, BUILD_QUEUED},
+    {BUILD_STALE, BUILD_EV_GONE, BUILD_LEAVING},
+    {BUILD_LEAVING, BUILD_EV_HAVE, BUILD_STALE},
+    {BUILD_LEAVING, BUILD_EV_SAME, BUILD_STALE},
+    {BUILD_LEAVING, BUILD_EV_NEW, BUILD_STALE},
+    {BUILD_LEAVING, BUILD_EV_DONE, DROP},
+    {BUILD_LEAVING, BUILD_EV_FAIL, DROP},
+    {BUILD_FAILED, BUILD_EV_HAVE, BUILD_CURRENT},
+    {BUILD_FAILED, BUILD_EV_NEW, BUILD_QUEUED},
+    {BUILD_FAILED, BUILD_EV_RETRY, BUILD_QUEUED},
+    {BUILD_FAILED, BUILD_EV_GONE, DROP},
+};
+
+static void
+every_state_answers_every_event_as_written(void **state)
+{
+	(void)state;
+	for (int s = 0; s < BUILD_STATE_MAX; s++)
+		for (int ev = 0; ev < BUILD_EV_MAX; ev++) {
+			size_t n = sizeof rows / sizeof rows[0], i = 0;
+			int next = build_next_state((enum build_state)s, (enum build_event)ev);
+
+			while (i < n && ((int)rows[i].state != s || (int)rows[i].event != ev))
+				i++;
+			if (next != (i < n ? rows[i].next : s))
+				fail_msg("%s, event %d: went to %s",
+				    build_state_name((enum build_state)s), ev,
+				    build_state_name((enum build_state)next));
+		}
+}
+
+static void
+want(struct builds *b, const char *tenant, const char *version, bool have)
+{
+	struct err e;
+
+	assert_ok(builds_want(b, tenant, version, version, have, &e), &e);
+}
+
+/* Starts the next one, which must be this. */
+static void
+start(struct builds *b, const char *tenant)
+{
+	const struct build_job *j = builds_next(b);
+
+	assert_non_null(j);
+	assert_string_equal(j->tenant, tenant);
+	builds_started(b, tenant);
+}
+
+static void
+builds_run_in_the_order_of_their_wishes_and_never_too_many(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 2);
+	want(&b, "zebra", "v1", false);
+	want(&b, "alpha", "v1", false);
+	want(&b, "mango", "v1", false);
+	start(&b, "zebra");
+	start(&b, "alpha");
+	assert_null(builds_next(&b));
+	builds_done(&b, "zebra");
+	start(&b, "mango");
+	builds_done(&b, "alpha");
+	builds_done(&b, "mango");
+	assert_null(builds_next(&b));
+	assert_int_equal(b.running, 0);
+	builds_fini(&b);
+}
+
+static void
+a_restart_with_live_generations_builds_nothing(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", true);
+	want(&b, "beta", "v7", true);
+	assert_null(builds_next(&b));
+	builds_fini(&b);
+}
+
+static void
+a_newer_document_lets_the_build_finish_and_runs_again(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", false);
+	start(&b, "alpha");
+	assert_string_equal(builds_find(&b, "alpha")->building, "v1");
+	want(&b, "alpha", "v2", false);
+	want(&b, "alpha", "v3", false);
+	assert_null(builds_next(&b));
+	builds_done(&b, "alpha");
+	start(&b, "alpha");
+	assert_string_equal(builds_find(&b, "alpha")->building, "v3");
+	builds_done(&b, "alpha");
+	assert_null(builds_next(&b));
+	builds_fini(&b);
+}
+
+static void
+a_failure_waits_for_another_document_or_an_operator(void **state)
+{
+	struct builds b;
+	struct err e;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", false);
+	start(&b, "alpha");
+	assert_false(builds_retry(&b, "alpha"));
+	builds_failed(&b, "alpha", "no such folder");
+	for (int i = 0; i < 10; i++)
+		want(&b, "alpha", "v1", false);
+	assert_null(builds_next(&b));
+	assert_string_equal(builds_find(&b, "alpha")->reason, "no such folder");
+	assert_true(builds_retry(&b, "alpha"));
+	start(&b, "alpha");
+	builds_failed(&b, "alpha", "still none");
+	/* The same version, mended. */
+	assert_ok(builds_want(&b, "alpha", "v1", "other bytes", false, &e), &e);
+	start(&b, "alpha");
+	builds_done(&b, "alpha");
+	assert_string_equal(builds_find(&b, "alpha")->reason, "");
+	assert_false(builds_retry(&b, "nobody"));
+	builds_fini(&b);
+}
+
+static void
+a_tenant_that_leaves_during_its_build_keeps_the_place_until_the_end(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", false);
+	want(&b, "beta", "v1", false);
+	start(&b, "alpha");
+	assert_true(builds_forget(&b, "alpha"));
+	assert_null(builds_next(&b));
+	want(&b, "alpha", "v1", false);		/* back again before it ended */
+	assert_null(builds_next(&b));
+	builds_failed(&b, "alpha", "ended by a signal");
+	assert_int_equal(b.running, 0);
+	start(&b, "beta");
+	assert_true(builds_forget(&b, "beta"));
+	builds_failed(&b, "beta", "ended by a signal");
+	assert_null(builds_find(&b, "beta"));
+	start(&b, "alpha");
+	assert_false(builds_forget(&b, "nobody"));
+	builds_fini(&b);
+}
+
+/* Whatever happens in whatever order, the counters say what the jobs say. */
+static void
+counters_stay_true_in_a_storm(void **state)
+{
+	static const char *const names[] = {"a", "b", "c", "d", "e"};
+	static const char *const versions[] = {"v1", "v2"};
+	struct builds b;
+	uint32_t random = 7;
+
+	(void)state;
+	builds_init(&b, 2);
+	for (int i = 0; i < 20000; i++) {
+		const char *tenant = names[(random >> 9) % 5];
+		unsigned running = 0, queued = 0;
+
+		random = random * 1664525 + 1013904223;
+		switch ((random >> 20) % 7) {
+		case 0:
+			want(&b, tenant, versions[random >> 31], (random >> 17) % 4 == 0);
+			break;
+		case 1:
+			builds_done(&b, tenant);
+			break;
+		case 2:
+			builds_failed(&b, tenant, "x");
+			break;
+		case 3:
+			builds_forget(&b, tenant);
+			break;
+		case 4:
+			builds_retry(&b, tenant);
+			break;
+		default:
+			if (builds_next(&b) != NULL)
+				builds_started(&b, builds_next(&b)->tenant);
+		}
+		for (size_t j = 0; j < b.count; j++) {
+			running += b.jobs[j].state == BUILD_RUNNING ||
+			    b.jobs[j].state == BUILD_STALE || b.jobs[j].state == BUILD_LEAVING;
+			queued += b.jobs[j].state == BUILD_QUEUED;
+		}
+		assert_int_equal(running, b.running);
+		assert_int_equal(queued, b.queued);
+		assert_true(running <= 2);
+	}
+	builds_fini(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_state_answers_every_event_as_written),
+	    cmocka_unit_test(builds_run_in_the_order_of_their_wishes_and_never_too_many),
+	    cmocka_unit_test(a_restart_with_live_generations_builds_nothing),
+	    cmocka_unit_test(a_newer_document_lets_the_build_finish_and_runs_again),
+	    cmocka_unit_test(a_failure_waits_for_another_document_or_an_operator),
+	    cmocka_unit_test(a_tenant_that_leaves_during_its_build_keeps_the_place_until_the_end),
+	    cmocka_unit_test(counters_stay_true_in_a_storm),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+/* test_live.c - what the pointers name, and what stays when one is damaged. */
+#include "unit.h"
+
+#include "file.h"
+#include "generation.h"
+#include "../../fcgi/live.h"
+#include "rpx.h"
+
+#include <unistd.h>
+
+static char *data;
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	data = unit_folder();
+	return 0;
+}
+
+static int
+drop_folder(void **state)
+{
+	(void)state;
+	unit_folder_gone(data);
+	return 0;
+}
+
+/* Publishes a generation of the tenant and points to it. */
+static void
+point_to(const char *tenant, const char *version, char name[GENERATION_NAME_BYTES])
+{
+	struct manifest m = {.documents = 3, .chunks = 7};
+	struct rpx_writer *w;
+	uint8_t digest[SHA256_BYTES];
+	char tmp[600], path[700], hash12[13];
+	bool existed;
+	struct err e;
+
+	snprintf(tmp, sizeof tmp, "%s/tenants/%s/gen/.tmp-%d-test", data, tenant, (int)getpid());
+	assert_ok(file_make_dirs(tmp, 0755, &e), &e);
+	snprintf(path, sizeof path, "%s/index.rpx", tmp);
+	assert_ok(rpx_create(&w, path, tenant, &e), &e);
+	assert_ok(rpx_finish(w, &e), &e);
+	assert_ok(hash_sha256_file(path, digest, &m.index_bytes, &e), &e);
+	hash_hex(digest, m.index_sha256);
+	snprintf(path, sizeof path, "%s/store.db", tmp);
+	assert_ok(file_replace(path, version, strlen(version), 0600, &e), &e);
+	assert_ok(hash_sha256_file(path, digest, &m.store_bytes, &e), &e);
+	hash_hex(digest, m.store_sha256);
+	snprintf(m.tenant, sizeof m.tenant, "%s", tenant);
+	snprintf(m.config_version, sizeof m.config_version, "%s", version);
+	assert_ok(manifest_write(&m, tmp, hash12, &e), &e);
+	assert_ok(generation_publish(name, &existed, data, tenant, tmp, &e), &e);
+	assert_ok(generation_set_current(data, tenant, name, &e), &e);
+}
+
+static void
+a_tenant_without_a_pointer_is_building(void **state)
+{
+	struct live l = {0};
+	struct roster r;
+	struct err e;
+	bool changed;
+
+	(void)state;
+	assert_ok(live_refresh(&l, data, "nobody", &changed, &e), &e);
+	assert_true(changed);
+	assert_string_equal(live_find(&l, "nobody")->generation, "");
+	assert_string_equal(live_find(&l, "nobody")->trouble, "");
+	assert_ok(live_refresh(&l, data, "nobody", &changed, &e), &e);
+	assert_false(changed);
+	assert_ok(live_roster(&l, &r, 1, &e), &e);
+	assert_int_equal(r.entries[0].state, ROSTER_BUILDING);
+	roster_fini(&r);
+	live_fini(&l);
+}
+
+static void
+a_moved_pointer_is_seen_once(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES];
+	struct live l = {0};
+	struct err e;
+	bool changed;
+
+	(void)state;
+	point_to("alpha", "v1", one);
+	assert_ok(live_refresh(&l, data, "alpha", &changed, &e), &e);
+	assert_true(changed);
+	assert_string_equal(live_find(&l, "alpha")->generation, one);
+	assert_string_equal(live_find(&l, "alpha")->version, "v1");
+	assert_int_equal(live_find(&l, "alpha")->chunks, 7);
+	point_to("alpha", "v2", two);
+	assert_ok(live_refresh(&l, data, "alpha", &changed, &e), &e);
+	assert_true(changed);
+	assert_string_equal(live_find(&l, "alpha")->generation, two);
+	assert_ok(live_refresh(&l, data, "alpha", &changed, &e), &e);
+	assert_false(changed);
+	live_fini(&l);
+}
+
+static void
+a_damaged_pointer_leaves_what_was_live(void **state)
+{
+	char name[GENERATION_NAME_BYTES], path[700];
+	struct live l = {0};
+	struct err e;
+	bool changed;
+
+	(void)state;
+	point_to("beta", "v1", name);
+	assert_ok(live_refresh(&l, data, "beta", &changed, &e), &e);
+	snprintf(path, sizeof path, "%s/tenants/beta/current", data);
+	assert_ok(file_replace(path, "../../etc", 9, 0644, &e), &e);
+	assert_ok(live_refresh(&l, data, "beta", &changed, &e), &e);
+	assert_false(changed);
+	assert_string_equal(live_find(&l, "beta")->generation, name);
+	assert_true(live_find(&l, "beta")->trouble[0] != '\0');
+	live_fini(&l);
+}
+
+static void
+tenants_stay_sorted_and_leave(void **state)
+{
+	struct live l = {0};
+	struct err e;
+	bool changed;
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof name, "t%d", i * 7919 % 300);
+		assert_ok(live_refresh(&l, data, name, &changed, &e), &e);
+	}
+	assert_int_equal(l.count, 300);
+	for (size_t i = 1; i < l.count; i++)
+		assert_true(strcmp(l.at[i - 1].name, l.at[i].name) < 0);
+	assert_true(live_remove(&l, "t123"));
+	assert_false(live_remove(&l, "t123"));
+	assert_null(live_find(&l, "t123"));
+	assert_non_null(live_find(&l, "t124"));
+	live_fini(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_tenant_without_a_pointer_is_building),
+	    cmocka_unit_test(a_moved_pointer_is_seen_once),
+	    cmocka_unit_test(a_damaged_pointer_leaves_what_was_live),
+	    cmocka_unit_test(tenants_stay_sorted_and_leave),
+	};
+	return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}
