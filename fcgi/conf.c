@@ -324,7 +324,8 @@ expand(const struct conf *c, const char *preset, const char *pool, struct buf *o
 	const struct {
 		const char *name, *value;
 	} words[] = {{"{run_dir}", c->global.run_dir}, {"{data_dir}", c->global.data_dir},
-	    {"{libexecdir}", RAGPOOL_LIBEXECDIR}, {"{sysconfdir}", RAGPOOL_SYSCONFDIR},
+	    {"{bindir}", RAGPOOL_BINDIR}, {"{libexecdir}", RAGPOOL_LIBEXECDIR},
+	    {"{sysconfdir}", RAGPOOL_SYSCONFDIR},
 	    {"{pool}", pool}};
 
 	while (*preset != '\0') {

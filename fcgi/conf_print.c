@@ -58,7 +58,7 @@ static const char markdown_head[] =
     "written twice, or outside its range is an error.\n"
     "\n"
     "In the defaults below `{run_dir}` and `{data_dir}` stand for the values of those options,\n"
-    "`{pool}` for the name of the pool, `{libexecdir}` and `{sysconfdir}` for the folders chosen\n"
+    "`{pool}` for the name of the pool, `{bindir}`, `{libexecdir}`, `{sysconfdir}` for the folders chosen\n"
     "when ragpool was built.\n";
 
 static const char markdown_tail[] =
