@@ -1,0 +1,227 @@
+/* assemble.c - documents and their chunks to the files of one generation. */
+#include "assemble.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze.h"
+#include "file.h"
+#include "generation.h"
+#include "hash.h"
+#include "index_build.h"
+#include "termdoc.h"
+
+struct assembly {
+	const char *dir;
+	const char *tenant;
+	const struct build_config *config;
+	struct store_writer *store;
+	struct analyzer *analyzer;
+	struct termdoc terms;
+	struct index_row *rows;
+	size_t room;
+	uint64_t documents;
+	uint64_t document;	/* of the chunks that come now */
+	char *key, *title;	/* of that document, owned */
+};
+
+int
+assembly_new(struct assembly **out, const char *dir, const char *tenant,
+    const struct build_config *config, struct err *e)
+{
+	struct assembly *a = calloc(1, sizeof *a);
+	char path[PATH_MAX];
+
+	*out = NULL;
+	if (a == NULL)
+		return err_sys(e, ERR_NOMEM, "%s", dir);
+	a->dir = dir;
+	a->tenant = tenant;
+	a->config = config;
+	if (file_join(path, sizeof path, dir, "store.db", e) == -1 ||
+	    termdoc_init(&a->terms, e) == -1 ||
+	    analyzer_new(&a->analyzer, config->language, e) == -1 ||
+	    store_create(&a->store, path, e) == -1) {
+		assembly_free(a);
+		return -1;
+	}
+	*out = a;
+	return 0;
+}
+
+void
+assembly_free(struct assembly *a)
+{
+	if (a == NULL)
+		return;
+	store_abandon(a->store);
+	analyzer_free(a->analyzer);
+	termdoc_fini(&a->terms);
+	free(a->rows);
+	free(a->key);
+	free(a->title);
+	free(a);
+}
+
+/* ---- documents and chunks coming in ---- */
+
+static int
+keep_text(char **place, const char *text, struct err *e)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		return err_sys(e, ERR_NOMEM, "build");
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
+int
+assembly_add_document(struct assembly *a, const struct store_document *d, struct err *e)
+{
+	a->documents++;
+	if (keep_text(&a->key, d->key, e) == -1 || keep_text(&a->title, d->title, e) == -1)
+		return -1;
+	return store_add_document(a->store, d, &a->document, e);
+}
+
+/* The chunk's identity: the document it is in, where, and what it says. */
+static int
+chunk_identity(
+    const struct assembly *a, const struct store_chunk *c, uint64_t *id, struct err *e)
+{
+	struct hash_sha256 *h = hash_sha256_new(e);
+	uint64_t span[2] = {c->start, c->end};
+	uint8_t digest[SHA256_BYTES];
+
+	if (h == NULL)
+		return -1;
+	hash_sha256_add(h, a->key, strlen(a->key) + 1);
+	hash_sha256_add(h, span, sizeof span);
+	hash_sha256_add(h, c->text, c->text_len);
+	hash_sha256_end(h, digest);
+	memcpy(id, digest, sizeof *id);
+	return 0;
+}
+
+static int
+add_row(struct assembly *a, const struct store_chunk *c, struct err *e)
+{
+	struct index_row *row;
+	uint32_t at = a->terms.rows - 1;
+
+	if (at == a->room) {
+		size_t room = a->room == 0 ? 1024 : 2 * a->room;
+		if ((row = reallocarray(a->rows, room, sizeof *row)) == NULL)
+			return err_sys(e, ERR_NOMEM, "build");
+		a->rows = row;
+		a->room = room;
+	}
+	row = &a->rows[at];
+	*row = (struct index_row){.document = (uint32_t)a->document};
+	return chunk_identity(a, c, &row->chunk, e);
+}
+
+static int
+add_terms(struct assembly *a, const char *text, size_t len, struct err *e)
+{
+	return termdoc_add_text(&a->terms, a->analyzer, text, len, e);
+}
+
+int
+assembly_add_chunk(struct assembly *a, const struct store_chunk *c, struct err *e)
+{
+	struct store_chunk mine = *c;
+	size_t title = strlen(a->title);
+
+	mine.document = a->document;
+	if (store_add_chunk(a->store, &mine, e) == -1 || termdoc_begin_row(&a->terms, e) == -1 ||
+	    add_terms(a, a->title, title, e) == -1 || add_terms(a, a->title, title, e) == -1 ||
+	    add_terms(a, c->heading, strlen(c->heading), e) == -1 ||
+	    add_terms(a, c->text, c->text_len, e) == -1)
+		return -1;
+	return add_row(a, c, e);
+}
+
+/* ---- the files ---- */
+
+/* What the bytes depend on besides the documents. */
+static int
+parameters_digest(const struct build_config *c, char hex[SHA256_HEX_BYTES], struct err *e)
+{
+	uint8_t digest[SHA256_BYTES];
+	char text[512];
+	int n = snprintf(text, sizeof text, "chunk_size=%u\nchunk_overlap=%u\nlanguage=%s\nmodel=%s\n",
+	    c->chunk_size, c->chunk_overlap, c->language, c->embedding_model);
+
+	if (hash_sha256_of(text, (size_t)n, digest, e) == -1)
+		return -1;
+	hash_hex(digest, hex);
+	return 0;
+}
+
+static int
+digest_file(const char *dir, const char *name, char hex[SHA256_HEX_BYTES], uint64_t *bytes,
+    struct err *e)
+{
+	uint8_t digest[SHA256_BYTES];
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, dir, name, e) == -1 ||
+	    hash_sha256_file(path, digest, bytes, e) == -1)
+		return -1;
+	hash_hex(digest, hex);
+	return 0;
+}
+
+static int
+write_manifest(const struct assembly *a, const struct assembly_report *report, struct err *e)
+{
+	struct manifest m = {0};
+	char hash12[13];
+
+	snprintf(m.tenant, sizeof m.tenant, "%s", a->tenant);
+	snprintf(m.config_version, sizeof m.config_version, "%s", a->config->version);
+	snprintf(m.embedder, sizeof m.embedder, "%s",
+	    report->dim != 0 ? a->config->embedding_model : "none");
+	m.documents = report->documents;
+	m.chunks = report->chunks;
+	m.dim = report->dim;
+	if (parameters_digest(a->config, m.parameters, e) == -1 ||
+	    digest_file(a->dir, "index.rpx", m.index_sha256, &m.index_bytes, e) == -1 ||
+	    digest_file(a->dir, "store.db", m.store_sha256, &m.store_bytes, e) == -1)
+		return -1;
+	return manifest_write(&m, a->dir, hash12, e);
+}
+
+static int
+write_index(struct assembly *a, struct assembly_report *report, struct err *e)
+{
+	struct index_input input = {.tenant = a->tenant,
+	    .config = a->config,
+	    .terms = &a->terms,
+	    .rows = a->rows};
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, a->dir, "index.rpx", e) == -1)
+		return -1;
+	return index_write(path, &input, &report->dim, e);
+}
+
+int
+assembly_finish(struct assembly *a, struct assembly_report *report, struct err *e)
+{
+	struct store_writer *store = a->store;
+
+	*report = (struct assembly_report){.documents = a->documents, .chunks = a->terms.rows};
+	if (a->terms.rows == 0)
+		return err_set(e, ERR_SOURCE, "the source holds no document with text");
+	a->store = NULL;
+	if (store_finish(store, e) == -1 || termdoc_seal(&a->terms, e) == -1 ||
+	    write_index(a, report, e) == -1)
+		return -1;
+	return write_manifest(a, report, e);
+}
