@@ -1,0 +1,216 @@
+/* eval.c - how well a set of judged questions is answered. */
+#include "eval.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "assemble.h"
+#include "clk.h"
+#include "eval_set.h"
+#include "file.h"
+#include "generation.h"
+
+enum { DEPTH = 100, NEAR = 10 };
+static const char eval_tenant[] = "eval";
+
+/* ---- building ---- */
+
+static int
+assemble_set(struct assembly *a, const struct eval_set *s, struct err *e)
+{
+	struct assembly_report made;
+
+	for (size_t i = 0; i < s->document_count; i++) {
+		const struct eval_document *d = &s->documents[i];
+		size_t n = strlen(d->text);
+		struct store_document document = {.key = d->id, .title = d->title,
+		    .source = d->id, .bytes = n, .sha256 = "", .charset = "UTF-8"};
+		struct store_chunk chunk = {
+		    .end = n, .heading = "", .text = d->text, .text_len = n};
+		if (assembly_add_document(a, &document, e) == -1 ||
+		    assembly_add_chunk(a, &chunk, e) == -1)
+			return -1;
+	}
+	return assembly_finish(a, &made, e);
+}
+
+static int
+build_set(const char *data, const struct eval_set *s, const struct eval_options *o,
+    struct index **out, struct err *e)
+{
+	struct build_config config = {.version = "eval", .chunk_size = 512};
+	char dir[PATH_MAX], tmp[PATH_MAX], name[GENERATION_NAME_BYTES];
+	struct assembly *a;
+	bool existed;
+	int rc;
+
+	snprintf(config.language, sizeof config.language, "%s", o->language);
+	snprintf(config.embedding_model, sizeof config.embedding_model, "%s", o->embedder);
+	if (generation_dir(dir, data, eval_tenant, "", e) == -1 ||
+	    file_join(tmp, sizeof tmp, dir, ".tmp-eval", e) == -1 ||
+	    file_make_dirs(tmp, 0700, e) == -1 ||
+	    assembly_new(&a, tmp, eval_tenant, &config, e) == -1)
+		return -1;
+	rc = assemble_set(a, s, e);
+	assembly_free(a);
+	if (rc == -1 || generation_publish(name, &existed, data, eval_tenant, tmp, e) == -1)
+		return -1;
+	return index_open(out, data, eval_tenant, name, e);
+}
+
+/* ---- scoring ---- */
+
+static uint32_t
+relevance(const struct eval_set *s, const struct eval_question *q, uint32_t document)
+{
+	for (size_t i = 0; i < q->judgements; i++)
+		if (s->judgements[q->first_judgement + i].document == document)
+			return s->judgements[q->first_judgement + i].relevance;
+	return 0;
+}
+
+static int
+larger_first(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+static double
+best_possible(const struct eval_set *s, const struct eval_question *q)
+{
+	uint32_t gain[256];
+	size_t n = q->judgements < 256 ? q->judgements : 256;
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		gain[i] = s->judgements[q->first_judgement + i].relevance;
+	qsort(gain, n, sizeof gain[0], larger_first);
+	for (size_t i = 0; i < n && i < NEAR; i++)
+		sum += gain[i] / log2((double)i + 2);
+	return sum;
+}
+
+static void
+score_question(struct eval_scores *t, const struct eval_set *s, const struct eval_question *q,
+    const struct query_result *r)
+{
+	double gain = 0, first = 0;
+	size_t near = 0, found = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		uint32_t rel = relevance(s, q, r->hits[i].row);
+		if (rel == 0)
+			continue;
+		found++;
+		if (i >= NEAR)
+			continue;
+		near++;
+		gain += rel / log2((double)i + 2);
+		if (first == 0)
+			first = 1 / ((double)i + 1);
+	}
+	t->ndcg_10 += gain / best_possible(s, q);
+	t->recall_10 += (double)near / (double)q->judgements;
+	t->recall_100 += (double)found / (double)q->judgements;
+	t->mrr_10 += first;
+	t->queries++;
+}
+
+static void
+print_run(FILE *out, const struct eval_set *s, const char *id, const struct query_result *r)
+{
+	for (size_t i = 0; out != NULL && i < r->count; i++)
+		fprintf(out, "%s\t%s\t%.9g\n", id, s->documents[r->hits[i].row].id,
+		    (double)r->hits[i].score);
+}
+
+static int
+ask_all(struct index *x, const struct eval_set *s, const struct eval_options *o,
+    struct eval_scores *t, struct err *e)
+{
+	struct query_scratch *scratch;
+	struct query_result result;
+	struct arena arena;
+	int rc = 0;
+
+	if (query_scratch_new(&scratch, e) == -1)
+		return -1;
+	arena_init(&arena, 1u << 30);
+	for (size_t i = 0; i < s->question_count && rc == 0; i++) {
+		const struct eval_question *q = &s->questions[i];
+		struct query query = {.text = q->text, .text_len = strlen(q->text),
+		    .top_k = DEPTH, .mode = o->mode};
+		if (q->judgements == 0)
+			continue;
+		arena_reset(&arena);
+		if ((rc = query_rank(x, scratch, &query, &arena, &result, e)) == 0) {
+			score_question(t, s, q, &result);
+			print_run(o->run, s, q->id, &result);
+		} else {
+			err_prefix(e, "query %.40s", q->id);
+		}
+	}
+	arena_fini(&arena);
+	query_scratch_free(scratch);
+	return rc;
+}
+
+static void
+divide_by_queries(struct eval_scores *t)
+{
+	double n = t->queries > 0 ? (double)t->queries : 1;
+
+	t->ndcg_10 /= n;
+	t->recall_10 /= n;
+	t->mrr_10 /= n;
+	t->recall_100 /= n;
+}
+
+static int
+build_and_ask(const char *data, const struct eval_set *s, const struct eval_options *o,
+    struct eval_scores *t, struct err *e)
+{
+	struct index *x;
+	int64_t begin = clk_ns(), built;
+	int rc;
+
+	if (build_set(data, s, o, &x, e) == -1)
+		return -1;
+	built = clk_ns();
+	rc = ask_all(x, s, o, t, e);
+	t->build_seconds = (double)(built - begin) / 1e9;
+	t->query_seconds = (double)(clk_ns() - built) / 1e9;
+	index_close(x);
+	return rc;
+}
+
+int
+eval_run(const char *set_dir, const struct eval_options *o, struct eval_scores *scores,
+    struct err *e)
+{
+	const char *base = getenv("TMPDIR");
+	char data[PATH_MAX];
+	struct eval_set s;
+	int rc = -1;
+
+	*scores = (struct eval_scores){0};
+	if (file_join(data, sizeof data, base != NULL && base[0] != '\0' ? base : "/tmp",
+		"ragpool-eval-XXXXXX", e) == -1 ||
+	    eval_set_read(&s, set_dir, e) == -1)
+		return -1;
+	scores->documents = s.document_count;
+	if (mkdtemp(data) == NULL) {
+		err_sys(e, ERR_IO, "%s", data);
+	} else {
+		rc = build_and_ask(data, &s, o, scores, e);
+		divide_by_queries(scores);
+		file_remove_tree(data, NULL);
+	}
+	eval_set_fini(&s);
+	return rc;
+}

@@ -1,0 +1,41 @@
+/* eval.h - how well a set of judged questions is answered.
+ *
+ * A set is a folder with corpus.jsonl or corpus.jsonl.gz ({"id", "title", "text"} a line),
+ * queries.jsonl ({"id", "text"}) and qrels.tsv (query-id, doc-id, relevance; one header
+ * line).  Each document is one row, as it is: this measures ranking, not chunking.
+ *
+ * Scores  as trec_eval: nDCG@10 (gain = relevance, log2 discount), recall@10, MRR@10,
+ *         recall@100; means over every query that has a relevant document, a query
+ *         without hits counts 0.
+ * Errors  ERR_NOT_FOUND, ERR_JSON and their like naming file and line; ERR_CORRUPT for
+ *         judgements of unknown ids; what building and querying answer.
+ */
+#ifndef RAGPOOL_EVAL_H
+#define RAGPOOL_EVAL_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "build.h"
+#include "err.h"
+#include "query.h"
+
+struct eval_options {
+	const char *embedder;	/* as embedding_model of a tenant's document */
+	const char *language;
+	enum query_mode mode;
+	FILE *run;		/* if not NULL: "query-id doc-id score", tabs, 100 a query */
+};
+
+struct eval_scores {
+	uint64_t documents;
+	uint64_t queries;	/* judged ones */
+	double ndcg_10, recall_10, mrr_10, recall_100;
+	double build_seconds, query_seconds;
+};
+
+/* Builds in a temporary folder below TMPDIR and removes it. */
+int eval_run(const char *set_dir, const struct eval_options *o, struct eval_scores *scores,
+    struct err *e);
+
+#endif
