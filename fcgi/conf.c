@@ -324,9 +324,8 @@ expand(const struct conf *c, const char *preset, const char *pool, struct buf *o
 	const struct {
 		const char *name, *value;
 	} words[] = {{"{run_dir}", c->global.run_dir}, {"{data_dir}", c->global.data_dir},
-	    {"{bindir}", RAGPOOL_BINDIR}, {"{libexecdir}", RAGPOOL_LIBEXECDIR},
-	    {"{sysconfdir}", RAGPOOL_SYSCONFDIR},
-	    {"{pool}", pool}};
+	    {"{libexecdir}", RAGPOOL_LIBEXECDIR}, {"{bindir}", RAGPOOL_BINDIR},
+	    {"{sysconfdir}", RAGPOOL_SYSCONFDIR}, {"{pool}", pool}};
 
 	while (*preset != '\0') {
 		size_t i = 0, count = sizeof words / sizeof words[0];

@@ -58,8 +58,8 @@ static const char markdown_head[] =
     "written twice, or outside its range is an error.\n"
     "\n"
     "In the defaults below `{run_dir}` and `{data_dir}` stand for the values of those options,\n"
-    "`{pool}` for the name of the pool, `{bindir}`, `{libexecdir}`, `{sysconfdir}` for the folders chosen\n"
-    "when ragpool was built.\n";
+    "`{pool}` for the name of the pool, `{libexecdir}`, `{bindir}` and `{sysconfdir}` for the\n"
+    "folders chosen when ragpool was built.\n";
 
 static const char markdown_tail[] =
     "\n"
@@ -101,6 +101,19 @@ conf_print_markdown(FILE *out)
 	fputs(markdown_tail, out);
 }
 
+/* mdoc wants each sentence on a line of its own. */
+static void
+put_sentences(FILE *out, const char *text)
+{
+	const char *stop;
+
+	while ((stop = strstr(text, ". ")) != NULL) {
+		fprintf(out, "%.*s\n", (int)(stop + 1 - text), text);
+		text = stop + 2;
+	}
+	fprintf(out, "%s\n", text);
+}
+
 void
 conf_print_mdoc(FILE *out)
 {
@@ -113,8 +126,10 @@ conf_print_mdoc(FILE *out)
 			if ((int)row->section != s)
 				continue;
 			write_rule(row, rule, sizeof rule);
-			fprintf(out, ".It Cm %s No = Ar %s\n%s\n.Pq %s%s\n", row->key,
-			    row->preset[0] != '\0' ? row->preset : "\\&\"\"", row->help, rule,
+			fprintf(out, ".It Cm %s No = Ar %s\n", row->key,
+			    row->preset[0] != '\0' ? row->preset : "\\&\"\"");
+			put_sentences(out, row->help);
+			fprintf(out, ".Pq %s%s\n", rule,
 			    row->reload ? "" : "; a change needs a restart");
 		}
 		fputs(".El\n", out);

@@ -75,8 +75,10 @@ read_value(struct consul_item *item, struct json_object *value, struct err *e)
 	}
 	if ((item->document = malloc(n / 4 * 3 + 1)) == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for an answer of Consul");
-	if (decode_base64(text, n, item->document, &item->document_bytes))
+	if (decode_base64(text, n, item->document, &item->document_bytes)) {
+		item->document[item->document_bytes] = '\0';
 		return 0;
+	}
 	free(item->document);
 	item->document = NULL;
 	item->document_bytes = 0;

@@ -105,7 +105,7 @@ struct consul_answer {
 
 struct consul_item {
 	char tenant[TENANT_NAME_BYTES + 1];
-	char *document;			/* owned; NULL when it is to be refused, see `why` */
+	char *document;			/* owned, NUL-terminated; NULL: refused, `why` tells */
 	size_t document_bytes;
 	uint64_t revision;		/* ModifyIndex */
 	struct err why;

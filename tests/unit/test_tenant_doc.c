@@ -1,0 +1,204 @@
+/* test_tenant_doc.c - a tenant's document: what it means and why it is refused. */
+#include "unit.h"
+
+#include "json.h"
+#include "../../fcgi/tenant_doc.h"
+
+#define SOURCE "\"data_source\":{\"type\":\"directory\",\"path\":\"/srv/docs\"}"
+#define DOC(more) "{\"version\":\"v1\"," SOURCE more "}"
+#define SOURCE_OF(text) "{\"version\":\"v1\",\"data_source\":" text "}"
+#define PARAMS(text) DOC(",\"index_params\":" text)
+
+static int
+parse(struct tenant_doc *d, const char *text, struct err *e)
+{
+	return tenant_doc_parse(d, text, strlen(text), e);
+}
+
+static void
+a_short_document_gets_the_defaults(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d, DOC(""), &e), &e);
+	assert_string_equal(d.config.version, "v1");
+	assert_string_equal(d.config.source_type, "directory");
+	assert_string_equal(d.config.source_path, "/srv/docs");
+	assert_int_equal(d.config.chunk_size, 512);
+	assert_int_equal(d.config.chunk_overlap, 50);
+	assert_string_equal(d.config.language, "english");
+	assert_string_equal(d.config.embedding_model, "builtin:lsa");
+	assert_string_equal(d.notes.data, "");
+	assert_ok(tenant_doc_check_source(&d, &e), &e);
+	tenant_doc_fini(&d);
+	assert_ok(parse(&d, PARAMS("{\"chunk_size\":40}"), &e), &e);
+	assert_int_equal(d.config.chunk_overlap, 10);
+	tenant_doc_fini(&d);
+}
+
+/* As it stands in the source documents of the product. */
+static void
+the_documents_of_other_systems_are_read_as_they_are(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d,
+		      "{\n  \"version\": \"v1.2\",\n  \"data_source\": {\n    \"type\": \"s3\",\n"
+		      "    \"bucket\": \"knowledge-base-alpha\",\n"
+		      "    \"prefix\": \"documents/2023-11/\",\n    \"region\": \"us-east-1\"\n  },\n"
+		      "  \"index_params\": {\n    \"chunk_size\": 512,\n    \"chunk_overlap\": 50\n"
+		      "  },\n  \"embedding_model\": \"text-embedding-ada-002\"\n}", &e), &e);
+	assert_string_equal(d.config.source_type, "s3");
+	assert_string_equal(d.config.embedding_model, "builtin:lsa");
+	assert_string_equal(d.notes.data,
+	    "embedding_model: no gateway to models is configured for \"text-embedding-ada-002\"; "
+	    "built with builtin:lsa\n");
+	assert_refused(tenant_doc_check_source(&d, &e), &e, ERR_SOURCE);
+	assert_string_equal(e.text,
+	    "data_source: type \"s3\" is not read by this build, which reads: directory");
+	tenant_doc_fini(&d);
+	assert_ok(parse(&d, PARAMS("{\"index_type\":\"HNSW\",\"metric_type\":\"IP\","
+				   "\"params\":{\"M\":16,\"efConstruction\":64}}"), &e), &e);
+	assert_non_null(strstr(d.notes.data, "\"index_type\" is read and has no effect\n"));
+	tenant_doc_fini(&d);
+}
+
+static void
+unknown_members_are_noted_not_refused(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d, DOC(",\"Version\":1,\"index_params\":{\"chunk\":1}"), &e), &e);
+	assert_string_equal(d.notes.data,
+	    "index_params: \"chunk\" is unknown and has no effect\n"
+	    "\"Version\" is unknown and has no effect\n");
+	tenant_doc_fini(&d);
+}
+
+static void
+the_hash_is_of_the_content_not_of_the_bytes(void **state)
+{
+	struct tenant_doc a, b;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&a, DOC(",\"x\":[1,2.50,\"\\u00e9\",null]"), &e), &e);
+	assert_ok(parse(&b, "{ \"x\" : [ 1, 2.5, \"\xc3\xa9\", null ],\n" SOURCE
+			    ", \"version\" : \"v1\" }", &e), &e);
+	assert_string_equal(a.hash, b.hash);
+	tenant_doc_fini(&b);
+	assert_ok(parse(&b, DOC(",\"x\":[1,2.5,\"e\",null]"), &e), &e);
+	assert_string_not_equal(a.hash, b.hash);
+	tenant_doc_fini(&a);
+	tenant_doc_fini(&b);
+}
+
+static void
+every_refusal_has_its_code_and_words(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err_code code;
+		const char *words;
+	} t[] = {
+		{"", ERR_JSON, "the document is empty"},
+		{"null", ERR_NOT_OBJECT, NULL},
+		{"{", ERR_JSON, NULL},
+		{"{\"a\":1,\"a\":2}", ERR_DUPLICATE_KEY, NULL},
+		{"\xff", ERR_JSON, NULL},
+		{"{}", ERR_MISSING_FIELD, "\"version\" is missing"},
+		{"{\"version\":1}", ERR_TYPE, "\"version\" must be a string"},
+		{"{\"version\":\"\"}", ERR_CONFIG, "\"version\" is empty"},
+		{"{\"version\":\"a\\nb\"}", ERR_CONFIG,
+		    "\"version\" has a control character in it"},
+		{"{\"version\":\"v\"}", ERR_MISSING_FIELD,
+		    "data_source: \"data_source\" is missing"},
+		{SOURCE_OF("{}"), ERR_MISSING_FIELD, "data_source: \"type\" is missing"},
+		{SOURCE_OF("{\"type\":\"directory\"}"), ERR_MISSING_FIELD,
+		    "data_source: \"path\" is missing"},
+		{SOURCE_OF("{\"type\":\"directory\",\"path\":\"srv\"}"), ERR_CONFIG,
+		    "data_source: \"path\" must be absolute"},
+		{SOURCE_OF("{\"type\":\"directory\",\"path\":\"/srv/..\"}"), ERR_CONFIG,
+		    "data_source: \"path\" must have no \"..\" in it"},
+		{SOURCE_OF("{\"type\":\"directory\",\"path\":\"/a/../b\"}"), ERR_CONFIG,
+		    "data_source: \"path\" must have no \"..\" in it"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":1}"), ERR_TYPE,
+		    "data_source: \"bucket\" must be a string"},
+		{SOURCE_OF("{\"type\":\"s3\",\"secret_access_key\":\"hunter2\"}"), ERR_CONFIG,
+		    "\"secret_access_key\" holds a secret; a document may only name credentials"},
+		{DOC(",\"x\":[{\"API_Key\":\"hunter2\"}]"), ERR_CONFIG,
+		    "\"API_Key\" holds a secret; a document may only name credentials"},
+		{DOC(",\"token\":\"hunter2\""), ERR_CONFIG, NULL},
+		{DOC(",\"password\":\"hunter2\""), ERR_CONFIG, NULL},
+		{PARAMS("[]"), ERR_TYPE, "\"index_params\" must be an object"},
+		{PARAMS("{\"chunk_size\":0}"), ERR_RANGE,
+		    "index_params: \"chunk_size\" must be from 16 to 8192"},
+		{PARAMS("{\"chunk_size\":-1}"), ERR_RANGE, NULL},
+		{PARAMS("{\"chunk_size\":1000000000}"), ERR_RANGE, NULL},
+		{PARAMS("{\"chunk_size\":\"512\"}"), ERR_TYPE, NULL},
+		{PARAMS("{\"chunk_size\":64,\"chunk_overlap\":64}"), ERR_CONFIG,
+		    "index_params: \"chunk_overlap\" must be less than \"chunk_size\""},
+		{PARAMS("{\"language\":\"klingon\"}"), ERR_CONFIG, NULL},
+		{PARAMS("{\"params\":{\"M\":\"x\"}}"), ERR_TYPE,
+		    "index_params: params: \"M\" must be a whole number"},
+		{DOC(",\"embedding_model\":\"\""), ERR_CONFIG, "\"embedding_model\" is empty"},
+		{DOC(",\"embedding_model\":7"), ERR_TYPE, NULL},
+	};
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		if (parse(&d, t[i].text, &e) != -1)
+			fail_msg("accepted: %s", t[i].text);
+		if (e.code != t[i].code || (t[i].words != NULL && strcmp(e.text, t[i].words) != 0))
+			fail_msg("%s\n  gave %s: %s", t[i].text, err_row(e.code)->slug, e.text);
+		assert_null(strstr(e.text, "hunter2"));
+	}
+}
+
+static void
+large_documents_are_refused_and_many_notes_are_bounded(void **state)
+{
+	char *text = malloc(TENANT_CONFIG_MAX + 2);
+	struct tenant_doc d;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	memset(text, ' ', TENANT_CONFIG_MAX + 1);
+	memcpy(text, DOC(""), strlen(DOC("")));
+	assert_ok(tenant_doc_parse(&d, text, TENANT_CONFIG_MAX, &e), &e);
+	tenant_doc_fini(&d);
+	assert_refused(tenant_doc_parse(&d, text, TENANT_CONFIG_MAX + 1, &e), &e, ERR_LIMIT);
+	n = (size_t)sprintf(text, "{\"version\":\"v1\"," SOURCE);
+	for (int i = 0; n < TENANT_CONFIG_MAX - 100; i++)
+		n += (size_t)sprintf(text + n, ",\"member-%d\":%d", i, i);
+	n += (size_t)sprintf(text + n, "}");
+	assert_ok(tenant_doc_parse(&d, text, n, &e), &e);
+	assert_true(d.notes.len > 1000 && d.notes.len <= 4096);
+	assert_int_equal(d.notes.data[d.notes.len - 1], '\n');
+	tenant_doc_fini(&d);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_short_document_gets_the_defaults),
+	    cmocka_unit_test(the_documents_of_other_systems_are_read_as_they_are),
+	    cmocka_unit_test(unknown_members_are_noted_not_refused),
+	    cmocka_unit_test(the_hash_is_of_the_content_not_of_the_bytes),
+	    cmocka_unit_test(every_refusal_has_its_code_and_words),
+	    cmocka_unit_test(large_documents_are_refused_and_many_notes_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
