@@ -8,6 +8,8 @@
 
 struct query_scratch {
 	struct analyzer *analyzer;
+	struct lex_scratch *lex;
+	struct lex_query words;
 };
 
 static const char *const mode_names[QUERY_MODE_MAX] = {
@@ -36,8 +38,9 @@ query_scratch_new(struct query_scratch **out, struct err *e)
 	*out = NULL;
 	if (s == NULL)
 		return err_sys(e, ERR_NOMEM, "query");
-	if (analyzer_new(&s->analyzer, "english", e) == -1) {
-		free(s);
+	if (analyzer_new(&s->analyzer, "english", e) == -1 ||
+	    (s->lex = lex_scratch_new(e)) == NULL) {
+		query_scratch_free(s);
 		return -1;
 	}
 	*out = s;
@@ -49,6 +52,7 @@ query_scratch_free(struct query_scratch *s)
 {
 	if (s == NULL)
 		return;
+	lex_scratch_free(s->lex);
 	analyzer_free(s->analyzer);
 	free(s);
 }
@@ -69,6 +73,7 @@ int
 query_rank(struct index *x, struct query_scratch *s, const struct query *q, struct arena *a,
     struct query_result *out, struct err *e)
 {
+	struct lex_options o = {.k = q->top_k};
 	struct lex_hit *hits;
 	uint32_t count;
 
@@ -79,7 +84,9 @@ query_rank(struct index *x, struct query_scratch *s, const struct query *q, stru
 	out->hits = arena_calloc(a, q->top_k, sizeof *out->hits);
 	if (a->failed)
 		return err_set(e, ERR_NOMEM, "no memory for the answer");
-	if (lex_search(x->lex, s->analyzer, q->text, q->text_len, q->top_k, a, hits, &count, e) == -1)
+	if (lex_query_parse(&s->words, x->lex, s->analyzer, q->text, q->text_len, LEX_OPERATORS,
+	        e) == -1 ||
+	    lex_search(x->lex, s->lex, &s->words, &o, hits, &count, NULL, e) == -1)
 		return -1;
 	for (uint32_t i = 0; i < count; i++)
 		out->hits[i] = (struct query_hit){.row = hits[i].row, .score = hits[i].score};

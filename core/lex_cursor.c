@@ -1,0 +1,163 @@
+/* lex_cursor.c - walking one posting list. */
+#include "lex_parts.h"
+
+int
+lex_cursor_open(struct lex_cursor *c, const struct lex *x, const struct lex_term *t,
+    float weight, struct err *e)
+{
+	size_t head = (size_t)lex_blocks(t->df) * sizeof(struct lex_skip);
+
+	if (t->postings_at > x->post_bytes || t->postings_bytes > x->post_bytes - t->postings_at ||
+	    t->postings_bytes < head)
+		return lex_corrupt(e);
+	c->x = x;
+	c->skip = x->post + t->postings_at;
+	c->data = c->skip + head;
+	c->data_bytes = t->postings_bytes - head;
+	c->df = t->df;
+	c->blocks = lex_blocks(t->df);
+	c->weight = weight;
+	lex_cursor_rewind(c);
+	return 0;
+}
+
+void
+lex_cursor_rewind(struct lex_cursor *c)
+{
+	c->block = 0;
+	c->i = 0;
+	c->n = 0;
+	c->decoded = UINT32_MAX;
+	c->scored = UINT32_MAX;
+	c->bound = 0;
+	c->bound_block = 0;
+}
+
+int
+lex_cursor_decode(struct lex_cursor *c, struct err *e)
+{
+	struct lex_skip s = lex_cursor_skip(c, c->block);
+	uint32_t n = c->block + 1 < c->blocks ? LEX_BLOCK : c->df - c->block * LEX_BLOCK;
+	uint64_t row = c->block > 0 ? (uint64_t)lex_cursor_skip(c, c->block - 1).last_row : 0;
+	size_t row_bytes, tf_bytes;
+
+	if (s.row_bits > 32 || s.tf_bits > 32)
+		return lex_corrupt(e);
+	row_bytes = lex_packed_bytes(n - 1, s.row_bits);
+	tf_bytes = lex_packed_bytes(n, s.tf_bits);
+	if (s.at > c->data_bytes || row_bytes + tf_bytes > c->data_bytes - s.at)
+		return lex_corrupt(e);
+	row += c->block > 0;	/* the lowest row there can be */
+	for (uint32_t i = 0; i + 1 < n; i++) {
+		row += lex_packed_at(c->data + s.at, i, s.row_bits);
+		c->row[i] = (uint32_t)row;
+		row++;
+	}
+	/* 127 distances of 32 bits cannot wrap 64, so the last row bounds all others. */
+	if (row > s.last_row || s.last_row >= c->x->rows)
+		return lex_corrupt(e);
+	c->row[n - 1] = s.last_row;
+	c->n = n;
+	c->i = 0;
+	c->decoded = c->block;
+	c->tf = c->data + s.at + row_bytes;
+	c->tf_bits = s.tf_bits;
+	return 0;
+}
+
+void
+lex_cursor_score(struct lex_cursor *c)
+{
+	const float *norm = c->x->norm;
+
+	if (c->tf_bits == 0) {
+		for (uint32_t i = 0; i < c->n; i++)
+			c->score[i] = lex_units_of(c->weight, lex_impact(1, norm[c->row[i]]));
+	} else {
+		for (uint32_t i = 0; i < c->n; i++)
+			c->score[i] = lex_units_of(
+			    c->weight, lex_impact(lex_cursor_tf(c, i), norm[c->row[i]]));
+	}
+	c->scored = c->decoded;
+}
+
+int
+lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e)
+{
+	uint32_t low, high;
+
+	while (c->block < c->blocks && lex_cursor_skip(c, c->block).last_row < row) {
+		c->block++;
+		c->i = 0;
+	}
+	if (c->block == c->blocks)
+		return 0;
+	if (c->decoded != c->block && lex_cursor_decode(c, e) == -1)
+		return -1;
+	/* The last row of the block is not below row, so the search has an answer. */
+	low = c->i;
+	high = c->n - 1;
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		if (c->row[mid] < row)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	c->i = low;
+	return c->row[low] == row;
+}
+
+int
+lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
+{
+	uint32_t low = 0, high = c->blocks;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		if (lex_cursor_skip(c, mid).last_row < row)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	c->block = low;
+	c->i = 0;
+	return lex_cursor_seek(c, row, e);
+}
+
+int
+lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint32_t i,
+    uint32_t *out, uint32_t max)
+{
+	const struct lex *x = c->x;
+	const unsigned char *list, *block;
+	size_t head = (size_t)c->blocks * 4, left;
+	uint64_t first = 0, position = 0;
+	uint32_t at, tf = lex_cursor_tf(c, i);
+	unsigned bits;
+
+	if (tf > max)
+		tf = max;
+	if (x->posn == NULL || t->positions_at > x->posn_bytes ||
+	    t->positions_bytes > x->posn_bytes - t->positions_at || t->positions_bytes < head)
+		return -1;
+	list = x->posn + t->positions_at;
+	memcpy(&at, list + (size_t)c->decoded * 4, 4);
+	if (at >= t->positions_bytes - head)
+		return -1;
+	block = list + head + at;
+	left = t->positions_bytes - head - at - 1;
+	if ((bits = *block++) > 32)
+		return -1;
+	for (uint32_t k = 0; k < i; k++)
+		first += lex_cursor_tf(c, k);
+	if (lex_packed_bytes(first + tf, bits) > left)
+		return -1;
+	for (uint32_t k = 0; k < tf; k++) {
+		position += lex_packed_at(block, first + k, bits);
+		if (position > UINT32_MAX)
+			return -1;
+		out[k] = (uint32_t)position;
+	}
+	return (int)tf;
+}
