@@ -29,6 +29,7 @@
 #include "control.h"
 #include "drop.h"
 #include "live.h"
+#include "orphans.h"
 #include "roll.h"
 #include "roster.h"
 #include "runlock.h"
@@ -96,6 +97,8 @@ struct sup {
 	struct worker workers[WORKERS_MAX];
 	unsigned slots;			/* one past the highest slot in use */
 	uint64_t spawned, died, killed_late;
+	bool is_listed;			/* the list of orphans-to-be is up to date */
+	struct orphans orphans;		/* of a predecessor, until we are ready */
 
 	struct roll roll;
 	struct roster roster;		/* the newest one written */

@@ -22,6 +22,17 @@ adopt_global(struct conf_global *to, struct conf_global *from)
 #include "conf.def"
 }
 
+/* A number of workers in the file overrules those added by signal. */
+static void
+forget_extra(struct sup *s, const struct conf *next)
+{
+	for (size_t i = 0; i < s->conf.pool_count; i++) {
+		const struct conf_pool *p = conf_pool_find(next, s->conf.pools[i].name);
+		if (p != NULL && p->workers != s->conf.pools[i].workers)
+			s->pools[i].extra = 0;
+	}
+}
+
 static void
 adopt_pool(struct conf_pool *to, struct conf_pool *from)
 {
@@ -65,6 +76,7 @@ take(struct sup *s, struct conf *next)
 	if (conf_needs_restart(&s->conf, next, &names))
 		log_warn("conf changed, but only a restart brings it into force: %s", names.data);
 	buf_fini(&names);
+	forget_extra(s, next);
 	adopt(&s->conf, next);
 	log_set_level((enum log_level)s->conf.global.log_level);
 	if (is_new_log && log_to_file(s->conf.global.log_file, &e) == -1)

@@ -96,6 +96,15 @@ is_in_use(void *context, const char *name)
 	return false;
 }
 
+/* What is live is also what the only roster in use says: nothing is left for later. */
+static bool
+is_settled(const struct sup *s, const struct live_tenant *t, const struct in_use *u)
+{
+	const struct roster_entry *r = roster_find(&s->roster, t->name);
+
+	return u->count == 1 && r != NULL && strcmp(r->generation, t->generation) == 0;
+}
+
 static void
 sweep_tenants(struct sup *s, struct in_use *u)
 {
@@ -110,7 +119,7 @@ sweep_tenants(struct sup *s, struct in_use *u)
 		if (generation_sweep(g->data_dir, t->name, (unsigned)g->keep_generations,
 			is_in_use, u, &e) == -1)
 			log_warn("sweep tenant=%s: %s", t->name, e.text);
-		t->is_swept = true;
+		t->is_swept = is_settled(s, t, u);
 	}
 }
 

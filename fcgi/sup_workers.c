@@ -111,6 +111,7 @@ start_worker(struct sup *s, unsigned i)
 	s->spawned++;
 	if (start_process(s, i, &e) == 0) {
 		atomic_store(&s->board.slots[i].pid, s->workers[i].pid);
+		s->is_listed = false;
 		log_info("worker %u pid %d started epoch=%" PRIu64, i, (int)s->workers[i].pid,
 		    (uint64_t)atomic_load(&s->board.head->epoch));
 		return;
@@ -272,11 +273,30 @@ check_worker(struct sup *s, unsigned i)
 		check_request(s, i);
 }
 
+/* Who is to be let go should we be killed. */
+static void
+list_workers(struct sup *s)
+{
+	struct orphan list[WORKERS_MAX];
+	unsigned n = 0;
+	struct err e;
+
+	s->is_listed = true;
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->workers[i].pid != 0)
+			list[n++] = (struct orphan){.pid = s->workers[i].pid,
+			    .started = orphan_started(s->workers[i].pid)};
+	if (orphans_write(s->conf.global.run_dir, list, n, &e) == -1)
+		log_warn("%s", e.text);
+}
+
 void
 sup_workers_turn(struct sup *s)
 {
 	for (unsigned i = 0; i < s->slots; i++)
 		check_worker(s, i);
+	if (!s->is_listed)
+		list_workers(s);
 }
 
 static void
@@ -318,6 +338,7 @@ sup_workers_reap(struct sup *s, pid_t pid, int status)
 	log_death(s, i, status);
 	s->died++;
 	s->workers[i].pid = 0;
+	s->is_listed = false;
 	atomic_fetch_add(&s->board.slots[i].restarts, 1);
 	atomic_store(&s->board.slots[i].request_ns, 0);
 	atomic_store(&s->board.slots[i].state, SLOT_EMPTY);

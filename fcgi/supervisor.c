@@ -94,8 +94,8 @@ open_pools(struct sup *s, struct err *e)
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
 		if (open_pool(s, i, i == 0 ? activated : -1, e) == -1)
 			return -1;
-		log_info("pool %s listens on %s%s", s->pools[i].conf->name,
-		    s->pools[i].is_activated ? "an inherited socket" : s->pools[i].conf->listen, "");
+		log_info("pool %s listens on %s", s->pools[i].conf->name,
+		    s->pools[i].is_activated ? "an inherited socket" : s->pools[i].conf->listen);
 	}
 	return 0;
 }
@@ -143,6 +143,7 @@ start(struct sup *s, struct err *e)
 		return err_set(e, ERR_NOMEM, "libcurl");
 	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
 		return -1;
+	orphans_read(&s->orphans, g->run_dir);
 	s->roll = (struct roll){0};	/* the first roster holds all that was wanted so far */
 	sup_workers_resize(s);
 	s->watchdog_ms = notify_watchdog_ms();
@@ -249,6 +250,16 @@ drain_signals(struct sup *s)
 
 /* ---- the loop ---- */
 
+/* Not before workers of ours take requests: until then the orphans may still. */
+static void
+let_orphans_go(struct sup *s)
+{
+	unsigned n = orphans_release(&s->orphans);
+
+	if (n > 0)
+		log_info("%u workers of the supervisor before us were told to finish", n);
+}
+
 static void
 report(struct sup *s)
 {
@@ -258,6 +269,7 @@ report(struct sup *s)
 	if (!s->is_ready && ready > 0) {
 		s->is_ready = true;
 		notify_send("READY=1\nMAINPID=%d", (int)getpid());
+		let_orphans_go(s);
 		log_info("ready workers=%u tenants=%zu", ready, catalog_count(s->catalog));
 	}
 	snprintf(text, sizeof text, "epoch %llu, %u of %u workers ready, roll %s",
@@ -369,6 +381,8 @@ finish(struct sup *s)
 	board_close(&s->board);
 	if (s->signal_fd != -1)
 		close(s->signal_fd);
+	if (s->lock.fd != -1)
+		orphans_remove(s->conf.global.run_dir);
 	runlock_release(&s->lock, s->conf.global.pid_file);
 	conf_fini(&s->conf);
 	free(s);
