@@ -42,7 +42,7 @@ sample en
 mkdir -p "$T/data"
 tenant_json v1 "$T/sources/en" >"$T/en.json"
 ok "a generation is built by hand" \
-	"$bin/ragpool-build" --data "$T/data" --tenant en --config "$T/en.json" >"$T/build.log" 2>&1
+	"$bin/ragpool-build" --data "$T/data" --tenant en --config "$T/en.json"
 
 start worker on_socket stdin "$T/a.sock" "$bin/ragpool-worker" --data "$T/data"
 first=$started
@@ -64,7 +64,7 @@ before=$(fcgi "$T/a.sock" POST /query/en '{"query": "x"}' && header x-ragpool-ge
 echo "A new paragraph about the zeppelin in the shed." >>"$T/sources/en/bread.md"
 tenant_json v2 "$T/sources/en" >"$T/en.json"
 ok "the next one is built" \
-	"$bin/ragpool-build" --data "$T/data" --tenant en --config "$T/en.json" >>"$T/build.log" 2>&1
+	"$bin/ragpool-build" --data "$T/data" --tenant en --config "$T/en.json"
 kill -HUP "$first"
 finds_zeppelin() {
 	fcgi "$T/a.sock" POST /query/en '{"query": "zeppelin", "top_k": 1}'

@@ -20,7 +20,7 @@ load "$T/load.json" --url "$url/query/en" --body '{"query": "oil and letters by 
 began=$(now_ms)
 acknowledged=0
 for _ in $(seq "$rolls"); do
-	ragpool reload --wait >>"$T/reload.log" 2>&1 && acknowledged=$((acknowledged + 1))
+	ragpool reload --wait >>"$T/commands.log" 2>&1 && acknowledged=$((acknowledged + 1))
 done
 note "$rolls rolls of 4 workers in $(($(now_ms) - began)) ms"
 is "every roll is acknowledged by all workers" "$acknowledged" "$rolls"

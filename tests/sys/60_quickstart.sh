@@ -8,17 +8,21 @@ need_built ragpoold ragpool-worker ragpool-build ragpool
 dir=$T/quick
 port=$(free_ports 1)
 url=http://127.0.0.1:$port
-quickstart() { "$RAGPOOL_SOURCE/scripts/quickstart" --no-deps --dir "$dir" "$@"; }
+quickstart() {	# quickstart LOG OPTION...
+	local log=$T/$1.log
+	shift
+	"$RAGPOOL_SOURCE/scripts/quickstart" --no-deps --dir "$dir" "$@" >"$log" 2>&1
+}
 
 pid_in() { head -c 20 "$dir/var/$1.pid" 2>/dev/null | tr -cd 0-9; }
 
 # Whatever happens, what it started must not outlive the test.
-trap 'quickstart --stop >/dev/null 2>&1; cleanup' EXIT
+trap 'quickstart end --stop; cleanup' EXIT
 
 [ ! -e "$RAGPOOL_SOURCE/config.status" ] || skip "the source folder itself is configured"
 
 began=$SECONDS
-ok "it succeeds" quickstart --port "$port" >"$T/first.log" 2>&1
+ok "it succeeds" quickstart first --port "$port"
 took=$((SECONDS - began))
 note "took $took s"
 ok "in less than two minutes" test "$took" -lt 120
@@ -44,13 +48,13 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 began=$SECONDS
-ok "again: it succeeds" quickstart --port "$port" >"$T/second.log" 2>&1
+ok "again: it succeeds" quickstart second --port "$port"
 note "took $((SECONDS - began)) s"
 is "and leaves running what runs" "$(pid_in ragpoold) $(pid_in nginx)" "$ragpoold $nginx_pid"
 
-ok "--stop succeeds" quickstart --stop >"$T/stop.log" 2>&1
+ok "--stop succeeds" quickstart stop --stop
 ok "ragpoold is gone" is_dead "$ragpoold"
 ok "nginx is gone" is_dead "$nginx_pid"
 ok "nothing listens any more" test "$(curl -s -o /dev/null -w '%{http_code}' "$url/health")" = 000
-ok "--stop again is no error" quickstart --stop >>"$T/stop.log" 2>&1
+ok "--stop again is no error" quickstart stop --stop
 finish

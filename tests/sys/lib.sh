@@ -40,11 +40,11 @@ chmod 755 "$T/run"
 
 note() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
-ok() {	# ok DESCRIPTION COMMAND...: the command succeeds
+ok() {	# ok DESCRIPTION COMMAND...: the command succeeds; what it prints goes to a log
 	local what=$1
 	shift
 	tests=$((tests + 1))
-	if "$@"; then
+	if "$@" >>"$T/commands.log" 2>&1; then
 		printf 'ok %d - %s\n' "$tests" "$what"
 		return 0
 	fi
@@ -422,7 +422,7 @@ status_of() {
 
 # told EXPRESSION: of what the command line says about the pool, as j; t(NAME) is a tenant.
 told() {
-	body=$(ragpool status --json 2>>"$T/command.log")
+	body=$(ragpool status --json 2>>"$T/commands.log")
 	json "(lambda t: $1)(lambda n: ([x for x in j['tenants'] if x['name'] == n] or [None])[0])"
 }
 
