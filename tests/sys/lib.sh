@@ -361,7 +361,7 @@ json() {	# json EXPRESSION: of the last $body, which the expression knows as j
 import json, sys
 try:
     j = json.load(sys.stdin)
-    v = eval(sys.argv[1], {"j": j, "json": json})
+    v = eval("(" + sys.argv[1] + ")", {"j": j, "json": json})
 except Exception as e:
     print("(%s: %s)" % (type(e).__name__, e))
     sys.exit(0)
