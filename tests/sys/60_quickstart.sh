@@ -22,7 +22,7 @@ trap 'quickstart end --stop; cleanup' EXIT
 [ ! -e "$RAGPOOL_SOURCE/config.status" ] || skip "the source folder itself is configured"
 
 began=$SECONDS
-ok "it succeeds" quickstart first --port "$port"
+ok "it succeeds" quickstart first --port "$port" || finish
 took=$((SECONDS - began))
 note "took $took s"
 ok "in less than two minutes" test "$took" -lt 120
