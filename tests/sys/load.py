@@ -14,7 +14,8 @@ are under way are waited for.  The summary is one JSON object:
   generations                in the order in which they were first seen, with their counts
   workers                    {pid: requests}
   last_generation            {pid: the last one that worker answered from}
-  went_back                  answers of a worker from an older generation than its last one
+  went_back                  answers from an older generation to questions that were sent after
+                             the same worker's first answer from a newer one had arrived
   mismatched                 answers whose body names another generation than its header
 
 Only the standard library is used.
@@ -41,13 +42,14 @@ class Record:
         self.rank = {}
         self.workers = {}
         self.last = {}
+        self.since = {}
         self.first_failures = []
         self.went_back = 0
         self.mismatched = 0
         self.failures = 0
         self.requests = 0
 
-    def add(self, at, status, seconds, headers, body):
+    def add(self, at, sent, status, seconds, headers, body):
         generation = headers.get("X-Ragpool-Generation") or ""
         worker = headers.get("X-Ragpool-Worker") or ""
         with self.lock:
@@ -65,18 +67,20 @@ class Record:
                         "body": body[:300].decode("utf-8", "replace")})
                 return
             self.latencies.append(seconds)
-            self.answered(generation, worker, body)
+            self.answered(sent, generation, worker, body)
 
-    def answered(self, generation, worker, body):
+    def answered(self, sent, generation, worker, body):
         if generation not in self.rank:
             self.rank[generation] = len(self.rank)
             self.generations[generation] = 0
         self.generations[generation] += 1
         self.workers[worker] = self.workers.get(worker, 0) + 1
-        before = self.last.get(worker)
-        if before is not None and self.rank[generation] < self.rank[before]:
+        since = self.since.setdefault(worker, {})
+        rank = self.rank[generation]
+        if any(newer > rank and arrived < sent for newer, arrived in since.items()):
             self.went_back += 1
-        self.last[worker] = generation
+        since.setdefault(rank, time.monotonic())
+        self.last[worker] = generation if rank == max(since) else self.last[worker]
         try:
             named = json.loads(body).get("generation", generation)
         except (ValueError, AttributeError):
@@ -138,6 +142,7 @@ class Load:
             conn = self.one(conn, n, due)
 
     def one(self, conn, n, due):
+        sent = time.monotonic()
         try:
             conn.request("POST", self.path, self.bodies[n % len(self.bodies)],
                          {"Content-Type": "application/json"})
@@ -149,7 +154,7 @@ class Load:
             conn = None
             status, headers, body = "error: " + type(e).__name__, {}, str(e).encode()
         now = time.monotonic()
-        self.record.add(due - self.start, status, now - due, headers, body)
+        self.record.add(due - self.start, sent, status, now - due, headers, body)
         return conn
 
 
