@@ -22,7 +22,7 @@ enum {
 struct atom {
 	size_t start, end;
 	size_t size;
-	size_t gap;		/* size of the white space before it, if that counts */
+	size_t gap;		/* size of what lies before it: white space, a thematic break */
 	uint32_t heading;
 	enum chunk_cut cut;	/* how good a place before it is to cut */
 };
@@ -32,6 +32,7 @@ struct packer {
 	const struct chunk_params *params;
 	struct chunk_list *out;
 	struct err *e;
+	size_t overlap;		/* the one asked for, at most half of the size */
 	struct atom *atoms;
 	size_t count, cap;
 	size_t fresh;		/* atoms before this one are overlap: in a chunk already */
@@ -57,8 +58,8 @@ chunk_params_check(const struct chunk_params *p, struct err *e)
 	if (p->size < CHUNK_TOKENS_MIN || p->size > CHUNK_TOKENS_MAX * scale)
 		return err_set(e, ERR_RANGE, "chunk size %u is not within %d and %u", p->size,
 		    CHUNK_TOKENS_MIN, CHUNK_TOKENS_MAX * scale);
-	if (p->overlap > p->size / 2)
-		return err_set(e, ERR_RANGE, "chunk overlap %u is more than half of the size %u",
+	if (p->overlap >= p->size)
+		return err_set(e, ERR_RANGE, "chunk overlap %u is not less than the size %u",
 		    p->overlap, p->size);
 	return 0;
 }
@@ -115,7 +116,7 @@ drop(struct packer *p, size_t count)
 static size_t
 best_cut(const struct packer *p, enum chunk_cut at_end)
 {
-	size_t overlap = p->params->overlap, low = overlap + (p->params->size - overlap) / 2;
+	size_t overlap = p->overlap, low = overlap + (p->params->size - overlap) / 2;
 	size_t size = size_of(p, 0, p->fresh), best = p->count, early = p->count;
 	enum chunk_cut best_is = CUT_INSIDE, early_is = CUT_INSIDE;
 
@@ -147,7 +148,7 @@ overlap_start(const struct packer *p, size_t end, enum chunk_cut cut)
 		return end;
 	for (size_t i = end - 1; i > 0; i--) {
 		size += p->atoms[i].size + (i + 1 < end ? p->atoms[i + 1].gap : 0);
-		if (size > p->params->overlap)
+		if (size > p->overlap)
 			break;
 		if (p->atoms[i].cut >= wanted)
 			best = i;
@@ -199,10 +200,10 @@ put_atom(struct packer *p, size_t start, size_t end, enum chunk_cut cut)
 
 	if (cut >= CUT_HEADING && cut < CUT_RULE && before_heading(p) == -1)
 		return -1;
-	if (p->params->unit == CHUNK_CHARACTERS && p->count > 0) {
+	if (p->count > 0) {
 		size_t last = p->atoms[p->count - 1].end;
 
-		a.gap = chunk_characters(s + last, start - last);
+		a.gap = chunk_measure(p->params->unit, s + last, start - last);
 	}
 	while (p->count > 0 && p->used + a.gap + a.size > p->params->size)
 		if (make_room(p, cut) == -1)
@@ -419,6 +420,7 @@ chunk_document(const struct text_document *d, const struct chunk_params *p,
 	*out = (struct chunk_list){0};
 	if (chunk_params_check(p, e) == -1)
 		return -1;
+	packer.overlap = p->overlap < p->size / 2 ? p->overlap : p->size / 2;
 	if (p->rules != NULL)
 		chunk_rules_start(p->rules, d->text, d->len);
 	for (size_t i = 0; i < d->block_count; i++)

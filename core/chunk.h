@@ -9,8 +9,9 @@
  *
  * Shapes  chunks' starts and ends both increase strictly; text[start, end) is the
  *         chunk, it begins and ends on a byte that is not white space, and never
- *         splits a character or a grapheme cluster (of up to 64 characters).  Every
- *         byte of a block that is not white space is in at least one chunk.
+ *         splits a character or a grapheme cluster (of up to 64 characters; white space
+ *         belongs to none).  Every byte of a block that is not white space is in at
+ *         least one chunk.
  * Units   `size` and `overlap` are in params.unit; a chunk's size never exceeds the
  *         wanted one, but for a single cluster larger than that.
  * Memory  the list is owned, chunk_list_fini() frees.
@@ -38,8 +39,8 @@ enum {
 struct chunk_rules;
 
 struct chunk_params {
-	unsigned size;			/* CHUNK_TOKENS_MIN..; see chunk_params_check() */
-	unsigned overlap;		/* at most half of size */
+	unsigned size;			/* see chunk_params_check() */
+	unsigned overlap;		/* less than size; more than half of it counts as half */
 	enum chunk_unit unit;
 	struct chunk_rules *rules;	/* borrowed; NULL: the built-in boundaries only */
 };
@@ -72,7 +73,7 @@ size_t chunk_tokens(const char *text, size_t n);
 size_t chunk_characters(const char *text, size_t n);
 /* Words between white space; a Han or Kana character is a word of its own. */
 size_t chunk_words(const char *text, size_t n);
-/* NULL for a name that is no unit leaves *unit alone and answers -1. */
+/* "tokens", "characters", "words"; -1 for another name. */
 int chunk_unit_by_name(const char *name, enum chunk_unit *unit);
 
 /* ---- separators ---- */

@@ -27,7 +27,7 @@ class_of_ascii(unsigned char c)
 		return LATIN;
 	if (c >= '0' && c <= '9')
 		return DIGIT;
-	return c <= ' ' || c == 0x7f ? SPACE : MARK;
+	return c == ' ' || (c >= '\t' && c <= '\r') ? SPACE : MARK;
 }
 
 static enum class

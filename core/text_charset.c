@@ -73,7 +73,7 @@ looks_binary(const char *s, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		controls += is_control((unsigned char)s[i]);
-	return controls > n / CONTROL_SHARE;
+	return controls > 1 + n / CONTROL_SHARE;	/* one stray byte harms nobody */
 }
 
 struct utf16_look {
@@ -263,7 +263,7 @@ take_converted(const char *charset, const char *bytes, size_t n, struct text_dec
 		err_set(e, ERR_NOT_TEXT, "the file is binary");
 		goto out;
 	}
-	if (out->replaced > 1 + n / unit / 100) {
+	if (out->replaced > 2 + n / unit / 100) {
 		err_set(e, ERR_NOT_TEXT, "%zu places are not %.20s, and no other charset fits",
 		    out->replaced, charset);
 		goto out;

@@ -412,8 +412,9 @@ list_line(struct scan *m, const struct line *l)
 		m->end = l->end;
 	} else {
 		/* "1986. A great year" within a paragraph does not begin a list. */
-		if (m->open && m->kind == TEXT_PARAGRAPH && m->s[l->text] >= '2' &&
-		    m->s[l->text] <= '9')
+		if (m->open && m->kind == TEXT_PARAGRAPH && m->s[l->text] >= '0' &&
+		    m->s[l->text] <= '9' &&
+		    (m->s[l->text] != '1' || (m->s[l->text + 1] >= '0' && m->s[l->text + 1] <= '9')))
 			return false;
 		open_block(m, TEXT_LIST, l);
 		m->in_list = true;
