@@ -179,14 +179,14 @@ tables_and_code_that_fit_stay_whole(void **state)
 {
 	static const char *const table[] = {"Some words before it here.",
 	    "|a|b|\n|-|-|\n|1|2|", "After.", NULL};
-	static const char *const rows[] = {"|a|b|\n|-|-|\n|1|2|", "|3|4|\n|5|6|", NULL};
+	static const char *const rows[] = {"|a|b|\n|-|-|\n|1|2|\n|3|4|", "|5|6|", NULL};
 	static const char *const code[] = {
 	    "Now look. Some more words are here too.", "```\nx = 1.\ny = 2.\n```", NULL};
 
 	(void)state;
 	assert_chunks("a.md", "Some words before it here.\n\n|a|b|\n|-|-|\n|1|2|\n\nAfter.",
 	    params(17, 0), table);
-	assert_chunks("a.md", "|a|b|\n|-|-|\n|1|2|\n|3|4|\n|5|6|", params(16, 0), rows);
+	assert_chunks("a.md", "|a|b|\n|-|-|\n|1|2|\n|3|4|\n|5|6|", params(20, 0), rows);
 	assert_chunks("a.md", "Now look. Some more words are here too.\n\n```\nx = 1.\ny = 2.\n```",
 	    params(16, 0), code);
 }
