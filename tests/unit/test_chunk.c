@@ -178,7 +178,7 @@ static void
 tables_and_code_that_fit_stay_whole(void **state)
 {
 	static const char *const table[] = {"Some words before it here.",
-	    "|a|b|\n|-|-|\n|1|2|", "After.", NULL};
+	    "|a|b|\n|-|-|\n|1|2|\n\nAfter.", NULL};
 	static const char *const rows[] = {"|a|b|\n|-|-|\n|1|2|\n|3|4|", "|5|6|", NULL};
 	static const char *const code[] = {
 	    "Now look. Some more words are here too.", "```\nx = 1.\ny = 2.\n```", NULL};
