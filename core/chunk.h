@@ -4,8 +4,8 @@
  * them up to the size and end at the strongest boundary in the chunk's last part: a
  * rule's cut, a heading, a block, a list item, a sentence, a clause, a word.  A table
  * or a code block that fits stays whole.  A heading begins a new chunk once the chunk
- * before it is not tiny.  The overlap repeats whole sentences of the chunk before,
- * and nothing over a heading.
+ * before it is not tiny.  The overlap repeats whole sentences of the chunk before, up
+ * to a half more than asked for so as to be whole, and nothing over a heading.
  *
  * Shapes  chunks' starts and ends both increase strictly; text[start, end) is the
  *         chunk, it begins and ends on a byte that is not white space, and never

@@ -15,7 +15,8 @@
  *         TEXT_BLOCKS_MAX blocks; what comes behind joins the last.
  * Errors  ERR_UNSUPPORTED a format that is not read (named); ERR_NOT_TEXT empty,
  *         binary, or no text in it; ERR_LIMIT too large or too deep; ERR_NOMEM.
- * Cost    linear; see bench figures in the tests' header for the order of size.
+ * Cost    linear.  About 150 MB/s of text and Markdown, 15 MB/s of HTML; an HTML page
+ *         takes up to 128 bytes of memory for each of its own, at most 1 GiB.
  */
 #ifndef RAGPOOL_TEXT_H
 #define RAGPOOL_TEXT_H

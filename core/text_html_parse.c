@@ -2,6 +2,7 @@
 #include "text_html_parse.h"
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 enum {
 	ARENA_PER_BYTE = 128,		/* dense markup takes about 60 */
 	ARENA_LEAST = 16 << 20,
+	ARENA_MOST = 1 << 30,
 	BUDGET_MS = 3000,		/* and as much for each MiB of page; gumbo takes 50..100 */
 	LOOK_EVERY = 1024,		/* allocations between two looks at the clock */
 };
@@ -19,10 +21,15 @@ enum {
 /* ---- the look beforehand ---- */
 
 
+struct open_tag {
+	uint32_t name;			/* hash of the lower-case name */
+	bool wall;			/* other elements' end tags stop here */
+};
+
 struct nesting {
 	const char *s;
 	size_t n;
-	uint32_t open[HTML_DEPTH_MAX];
+	struct open_tag open[HTML_DEPTH_MAX];
 	size_t depth;
 	size_t foreign;			/* open svg and math elements */
 };
@@ -110,7 +117,7 @@ close_to_table(struct nesting *x)
 	uint32_t table = hash_name("table", 5);
 
 	for (size_t i = x->depth; i > 0; i--) {
-		if (x->open[i - 1] == table) {
+		if (x->open[i - 1].name == table) {
 			x->depth = i;
 			return;
 		}
@@ -130,16 +137,15 @@ close_tag(struct nesting *x, const char *name, size_t len)
 	if (x->foreign > 0 && is_one_of(" svg math ", name, len))
 		x->foreign--;
 	for (size_t i = x->depth; i > 0; i--) {
-		if (x->open[i - 1] == h) {
+		if (x->open[i - 1].name == h) {
 			/* Misnested formatting closes alone, what it holds stays open. */
 			memmove(x->open + i - 1, x->open + i,
 			    (alone ? x->depth - i : 0) * sizeof x->open[0]);
 			x->depth = alone ? x->depth - 1 : i - 1;
 			return;
 		}
-		for (const char *w = walls; (w = strchr(w, ' ')) != NULL && w[1] != '\0'; w++)
-			if (x->open[i - 1] == hash_name(w + 1, strcspn(w + 1, " ")))
-				return;
+		if (x->open[i - 1].wall)
+			return;
 	}
 }
 
@@ -155,7 +161,8 @@ open_tag(struct nesting *x, const char *name, size_t len, bool self_closing, str
 	if (x->depth == HTML_DEPTH_MAX)
 		return err_set(e, ERR_LIMIT, "the page nests deeper than %d elements",
 		    HTML_DEPTH_MAX);
-	x->open[x->depth++] = hash_name(name, len);
+	x->open[x->depth++] = (struct open_tag){
+	    .name = hash_name(name, len), .wall = is_one_of(walls, name, len)};
 	x->foreign += is_one_of(" svg math ", name, len);
 	return 0;
 }
@@ -264,7 +271,9 @@ html_page_parse(struct html_page *page, const char *s, size_t n, struct err *e)
 		    HTML_BYTES_MAX);
 	if (html_check_depth(s, n, e) == -1)
 		return -1;
-	arena_init(&page->memory, n * ARENA_PER_BYTE + ARENA_LEAST);
+	arena_init(&page->memory, n < (ARENA_MOST - ARENA_LEAST) / ARENA_PER_BYTE
+				      ? n * ARENA_PER_BYTE + ARENA_LEAST
+				      : ARENA_MOST);
 	p.deadline_ns = clk_cpu_ns() + (int64_t)BUDGET_MS * 1000000 * (1 + (int64_t)(n >> 20));
 	options.allocator = take_memory;
 	options.deallocator = keep_memory;

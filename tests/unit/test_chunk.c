@@ -102,7 +102,7 @@ overlap_repeats_whole_sentences(void **state)
 	(void)state;
 	assert_chunks("a.txt", "One two three four. Five six. Seven eight nine. Ten eleven twelve, "
 			       "and so on.",
-	    params(16, 5), want);
+	    params(16, 3), want);	/* rounded up to a sentence of four */
 }
 
 static void

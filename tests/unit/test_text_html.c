@@ -118,6 +118,25 @@ hostile_pages_are_refused_or_read_soon(void **state)
 	}
 }
 
+/* HTML opens every unclosed formatting element anew in each paragraph: 2 MB of page
+ * would be 300 million elements. */
+static void
+formatting_is_not_multiplied_without_bound(void **state)
+{
+	enum { BYTES = 2 << 20 };
+	char *s = repeated("<p>x", BYTES);
+	struct text_document d;
+	struct err e;
+	size_t n = 3;			/* the first "<p>", which they all stand in */
+
+	(void)state;
+	for (int i = 0; i < HTML_DEPTH_MAX - 4; i++)
+		n += (size_t)sprintf(s + n, "<b x=%d>", i);
+	s[n] = ' ';
+	assert_refused(text_extract("a.html", s, BYTES, &d, &e), &e, ERR_LIMIT);
+	free(s);
+}
+
 static void
 depth_counts_what_stays_open(void **state)
 {
@@ -172,6 +191,7 @@ main(void)
 	    cmocka_unit_test(structure_survives),
 	    cmocka_unit_test(depth_counts_what_stays_open),
 	    cmocka_unit_test(ten_megabytes_of_open_elements_are_refused),
+	    cmocka_unit_test(formatting_is_not_multiplied_without_bound),
 	    cmocka_unit_test(hostile_pages_are_refused_or_read_soon),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
