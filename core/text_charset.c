@@ -268,6 +268,12 @@ take_converted(const char *charset, const char *bytes, size_t n, struct text_dec
 		    out->replaced, charset);
 		goto out;
 	}
+	/* glibc lets characters above U+10FFFF through where a charset can spell them. */
+	if (b.len > 0 && !utf8_is_valid(b.data, b.len)) {
+		err_set(e, ERR_NOT_TEXT, "the bytes are not %.20s, and no other charset fits",
+		    charset);
+		goto out;
+	}
 	for (char *p = b.data; p != NULL && (p = memchr(p, '\0', b.len - (size_t)(p - b.data)));)
 		*p = ' ';
 	snprintf(out->charset, sizeof out->charset, "%s", charset);
@@ -363,6 +369,11 @@ text_decode(const char *bytes, size_t n, const char *declared, struct text_decod
 	if (charset != NULL || look.multibyte / DAMAGE_SHARE >= look.damaged)
 		return take_utf8(bytes, n, &look, out, e);
 	detect(bytes, n, found, sizeof found);
+	if (strncmp(found, "UTF-8", 5) == 0) {
+		if (look.damaged <= look.multibyte)
+			return take_utf8(bytes, n, &look, out, e);
+		strcpy(found, "WINDOWS-1252");
+	}
 	return take_converted(superset_of(found), bytes, n, out, e);
 }
 

@@ -249,7 +249,9 @@ mixed_document(uint32_t seed, size_t bytes)
 	static const char *const parts[] = {"Word ", "another one. ", "\n", "\n\n", "# Heading\n",
 	    "### Deeper `code`\n", "- item\n", "1. first\n", "| a | b |\n|---|---|\n| 1 | 2 |\n",
 	    "```\ncode line\n", "```\n", "\xe4\xb8\xad\xe6\x96\x87\xe5\x8f\xa5\xe5\xad\x90\xe3\x80\x82",
-	    "\xef\xbc\x8c", "e\xcc\x81", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", "    ",
+	    "\xef\xbc\x8c", "e\xcc\x81", "\xe0\xa4\xbf",
+	    "\xf0\x9f\x87\xa9", "\xe1\x84\x92\xe1\x85\xa1", "\xea\xb0\x80", "\xd8\x80",
+	    "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", "    ",
 	    "\r\n", "x, y; z: ", "\xe3\x80\x80", "?! ", "averyveryverylongwordindeed", "===\n", "---\n"};
 	char *s = malloc(bytes + 64);
 	size_t n = 0;
@@ -282,6 +284,7 @@ promises_hold_on_any_mixture(void **state)
 			    .overlap = seed % 2 == 0 ? 0 : i < 3 ? 15 : 20};
 
 			chunk_checked(&d, &p, &l);
+			check_clusters(&d, &l);
 			chunk_list_fini(&l);
 		}
 		text_document_fini(&d);

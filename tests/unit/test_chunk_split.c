@@ -1,8 +1,6 @@
 /* test_chunk_split.c - counting, and where text may be cut. */
 #include "unit_text.h"
 
-#include <utf8proc.h>
-
 static void
 tokens_follow_the_rule(void **state)
 {
@@ -92,25 +90,6 @@ static const char clusters[] =
     "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab\xe1\x84\x80\xea\xb0\x80\xea\xb0\x81"
     "\xe0\xa4\x95\xe0\xa4\xbf\r\n\xd8\x80\xd9\xa1\xe4\xb8\xad\xe6\x96\x87\xef\xb8\x8f.";
 
-/* Whether a cluster boundary of UAX 29 lies at each byte. */
-static void
-boundaries(const char *s, size_t n, bool *at)
-{
-	utf8proc_int32_t before = 0, cp, state = 0;
-
-	memset(at, 0, n + 1);
-	at[0] = at[n] = true;
-	for (size_t i = 0; i < n;) {
-		size_t len = (size_t)utf8proc_iterate((const utf8proc_uint8_t *)s + i,
-		    (utf8proc_ssize_t)(n - i), &cp);
-
-		if (i > 0)
-			at[i] = utf8proc_grapheme_break_stateful(before, cp, &state);
-		before = cp;
-		i += len;
-	}
-}
-
 static void
 no_cut_lies_within_a_cluster(void **state)
 {
@@ -119,7 +98,7 @@ no_cut_lies_within_a_cluster(void **state)
 	uint32_t cp;
 
 	(void)state;
-	boundaries(clusters, n, at);
+	cluster_boundaries(clusters, n, at);
 	for (size_t i = 0; i < n; i += utf8_next(clusters + i, n - i, &cp))
 		if (chunk_may_cut(clusters, n, i) && !at[i])
 			fail_msg("a cluster is cut at byte %zu", i);
@@ -136,7 +115,7 @@ pieces_are_small_and_end_at_clusters(void **state)
 
 	(void)state;
 	n = (size_t)snprintf(s, sizeof s, "%s%s", clusters, clusters);
-	boundaries(s, n, at);
+	cluster_boundaries(s, n, at);
 	for (int unit = 0; unit < CHUNK_UNIT_MAX; unit++)
 		for (size_t max = 1; max < 20; max++)
 			for (size_t i = 0, end; i < n; i = text_skip_space(s, end, n)) {

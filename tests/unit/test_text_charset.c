@@ -151,6 +151,25 @@ lone_surrogates_and_odd_tails_do_no_harm(void **state)
 	text_decoded_fini(&d);
 }
 
+/* iconv's own UTF-8 is not strict, and uchardet calls these bytes UTF-8. */
+static void
+what_no_charset_fits_never_comes_out_as_bad_utf8(void **state)
+{
+	static const char *const t[] = {"s\xf7\x98\xa4\xbe" "B",
+	    "\xef\xbb\xb0-/-\n\xd0" "i\xcc\x81ti\xcc\x81 \xf4\x9f\x91\xa9", "\xed\xa0\x80\xed\xa0\x80 x"};
+	struct text_decoded d;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		if (text_decode(t[i], strlen(t[i]), "", &d, &e) == 0)
+			assert_true(utf8_is_valid(d.text, d.len));
+		else
+			assert_int_equal(e.code, ERR_NOT_TEXT);
+		text_decoded_fini(&d);
+	}
+}
+
 int
 main(void)
 {
@@ -159,6 +178,7 @@ main(void)
 	    cmocka_unit_test(declared_charset_is_followed),
 	    cmocka_unit_test(declaration_is_found_in_meta_and_xml),
 	    cmocka_unit_test(damage_is_repaired_and_counted),
+	    cmocka_unit_test(what_no_charset_fits_never_comes_out_as_bad_utf8),
 	    cmocka_unit_test(lone_surrogates_and_odd_tails_do_no_harm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,11 @@
 #ifndef RAGPOOL_UNIT_TEXT_H
 #define RAGPOOL_UNIT_TEXT_H
 
-#include "chunk_parts.h"
 #include "unit.h"
+
+#include <utf8proc.h>
+
+#include "chunk_parts.h"
 
 static inline void
 extract(struct text_document *d, const char *name, const char *bytes)
@@ -126,6 +129,44 @@ chunk_checked(const struct text_document *d, const struct chunk_params *p,
 
 	assert_ok(chunk_document(d, p, l, &e), &e);
 	check_chunks(d, p, l);
+}
+
+/* Whether a cluster boundary of UAX 29 lies at each byte. */
+static inline void
+cluster_boundaries(const char *s, size_t n, bool *at)
+{
+	utf8proc_int32_t before = 0, cp, state = 0;
+
+	memset(at, 0, n + 1);
+	at[0] = at[n] = true;
+	for (size_t i = 0; i < n;) {
+		size_t len = (size_t)utf8proc_iterate((const utf8proc_uint8_t *)s + i,
+		    (utf8proc_ssize_t)(n - i), &cp);
+
+		if (i > 0)
+			at[i] = utf8proc_grapheme_break_stateful(before, cp, &state);
+		before = cp;
+		i += len;
+	}
+}
+
+/* No chunk begins or ends within a cluster; white space belongs to none. */
+static inline void
+check_clusters(const struct text_document *d, const struct chunk_list *l)
+{
+	bool *at = malloc(d->len + 1);
+
+	cluster_boundaries(d->text, d->len, at);
+	for (size_t i = 0; i < l->count; i++) {
+		const struct chunk *c = &l->at[i];
+
+		if (text_trim_space(d->text, 0, c->start) == c->start && !at[c->start])
+			fail_msg("chunk %zu begins within a cluster at %zu", i, c->start);
+		if (c->end < d->len && text_space_len(d->text + c->end, d->len - c->end) == 0 &&
+		    !at[c->end])
+			fail_msg("chunk %zu ends within a cluster at %zu", i, c->end);
+	}
+	free(at);
 }
 
 #endif
