@@ -196,7 +196,8 @@ builds_started(struct builds *b, const char *tenant)
 }
 
 static void
-ended(struct builds *b, const char *tenant, enum build_event event, const char *reason)
+ended(struct builds *b, const char *tenant, enum build_event event, const char *reason,
+    bool is_busy)
 {
 	struct build_job *j = find(b, tenant);
 
@@ -204,19 +205,20 @@ ended(struct builds *b, const char *tenant, enum build_event event, const char *
 		return;
 	j->building[0] = '\0';
 	snprintf(j->reason, sizeof j->reason, "%s", reason);
+	j->is_busy = is_busy;
 	move(b, j, event);
 }
 
 void
 builds_done(struct builds *b, const char *tenant)
 {
-	ended(b, tenant, BUILD_EV_DONE, "");
+	ended(b, tenant, BUILD_EV_DONE, "", false);
 }
 
 void
-builds_failed(struct builds *b, const char *tenant, const char *reason)
+builds_failed(struct builds *b, const char *tenant, const char *reason, bool is_busy)
 {
-	ended(b, tenant, BUILD_EV_FAIL, reason);
+	ended(b, tenant, BUILD_EV_FAIL, reason, is_busy);
 }
 
 bool
@@ -228,4 +230,17 @@ builds_retry(struct builds *b, const char *tenant)
 		return false;
 	move(b, j, BUILD_EV_RETRY);
 	return true;
+}
+
+size_t
+builds_retry_busy(struct builds *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		if (b->jobs[i].state == BUILD_FAILED && b->jobs[i].is_busy) {
+			move(b, &b->jobs[i], BUILD_EV_RETRY);
+			n++;
+		}
+	return n;
 }

@@ -6,7 +6,8 @@
  *         build finish (its result goes live, so a document that changes all the time
  *         cannot keep its tenant old for ever) and queues another.
  *         A failed build is not tried again until the document changes or an operator
- *         asks; nothing else depends on it.
+ *         asks; nothing else depends on it.  Only when it failed for want of something
+ *         that others held, it is tried again by builds_retry_busy().
  * Memory  the table is owned: builds_fini().  What the finders answer is borrowed until
  *         the next call that takes `struct builds *`.
  * Cost    O(log n) to find, O(n) to choose the next one.
@@ -60,6 +61,7 @@ struct build_job {
 	char building[VERSION_BYTES + 1];	/* what the running build took up */
 	char reason[BUILD_REASON_BYTES];	/* of the last failure; "" after a success */
 	enum build_state state;
+	bool is_busy;				/* FAILED, but only for the moment */
 	uint64_t turn;				/* place in the queue */
 };
 
@@ -87,9 +89,11 @@ const struct build_job *builds_next(const struct builds *b);
 void builds_started(struct builds *b, const char *tenant);
 /* A running build has ended; a tenant that is gone is forgotten now. */
 void builds_done(struct builds *b, const char *tenant);
-void builds_failed(struct builds *b, const char *tenant, const char *reason);
+void builds_failed(struct builds *b, const char *tenant, const char *reason, bool is_busy);
 /* False when there is nothing to try: unknown tenant, or a build waits or runs. */
 bool builds_retry(struct builds *b, const char *tenant);
+/* Queues those that failed for the moment; answers how many. */
+size_t builds_retry_busy(struct builds *b);
 const struct build_job *builds_find(const struct builds *b, const char *tenant);
 const char *build_state_name(enum build_state state);
 

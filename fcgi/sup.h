@@ -44,6 +44,8 @@ enum {
 	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
 	BUILD_OUTPUT_MAX = 64 * 1024,
 	BUILD_GRACE_MS = 5000,		/* from TERM to KILL */
+	BUILD_BUSY_MS = 5000,		/* until one that found a lock held is tried again */
+	BUILD_EXIT_BUSY = 75,
 };
 
 struct pool {
@@ -112,6 +114,7 @@ struct sup {
 
 	struct builds builds;
 	struct build_run runs[BUILDS_MAX];
+	int64_t retry_busy_ms;		/* 0: no build waits for others */
 
 	struct control *control;
 	struct waiter waiters[WAITERS_MAX];

@@ -99,7 +99,7 @@ start_build(struct sup *s, const struct build_job *job)
 		return;
 	}
 	log_error("build tenant=%s: %s", r->tenant, e.text);
-	builds_failed(&s->builds, r->tenant, e.text);
+	builds_failed(&s->builds, r->tenant, e.text, false);
 	buf_fini(&r->out);
 }
 
@@ -213,6 +213,7 @@ static void
 finish_build(struct sup *s, struct build_run *r)
 {
 	struct err e;
+	bool is_busy = WIFEXITED(r->status) && WEXITSTATUS(r->status) == BUILD_EXIT_BUSY;
 	int rc = -1;
 
 	if (WIFEXITED(r->status) && WEXITSTATUS(r->status) == 0)
@@ -223,7 +224,9 @@ finish_build(struct sup *s, struct build_run *r)
 		builds_done(&s->builds, r->tenant);
 	} else {
 		log_error("build failed tenant=%s: %s", r->tenant, e.text);
-		builds_failed(&s->builds, r->tenant, e.text);
+		builds_failed(&s->builds, r->tenant, e.text, is_busy);
+		if (is_busy)
+			s->retry_busy_ms = s->now_ms + BUILD_BUSY_MS;
 	}
 	buf_fini(&r->out);
 	if (r->out_fd != -1)
@@ -265,6 +268,10 @@ sup_builds_turn(struct sup *s)
 			finish_build(s, r);
 		else
 			check_time(s, r);
+	}
+	if (s->retry_busy_ms != 0 && s->now_ms >= s->retry_busy_ms) {
+		s->retry_busy_ms = 0;
+		builds_retry_busy(&s->builds);
 	}
 	while (s->stopping == STOP_NOT && (job = builds_next(&s->builds)) != NULL)
 		start_build(s, job);
@@ -331,7 +338,7 @@ sup_builds_fds(const struct sup *s, struct curl_waitfd *fds)
 int64_t
 sup_builds_due(const struct sup *s)
 {
-	int64_t due = INT64_MAX;
+	int64_t due = s->retry_busy_ms != 0 ? s->retry_busy_ms : INT64_MAX;
 
 	for (int i = 0; i < BUILDS_MAX; i++)
 		if (s->runs[i].pid != 0 && s->runs[i].due_ms < due)

@@ -138,20 +138,39 @@ a_failure_waits_for_another_document_or_an_operator(void **state)
 	want(&b, "alpha", "v1", false);
 	start(&b, "alpha");
 	assert_false(builds_retry(&b, "alpha"));
-	builds_failed(&b, "alpha", "no such folder");
+	builds_failed(&b, "alpha", "no such folder", false);
 	for (int i = 0; i < 10; i++)
 		want(&b, "alpha", "v1", false);
 	assert_null(builds_next(&b));
 	assert_string_equal(builds_find(&b, "alpha")->reason, "no such folder");
 	assert_true(builds_retry(&b, "alpha"));
 	start(&b, "alpha");
-	builds_failed(&b, "alpha", "still none");
+	builds_failed(&b, "alpha", "still none", false);
 	/* The same version, mended. */
 	assert_ok(builds_want(&b, "alpha", "v1", "other bytes", false, &e), &e);
 	start(&b, "alpha");
 	builds_done(&b, "alpha");
 	assert_string_equal(builds_find(&b, "alpha")->reason, "");
 	assert_false(builds_retry(&b, "nobody"));
+	builds_fini(&b);
+}
+
+static void
+a_build_that_found_a_lock_held_is_tried_again(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", false);
+	start(&b, "alpha");
+	builds_failed(&b, "alpha", "another build runs", true);
+	assert_null(builds_next(&b));
+	assert_int_equal(builds_retry_busy(&b), 1);
+	assert_int_equal(builds_retry_busy(&b), 0);
+	start(&b, "alpha");
+	builds_failed(&b, "alpha", "no such folder", false);
+	assert_int_equal(builds_retry_busy(&b), 0);
 	builds_fini(&b);
 }
 
@@ -169,11 +188,11 @@ a_tenant_that_leaves_during_its_build_keeps_the_place_until_the_end(void **state
 	assert_null(builds_next(&b));
 	want(&b, "alpha", "v1", false);		/* back again before it ended */
 	assert_null(builds_next(&b));
-	builds_failed(&b, "alpha", "ended by a signal");
+	builds_failed(&b, "alpha", "ended by a signal", false);
 	assert_int_equal(b.running, 0);
 	start(&b, "beta");
 	assert_true(builds_forget(&b, "beta"));
-	builds_failed(&b, "beta", "ended by a signal");
+	builds_failed(&b, "beta", "ended by a signal", false);
 	assert_null(builds_find(&b, "beta"));
 	start(&b, "alpha");
 	assert_false(builds_forget(&b, "nobody"));
@@ -204,7 +223,7 @@ counters_stay_true_in_a_storm(void **state)
 			builds_done(&b, tenant);
 			break;
 		case 2:
-			builds_failed(&b, tenant, "x");
+			builds_failed(&b, tenant, "x", false);
 			break;
 		case 3:
 			builds_forget(&b, tenant);
@@ -237,6 +256,7 @@ main(void)
 	    cmocka_unit_test(a_restart_with_live_generations_builds_nothing),
 	    cmocka_unit_test(a_newer_document_lets_the_build_finish_and_runs_again),
 	    cmocka_unit_test(a_failure_waits_for_another_document_or_an_operator),
+	    cmocka_unit_test(a_build_that_found_a_lock_held_is_tried_again),
 	    cmocka_unit_test(a_tenant_that_leaves_during_its_build_keeps_the_place_until_the_end),
 	    cmocka_unit_test(counters_stay_true_in_a_storm),
 	};
