@@ -35,6 +35,7 @@ static const char usage[] =
     "      --max-requests N    leave after N requests, 0 = never (default 0)\n"
     "      --top-k-max N       the largest top_k allowed (default 1000)\n"
     "      --log-level LEVEL   error, warn, info or debug (default info)\n"
+    "      --log-file FILE     append to it, not to standard error; USR1 opens it anew\n"
     "  -h, --help              this text\n"
     "  -V, --version           the version\n";
 
@@ -91,17 +92,19 @@ refuse(const char *what)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, TOP_K, LOG_LEVEL };
+	enum { MAX_REQUESTS = 256, TOP_K, LOG_LEVEL, LOG_FILE };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
 	    {"top-k-max", required_argument, NULL, TOP_K},
 	    {"log-level", required_argument, NULL, LOG_LEVEL},
+	    {"log-file", required_argument, NULL, LOG_FILE},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
 	unsigned long long n;
+	struct err e;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "d:hV", options, NULL)) != -1) {
@@ -123,6 +126,10 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (log_level_of(optarg) == -1)
 				refuse("--log-level takes error, warn, info or debug");
 			log_set_level((enum log_level)log_level_of(optarg));
+			break;
+		case LOG_FILE:
+			if (log_to_file(optarg, &e) == -1)
+				refuse(e.text);
 			break;
 		case 'h':
 			fputs(usage, stdout);

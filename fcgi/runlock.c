@@ -56,6 +56,12 @@ runlock_take(struct runlock *lock, const char *run_dir, struct err *e)
 }
 
 int
+runlock_give(const struct runlock *lock, uid_t uid, gid_t gid, struct err *e)
+{
+	return fchown(lock->fd, uid, gid) == 0 ? 0 : err_sys(e, ERR_IO, "ragpoold.lock");
+}
+
+int
 runlock_write_pid(const struct runlock *lock, const char *pid_file, struct err *e)
 {
 	char text[32];

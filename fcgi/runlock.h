@@ -19,6 +19,8 @@ struct runlock {
 };
 
 int runlock_take(struct runlock *lock, const char *run_dir, struct err *e);
+/* The lock file is given to uid and gid, so that they can take it the next time. */
+int runlock_give(const struct runlock *lock, uid_t uid, gid_t gid, struct err *e);
 /* Writes our pid into the lock and the pid file. */
 int runlock_write_pid(const struct runlock *lock, const char *pid_file, struct err *e);
 /* An orderly end: no predecessor is left behind. */

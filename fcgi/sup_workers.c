@@ -87,7 +87,8 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	char board[64], data[ENV_BYTES], requests[32], top_k[32];
 	const char *env[] = {board, data, NULL};
 	const char *argv[] = {"ragpool-worker", "--data", g->data_dir, "--max-requests", requests,
-	    "--top-k-max", top_k, "--log-level", levels[g->log_level], NULL};
+	    "--top-k-max", top_k, "--log-level", levels[g->log_level],
+	    "--log-file", g->log_file, NULL};
 	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
 	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
 	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};

@@ -124,24 +124,41 @@ open_board(struct sup *s, struct err *e)
 	return 0;
 }
 
-/* In this order: the lock before anything is touched, sockets and folders while we may be
- * root, and everything that reads foreign bytes after root is gone. */
+/* What needs root, if anything does; the lock before anything else is touched. */
 static int
-start(struct sup *s, struct err *e)
+start_as_root(struct sup *s, struct err *e)
 {
 	const struct conf_global *g = &s->conf.global;
 
 	if (drop_find(&s->user, g->user, g->group, e) == -1 ||
 	    drop_make_dir(g->run_dir, DIR_MODE, &s->user, e) == -1 ||
-	    runlock_take(&s->lock, g->run_dir, e) == -1 || make_folders(s, e) == -1 ||
-	    open_pools(s, e) == -1 || open_control(s, e) == -1 || drop_now(&s->user, e) == -1 ||
-	    log_to_file(g->log_file, e) == -1 ||
-	    runlock_write_pid(&s->lock, g->pid_file, e) == -1 || open_board(s, e) == -1 ||
-	    take_signals(s, e) == -1)
+	    runlock_take(&s->lock, g->run_dir, e) == -1)
 		return -1;
+	if (s->user.is_needed && runlock_give(&s->lock, s->user.uid, s->user.gid, e) == -1)
+		return -1;
+	if (make_folders(s, e) == -1 || open_pools(s, e) == -1 || open_control(s, e) == -1)
+		return -1;
+	return drop_now(&s->user, e);
+}
+
+static int
+start_libcurl(struct sup *s, struct err *e)
+{
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (s->multi = curl_multi_init()) == NULL)
 		return err_set(e, ERR_NOMEM, "libcurl");
-	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
+	return 0;
+}
+
+/* Everything that reads foreign bytes comes after root is gone. */
+static int
+start(struct sup *s, struct err *e)
+{
+	const struct conf_global *g = &s->conf.global;
+
+	if (start_as_root(s, e) == -1 || log_to_file(g->log_file, e) == -1 ||
+	    runlock_write_pid(&s->lock, g->pid_file, e) == -1 || open_board(s, e) == -1 ||
+	    take_signals(s, e) == -1 || start_libcurl(s, e) == -1 ||
+	    sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
 		return -1;
 	orphans_read(&s->orphans, g->run_dir);
 	s->roll = (struct roll){0};	/* the first roster holds all that was wanted so far */
