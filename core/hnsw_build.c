@@ -232,6 +232,9 @@ add_link(const struct hnsw_builder *b, uint32_t row, uint32_t level, uint32_t to
 	uint8_t *count;
 
 	list = hnsw_list(b, row, level, &count);
+	for (uint32_t i = 0; i < *count; i++)
+		if (list[i] == to)		/* a node that is inserted again */
+			return;
 	if (*count < most) {
 		list[(*count)++] = to;
 		return;
@@ -521,6 +524,9 @@ int
 hnsw_build(struct hnsw *g, const struct dense *d, const struct dense_same *same,
     const struct dense_params *p, const struct dense_base *base, struct err *e)
 {
-	(void)base;
+	int rc;
+
+	if (base != NULL && base->old != NULL && (rc = hnsw_renew(g, d, same, p, base, e)) <= 0)
+		return rc;
 	return build_anew(g, d, same, p, e);
 }

@@ -553,6 +553,133 @@ bytes_are_the_same_for_any_number_of_threads(void **state)
 	free(v);
 }
 
+/* ---- growing from the previous generation ---- */
+
+enum { OLD_ROWS = 12000, NEW_ROWS = 13000, GROW_DIM = 32 };
+
+/* The new generation drops every one_in-th row, moves the others up and adds new ones. */
+static uint32_t
+plan_growth(const float *all, uint32_t one_in, float *v, uint32_t *old_row)
+{
+	uint32_t n = 0;
+
+	for (uint32_t row = 0; row < NEW_ROWS; row++) {
+		if (row < OLD_ROWS && row % one_in == 1)
+			continue;
+		memcpy(v + (size_t)n * GROW_DIM, all + (size_t)row * GROW_DIM, GROW_DIM * sizeof *v);
+		old_row[n++] = row < OLD_ROWS ? row : DENSE_NO_ROW;
+	}
+	return n;
+}
+
+static void
+a_renewed_graph_finds_as_much_as_a_new_one(void **state)
+{
+	float *all = make_rows(NEW_ROWS, GROW_DIM, 17), *q = make_rows(100, GROW_DIM, 18);
+	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
+	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
+	struct dense_params p = {.dim = GROW_DIM, .exact = DENSE_FP32, .graph = DENSE_GRAPH_ALWAYS,
+	    .ef_construction = 80};
+	struct dense_built built;
+	struct shelf old, b;
+	char grown[640];
+	double renewed, anew;
+	struct err e;
+
+	(void)state;
+	snprintf(grown, sizeof grown, "%s.grown", path);
+	for (uint32_t row = 0; row < OLD_ROWS; row += 40)	/* copies, whose head goes or stays */
+		memcpy(all + (row + 1) * GROW_DIM, all + (row + 2) * GROW_DIM, GROW_DIM * sizeof *v);
+	put_on_shelf(&old, all, OLD_ROWS, &p);
+	n = plan_growth(all, 10, v, old_row);
+	struct dense_base base = {old.d, old_row};
+	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
+	assert_true(built.reused > OLD_ROWS * 8 / 10);
+	assert_true(built.healed > 0);
+	open_shelf(&b, grown);
+	assert_ok(dense_verify(b.d, &e), &e);
+	renewed = graph_recall(&b, v, n, GROW_DIM, q, 100, 0.95f);
+	clear_shelf(&b);
+	clear_shelf(&old);
+	put_on_shelf(&b, v, n, &p);
+	anew = graph_recall(&b, v, n, GROW_DIM, q, 100, 0.95f);
+	clear_shelf(&b);
+	if (renewed < anew - 0.01)
+		fail_msg("recall %.3f, anew %.3f", renewed, anew);
+	free(old_row);
+	free(v);
+	free(q);
+	free(all);
+}
+
+static void
+a_base_too_different_is_not_used(void **state)
+{
+	float *all = make_rows(NEW_ROWS, GROW_DIM, 19);
+	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
+	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
+	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 20,
+	    .m = 6};
+	struct dense_built built;
+	struct shelf old;
+	char grown[640];
+	struct err e;
+
+	(void)state;
+	snprintf(grown, sizeof grown, "%s.grown", path);
+	put_on_shelf(&old, all, OLD_ROWS, &p);
+	struct dense_base base = {old.d, old_row};
+	n = plan_growth(all, 4, v, old_row);			/* a quarter went */
+	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
+	assert_int_equal(built.reused, 0);
+	n = plan_growth(all, 100, v, old_row);
+	p.m = 7;						/* another shape */
+	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
+	assert_int_equal(built.reused, 0);
+	p.m = 6;
+	for (uint32_t row = 0; row < n; row++)			/* a liar: every row did change */
+		old_row[row] = (row * 7 + 5) % OLD_ROWS;
+	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
+	assert_int_equal(built.reused, 0);
+	clear_shelf(&old);
+	free(old_row);
+	free(v);
+	free(all);
+}
+
+static void
+renewing_gives_the_same_bytes_again(void **state)
+{
+	float *all = make_rows(NEW_ROWS, GROW_DIM, 20);
+	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
+	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
+	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 30,
+	    .m = 6};
+	char grown[640], *one, *two;
+	size_t n1, n2;
+	struct shelf old;
+	struct err e;
+
+	(void)state;
+	snprintf(grown, sizeof grown, "%s.grown", path);
+	put_on_shelf(&old, all, OLD_ROWS, &p);
+	struct dense_base base = {old.d, old_row};
+	n = plan_growth(all, 10, v, old_row);
+	assert_ok(write_index(grown, v, n, &p, &base, NULL, &e), &e);
+	assert_ok(file_read(&one, &n1, grown, 1 << 26, &e), &e);
+	p.threads = 3;
+	assert_ok(write_index(grown, v, n, &p, &base, NULL, &e), &e);
+	assert_ok(file_read(&two, &n2, grown, 1 << 26, &e), &e);
+	assert_int_equal(n1, n2);
+	assert_memory_equal(one, two, n1);
+	clear_shelf(&old);
+	free(one);
+	free(two);
+	free(old_row);
+	free(v);
+	free(all);
+}
+
 /* ---- hostile sections: right checksums, wrong content ---- */
 
 static const enum rpx_kind kinds[] = {RPX_DENSE, RPX_CODES, RPX_EXACT, RPX_LINKS, RPX_UPPER, RPX_SAME};
@@ -587,6 +714,27 @@ write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *
 	assert_ok(rpx_finish(w, e), e);
 }
 
+/* A damaged base must not harm the build that trusts it. */
+static void
+renew_from(const struct dense *d, const float *v, uint32_t rows, uint32_t dim)
+{
+	struct dense_params p = {.dim = dim, .graph = DENSE_GRAPH_ALWAYS, .m = 4, .ef_construction = 20};
+	uint32_t *old_row = malloc(rows * sizeof *old_row);
+	struct dense_base base = {d, old_row};
+	struct rpx_writer *w;
+	char to[640];
+	struct err e;
+
+	snprintf(to, sizeof to, "%s.renewed", path);
+	for (uint32_t row = 0; row < rows; row++)
+		old_row[row] = row % 11 == 0 ? next_random() : row;
+	unlink(to);
+	assert_ok(rpx_create(&w, to, "alpha", &e), &e);
+	assert_ok(dense_write(w, v, rows, &p, &base, NULL, &e), &e);
+	rpx_abandon(w);
+	free(old_row);
+}
+
 static void
 use_all(const char *at, const float *q, uint32_t rows, uint32_t dim)
 {
@@ -617,6 +765,7 @@ use_all(const char *at, const float *q, uint32_t rows, uint32_t dim)
 		}
 		dense_verify(d, &e);
 		dense_scratch_free(s);
+		renew_from(d, q, rows, dim);
 	}
 	dense_close(d);
 	rpx_close(&r);
@@ -637,7 +786,7 @@ hostile_sections_never_read_out_of_bounds(void **state)
 		memcpy(v + row * DIM, v + (row + 1) * DIM, DIM * sizeof *v);
 	put_on_shelf(&b, v, ROWS, &p);
 	snprintf(damaged, sizeof damaged, "%s.damaged", path);
-	for (uint32_t i = 0; i < 600; i++) {
+	for (uint32_t i = 0; i < 300; i++) {
 		write_damaged(&b.r, damaged, i % 6, &e);
 		use_all(damaged, v, ROWS, DIM);
 	}
@@ -661,6 +810,9 @@ main(void)
 	    cmocka_unit_test(a_walk_reaches_the_recall_asked_for),
 	    cmocka_unit_test(a_deadline_cuts_and_says_so),
 	    cmocka_unit_test(bytes_are_the_same_for_any_number_of_threads),
+	    cmocka_unit_test(a_renewed_graph_finds_as_much_as_a_new_one),
+	    cmocka_unit_test(a_base_too_different_is_not_used),
+	    cmocka_unit_test(renewing_gives_the_same_bytes_again),
 	    cmocka_unit_test(hostile_sections_never_read_out_of_bounds),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);

@@ -1,0 +1,329 @@
+/* bench_ann.c - speed and recall of the dense index on a benchmark set.
+ *
+ *   bench_ann SET build INDEX [M] [efConstruction] [threads]
+ *   bench_ann SET walk INDEX [ef]	a sweep, or one point for paired runs
+ *   bench_ann SET scan INDEX		one query at a time, and 32 in one pass
+ *   bench_ann SET filter INDEX	shares of the rows from 0.2 to 70 %
+ *   bench_ann SET grow INDEX OLD	builds on OLD with the set's last tenth as new rows
+ *
+ * JSON lines, k = 10, one thread, per CPU second of the process (a shared machine takes
+ * wall time away, not that).  Best of three rounds. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clk.h"
+#include "dense.h"
+#include "vecs.h"
+
+enum { K = 10, ROUNDS = 3, SCAN_QUERIES = 200, LINE_BYTES = 512 };
+
+static struct vecs_set set;
+
+static void
+must(int rc, const struct err *e)
+{
+	if (rc == 0)
+		return;
+	fprintf(stderr, "%s\n", e->text);
+	exit(1);
+}
+
+static double
+cpu_s(void)
+{
+	return (double)clk_cpu_ns() * 1e-9;
+}
+
+/* ---- building ---- */
+
+static void
+build(const char *path, uint32_t rows, const struct dense_params *p, const struct dense_base *base)
+{
+	struct rpx_writer *w;
+	struct dense_built built;
+	struct err e;
+	double t = cpu_s();
+
+	unlink(path);
+	must(rpx_create(&w, path, "bench", &e), &e);
+	must(dense_write(w, set.base.data, rows, p, base, &built, &e), &e);
+	must(rpx_finish(w, &e), &e);
+	printf("{\"engine\":\"ragpool\",\"set\":\"%s\",\"M\":%u,\"efc\":%u,\"build_s\":%.1f,"
+	       "\"rows\":%u,\"nodes\":%u,\"reused\":%u,\"healed\":%u,\"tuned\":[%u,%u,%u],"
+	       "\"tuned_recall\":[%.3f,%.3f,%.3f]}\n",
+	    set.name, p->m, p->ef_construction, cpu_s() - t, rows, built.nodes, built.reused,
+	    built.healed, built.ef[0], built.ef[1], built.ef[2], (double)built.recall[0],
+	    (double)built.recall[1], (double)built.recall[2]);
+}
+
+static struct dense_params
+params_of(int argc, char **argv)
+{
+	return (struct dense_params){
+	    .dim = set.base.dim,
+	    .metric = set.is_ip ? DENSE_COSINE : DENSE_L2,
+	    .graph = DENSE_GRAPH_ALWAYS,
+	    .m = argc > 4 ? (unsigned)atoi(argv[4]) : DENSE_M,
+	    .ef_construction = argc > 5 ? (unsigned)atoi(argv[5]) : DENSE_EF_CONSTRUCTION,
+	    .threads = argc > 6 ? (unsigned)atoi(argv[6]) : 1,
+	};
+}
+
+/* ---- searching ---- */
+
+struct shelf {
+	struct rpx r;
+	struct dense *d;
+	struct dense_scratch *s;
+	struct dense_info info;
+};
+
+static void
+open_shelf(struct shelf *b, const char *path)
+{
+	struct err e;
+
+	must(rpx_open(&b->r, path, &e), &e);
+	must(dense_open(&b->d, &b->r, &e), &e);
+	b->s = dense_scratch_new(&e);
+	dense_info(b->d, &b->info);
+}
+
+static void
+close_shelf(struct shelf *b)
+{
+	dense_scratch_free(b->s);
+	dense_close(b->d);
+	rpx_close(&b->r);
+}
+
+static uint32_t
+count_good(uint32_t query, const struct dense_hit *hit, uint32_t n)
+{
+	uint32_t row[K];
+
+	for (uint32_t i = 0; i < n; i++)
+		row[i] = hit[i].row;
+	return vecs_hits(&set, query, row, n, K);
+}
+
+static const float *
+query_of(uint32_t i)
+{
+	return set.query.data + (size_t)i * set.query.dim;
+}
+
+struct outcome {
+	double recall;
+	double qps;
+	double scored;
+};
+
+static struct outcome
+measure(struct shelf *b, const struct dense_options *o, uint32_t queries)
+{
+	struct dense_hit hit[K];
+	struct dense_report report;
+	struct err e;
+	double best = 1e9, t;
+	uint64_t good, scored;
+	uint32_t n;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		good = scored = 0;
+		t = cpu_s();
+		for (uint32_t i = 0; i < queries; i++) {
+			must(dense_search(b->d, b->s, query_of(i), o, hit, &n, &report, &e), &e);
+			good += count_good(i, hit, n);
+			scored += report.scored;
+		}
+		t = cpu_s() - t;
+		best = t < best ? t : best;
+	}
+	return (struct outcome){(double)good / (queries * K), queries / best,
+	    (double)scored / queries};
+}
+
+static void
+print_point(const char *engine, uint32_t ef, struct outcome m)
+{
+	printf("{\"engine\":\"%s\",\"set\":\"%s\",\"ef\":%u,\"recall\":%.4f,\"qps\":%.1f,"
+	       "\"scored\":%.0f}\n",
+	    engine, set.name, ef, m.recall, m.qps, m.scored);
+	fflush(stdout);
+}
+
+static void
+walk(struct shelf *b, uint32_t only)
+{
+	static const uint32_t efs[] = {20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 768};
+	struct dense_options o = {.k = K, .ef = only};
+	struct outcome m;
+
+	if (only != 0) {
+		print_point("ragpool", only, measure(b, &o, set.query.rows));
+		return;
+	}
+	printf("{\"engine\":\"ragpool\",\"set\":\"%s\",\"hot_bytes_a_row\":%.1f,\"file_mib\":%.0f}\n",
+	    set.name, (double)b->info.hot_bytes / b->info.rows, (double)b->r.map.len / 1048576);
+	for (size_t i = 0; i < sizeof efs / sizeof *efs; i++) {
+		o.ef = efs[i];
+		m = measure(b, &o, set.query.rows);
+		print_point("ragpool", o.ef, m);
+		if (m.recall > 0.997)
+			break;
+	}
+	o.ef = 0;
+	for (int i = 0; i < 3; i++) {
+		o.recall = (const float[]){0.90f, 0.95f, 0.99f}[i];
+		print_point((const char *[]){"ragpool-tuned-0.90", "ragpool-tuned-0.95", "ragpool-tuned-0.99"}[i],
+		    b->info.ef[i], measure(b, &o, set.query.rows));
+	}
+}
+
+static void
+scan(struct shelf *b)
+{
+	struct dense_options o = {.k = K, .exact = true};
+	uint32_t queries = set.query.rows < SCAN_QUERIES ? set.query.rows : SCAN_QUERIES;
+	struct dense_hit *hit = malloc((size_t)queries * K * sizeof *hit);
+	uint32_t *count = malloc(queries * sizeof *count);
+	struct outcome m = measure(b, &o, queries);
+	double best = 1e9, t, bytes = (double)b->info.rows * (b->info.dim + 16);
+	uint32_t good = 0;
+	struct err e;
+
+	printf("{\"engine\":\"ragpool-scan\",\"set\":\"%s\",\"recall\":%.4f,\"qps\":%.1f,"
+	       "\"ns_a_row\":%.1f,\"gb_s\":%.2f}\n",
+	    set.name, m.recall, m.qps, 1e9 / m.qps / b->info.rows, bytes * m.qps / 1e9);
+	for (int round = 0; round < ROUNDS; round++) {
+		t = cpu_s();
+		must(dense_search_many(b->d, b->s, set.query.data, queries, &o, hit, count, &e), &e);
+		t = cpu_s() - t;
+		best = t < best ? t : best;
+	}
+	for (uint32_t i = 0; i < queries; i++)
+		good += count_good(i, hit + (size_t)i * K, count[i]);
+	printf("{\"engine\":\"ragpool-scan-many\",\"set\":\"%s\",\"recall\":%.4f,\"qps\":%.1f,"
+	       "\"ns_a_row\":%.2f}\n",
+	    set.name, (double)good / (queries * K), queries / best,
+	    best * 1e9 / queries / b->info.rows);
+	free(hit);
+	free(count);
+}
+
+/* ---- filters ---- */
+
+static uint32_t
+allow_share(uint64_t *allowed, uint32_t rows, double share)
+{
+	uint32_t n = 0;
+
+	memset(allowed, 0, ((size_t)rows + 63) / 64 * 8);
+	for (uint32_t row = 0; row < rows; row++)
+		if ((row * 2654435761u >> 8) < share * (1 << 24)) {
+			allowed[row / 64] |= 1ull << row % 64;
+			n++;
+		}
+	return n;
+}
+
+static void
+filter(struct shelf *b)
+{
+	static const double share[] = {0.002, 0.01, 0.03, 0.1, 0.3, 0.7};
+	uint64_t *allowed = malloc(((size_t)b->info.rows + 63) / 64 * 8);
+	uint32_t queries = set.query.rows < SCAN_QUERIES ? set.query.rows : SCAN_QUERIES;
+
+	for (size_t i = 0; i < sizeof share / sizeof *share; i++) {
+		struct dense_options o = {.k = K, .allowed = allowed};
+		struct dense_options exact = {.k = K, .allowed = allowed, .exact = true};
+		struct dense_hit hit[K], truth[K];
+		struct outcome m;
+		uint32_t n, want, good = 0, all = 0;
+		struct err e;
+		o.allowed_count = exact.allowed_count = allow_share(allowed, b->info.rows, share[i]);
+		m = measure(b, &o, queries);
+		for (uint32_t q = 0; q < queries; q++) {
+			must(dense_search(b->d, b->s, query_of(q), &o, hit, &n, NULL, &e), &e);
+			must(dense_search(b->d, b->s, query_of(q), &exact, truth, &want, NULL, &e), &e);
+			for (uint32_t k = 0; k < n; k++)
+				good += hit[k].score >= truth[want - 1].score;
+			all += want;
+		}
+		printf("{\"engine\":\"ragpool-filter\",\"set\":\"%s\",\"selectivity\":%g,\"rows\":%u,"
+		       "\"recall\":%.4f,\"qps\":%.1f,\"scored\":%.0f}\n",
+		    set.name, share[i], o.allowed_count, (double)good / all, m.qps, m.scored);
+		fflush(stdout);
+	}
+	free(allowed);
+}
+
+/* ---- growing ---- */
+
+/* OLD gets all rows but the last tenth; INDEX is then built on it with 5 % of those gone
+ * and the tenth added. */
+static void
+grow(const char *path, const char *old_path, const struct dense_params *p)
+{
+	uint32_t rows = set.base.rows, kept = rows - rows / 10, gone = kept / 20, *old_row;
+	struct dense_base base;
+	struct shelf b;
+
+	build(old_path, kept, p, NULL);
+	open_shelf(&b, old_path);
+	if ((old_row = malloc(rows * sizeof *old_row)) == NULL)
+		exit(1);
+	/* The rows that go leave their place to new ones: data moves, the truth stays. */
+	for (uint32_t row = 0; row < rows; row++)
+		old_row[row] = row < kept && row % 20 != 7 ? row : DENSE_NO_ROW;
+	base = (struct dense_base){b.d, old_row};
+	build(path, rows, p, &base);
+	printf("{\"engine\":\"ragpool-grow\",\"set\":\"%s\",\"kept\":%u,\"gone\":%u,\"new\":%u}\n",
+	    set.name, kept - gone, gone, rows - kept + gone);
+	free(old_row);
+	close_shelf(&b);
+}
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: bench_ann SET build|walk|scan|filter INDEX [...]\n"
+			"       bench_ann SET grow INDEX OLD [M] [efConstruction]\n");
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct dense_params p;
+	struct shelf b;
+	const char *what;
+
+	if (argc < 4)
+		return usage();
+	what = argv[2];
+	vecs_read(&set, argv[1]);
+	if (strcmp(what, "build") == 0) {
+		p = params_of(argc, argv);
+		build(argv[3], set.base.rows, &p, NULL);
+	} else if (strcmp(what, "grow") == 0 && argc > 4) {
+		p = params_of(argc - 1, argv + 1);
+		grow(argv[3], argv[4], &p);
+	} else {
+		vecs_drop_base(&set);
+		open_shelf(&b, argv[3]);
+		if (strcmp(what, "walk") == 0)
+			walk(&b, argc > 4 ? (uint32_t)atoi(argv[4]) : 0);
+		else if (strcmp(what, "scan") == 0)
+			scan(&b);
+		else if (strcmp(what, "filter") == 0)
+			filter(&b);
+		close_shelf(&b);
+	}
+	vecs_free(&set);
+	return 0;
+}
