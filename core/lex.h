@@ -85,7 +85,7 @@ int lex_term_at(const struct lex *x, uint32_t id, struct lex_term *out,
 
 /* ---- queries ---- */
 
-enum { LEX_CLAUSES_MAX = 64, LEX_PAIRS_MAX = 64 };
+enum { LEX_CLAUSES_MAX = 64 };
 
 struct lex_query_term {
 	struct lex_term term;
@@ -99,21 +99,13 @@ struct lex_clause {
 	uint16_t words;
 };
 
-/* Two of the query's terms that stand side by side in it and do not overlap. */
-struct lex_pair {
-	uint16_t a, b;		/* of lex_query.term */
-	uint16_t count;
-};
-
 struct lex_query {
 	uint32_t terms;
-	uint32_t pairs;
 	uint32_t clauses;
 	uint32_t clause_words;
 	uint32_t unknown;	/* words that count but are not in the lexicon */
 	bool is_impossible;	/* a word that must be there is not in the lexicon */
 	struct lex_query_term term[QUERY_TERMS_MAX];
-	struct lex_pair pair[LEX_PAIRS_MAX];
 	struct lex_clause clause[LEX_CLAUSES_MAX];
 	struct lex_term clause_word[QUERY_TERMS_MAX];
 };
@@ -174,11 +166,6 @@ int lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_quer
 /* The scores of given rows, in any order, as lex_search() would give them; 0 for a row
  * that holds no term.  Clauses are not looked at. */
 int lex_score_rows(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
-    const uint32_t *row, uint32_t rows, float *out, struct err *e);
-
-/* What it adds to rows, in any order, that the query's neighbouring words stand close
- * there, on the scale of the scores: see lex_near.c.  0 without positions. */
-int lex_near_rows(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
     const uint32_t *row, uint32_t rows, float *out, struct err *e);
 
 /* No row can score more than this. */
