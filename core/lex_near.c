@@ -1,0 +1,205 @@
+/* lex_near.c - how near a query's neighbouring words stand in given rows. */
+#include "lex_near.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "lex_parts.h"
+
+enum { TERMS_MAX = LEX_NEAR_PAIRS_MAX + 1 };	/* a chain of pairs; others end it sooner */
+
+struct near_term {
+	struct lex_term term;
+	struct lex_cursor cursor;
+	uint32_t places;			/* in the row at hand */
+	uint32_t place[LEX_NEAR_PLACES_MAX];	/* ascending */
+};
+
+struct near_pair {
+	uint32_t a, b;		/* in term[] */
+	uint32_t times;
+};
+
+struct lex_near {
+	uint32_t terms;
+	uint32_t pairs;
+	struct near_term term[TERMS_MAX];
+	struct near_pair pair[LEX_NEAR_PAIRS_MAX];
+	/* While a query is parsed: */
+	const struct lex *x;
+	struct err *err;
+	bool with_stop_words;
+	uint32_t words;
+	struct lex_term last;	/* the word before, if has_last */
+	size_t last_end;
+	bool has_last;
+};
+
+struct lex_near *
+lex_near_new(struct err *e)
+{
+	struct lex_near *n = calloc(1, sizeof *n);
+
+	if (n == NULL)
+		err_sys(e, ERR_NOMEM, "proximity");
+	return n;
+}
+
+void
+lex_near_free(struct lex_near *n)
+{
+	free(n);
+}
+
+/* ---- the query ---- */
+
+/* The term's number, UINT32_MAX when there is no more room. */
+static uint32_t
+number_of(struct lex_near *n, const struct lex_term *t)
+{
+	for (uint32_t i = 0; i < n->terms; i++)
+		if (n->term[i].term.id == t->id)
+			return i;
+	if (n->terms == TERMS_MAX)
+		return UINT32_MAX;
+	n->term[n->terms].term = *t;
+	return n->terms++;
+}
+
+static void
+add_pair(struct lex_near *n, const struct lex_term *one, const struct lex_term *two)
+{
+	uint32_t a, b;
+
+	if (one->id == two->id || n->pairs == LEX_NEAR_PAIRS_MAX)
+		return;
+	a = number_of(n, one);
+	b = number_of(n, two);
+	if (a == UINT32_MAX || b == UINT32_MAX)
+		return;
+	for (uint32_t i = 0; i < n->pairs; i++) {
+		if (n->pair[i].a == a && n->pair[i].b == b) {
+			n->pair[i].times++;
+			return;
+		}
+	}
+	n->pair[n->pairs++] = (struct near_pair){a, b, 1};
+}
+
+/* analyze_fn: pairs a word with the one before it. */
+static int
+take_word(void *context, const char *word, size_t len, unsigned flags, size_t start, size_t end)
+{
+	struct lex_near *n = context;
+	struct lex_term t;
+	int found;
+
+	if ((flags & ANALYZE_STOP_WORD) && !n->with_stop_words)
+		return 0;
+	n->words++;
+	if ((found = lex_find(n->x, word, len, &t, n->err)) == -1)
+		return -1;
+	if (found && n->has_last && n->last_end <= start)
+		add_pair(n, &n->last, &t);
+	n->has_last = found;
+	n->last = t;
+	n->last_end = end;
+	return 0;
+}
+
+int
+lex_near_parse(struct lex_near *n, const struct lex *x, struct analyzer *a, const char *text,
+    size_t len, uint32_t *pairs, struct err *e)
+{
+	n->x = x;
+	n->err = e;
+	n->terms = n->pairs = n->words = 0;
+	n->has_last = n->with_stop_words = false;
+	*pairs = 0;
+	if (analyze(a, text, len, take_word, n) != 0)
+		return -1;
+	if (n->words == 0) {		/* nothing but stop words: they count, as in lex.h */
+		n->with_stop_words = true;
+		if (analyze(a, text, len, take_word, n) != 0)
+			return -1;
+	}
+	*pairs = n->pairs;
+	return 0;
+}
+
+/* ---- the rows ---- */
+
+static int
+find_places(struct near_term *t, uint32_t row, struct err *e)
+{
+	int rc = lex_cursor_jump(&t->cursor, row, e);
+
+	t->places = 0;
+	if (rc <= 0)
+		return rc;
+	rc = lex_cursor_positions(
+	    &t->cursor, &t->term, t->cursor.i, t->place, LEX_NEAR_PLACES_MAX);
+	if (rc == -1)
+		return lex_corrupt(e);
+	t->places = (uint32_t)rc;
+	return 0;
+}
+
+/* Sum of 1 / d^2 over the places of a and b that are 1..LEX_NEAR_WINDOW apart. */
+static double
+nearness(const struct near_term *a, const struct near_term *b)
+{
+	double sum = 0;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < a->places; i++) {
+		uint64_t at = a->place[i];
+		while (from < b->places && b->place[from] + (uint64_t)LEX_NEAR_WINDOW < at)
+			from++;
+		for (uint32_t k = from; k < b->places && b->place[k] <= at + LEX_NEAR_WINDOW; k++) {
+			double d = (double)b->place[k] - (double)at;
+			if (d * d >= 1)		/* 0 only in a damaged file */
+				sum += 1 / (d * d);
+		}
+	}
+	return sum;
+}
+
+static float
+score_row(const struct lex_near *n, const struct lex *x, uint32_t row)
+{
+	double sum = 0, norm = x->norm[row];
+
+	if (!(norm > 1e-9))		/* what only a damaged file can say */
+		norm = 1e-9;
+	for (uint32_t i = 0; i < n->pairs; i++) {
+		const struct near_pair *p = &n->pair[i];
+		const struct near_term *a = &n->term[p->a], *b = &n->term[p->b];
+		double tp = a->places > 0 && b->places > 0 ? nearness(a, b) : 0;
+		sum += p->times * (lex_idf(x, a->term.df) + lex_idf(x, b->term.df)) / 2 *
+		    (x->k1 + 1.0) * tp / (tp + norm);
+	}
+	return (float)sum;
+}
+
+int
+lex_near_rows(struct lex_near *n, const struct lex *x, const uint32_t *row, uint32_t rows,
+    float *out, struct err *e)
+{
+	for (uint32_t i = 0; i < rows; i++)
+		out[i] = 0;
+	if (x->posn == NULL || n->pairs == 0)
+		return 0;
+	for (uint32_t k = 0; k < n->terms; k++)
+		if (lex_cursor_open(&n->term[k].cursor, x, &n->term[k].term, 1, e) == -1)
+			return -1;
+	for (uint32_t i = 0; i < rows; i++) {
+		if (row[i] >= x->rows)
+			continue;
+		for (uint32_t k = 0; k < n->terms; k++)
+			if (find_places(&n->term[k], row[i], e) == -1)
+				return -1;
+		out[i] = score_row(n, x, row[i]);
+	}
+	return 0;
+}

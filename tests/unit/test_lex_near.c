@@ -1,0 +1,177 @@
+/* test_lex_near.c - nearness against plain loops over the tokens. */
+#include "lex_corpus.h"
+
+#include "lex_near.h"
+
+static const struct lex_params usual = LEX_PARAMS_DEFAULT;
+static struct lex_near *near;
+
+static double
+expected_pair(const struct corpus *c, uint32_t row, uint32_t a, uint32_t b)
+{
+	const struct termdoc *t = &c->t;
+	const uint32_t *token = t->token + t->row_at[row];
+	int len = (int)(t->row_at[row + 1] - t->row_at[row]);
+	double avg = (double)t->row_at[t->rows] / t->rows, tp = 0;
+	double norm = 1.2 * (0.25 + 0.75 * len / avg), n = t->rows;
+	double idf_a = log(1 + (n - t->df[a] + 0.5) / (t->df[a] + 0.5));
+	double idf_b = log(1 + (n - t->df[b] + 0.5) / (t->df[b] + 0.5));
+
+	for (int i = 0; i < len; i++)
+		for (int k = 0; k < len; k++)
+			if (token[i] == a && token[k] == b && abs(i - k) <= 8)
+				tp += 1.0 / ((i - k) * (i - k));
+	return (idf_a + idf_b) / 2 * 2.2 * tp / (tp + norm);
+}
+
+/* Queries of words that are all in the lexicon, repeated pairs included. */
+static void
+scores_are_the_formula(void **state)
+{
+	struct corpus c;
+	struct err e;
+	uint32_t row[400], pairs;
+	float score[400];
+
+	(void)state;
+	corpus_begin(&c);
+	corpus_random_rows(&c, 400, 60, 80);
+	corpus_end(&c, &usual);
+	for (uint32_t i = 0; i < 400; i++)
+		row[i] = (i * 7 + 3) % 400;	/* any order */
+	for (int round = 0; round < 40; round++) {
+		char text[200] = "";
+		uint32_t id[8], n = 0;
+		for (int i = 0; i < 6; i++) {
+			char word[12];
+			int len = snprintf(word, sizeof word, "w%u", corpus_word(60));
+			if ((id[n] = termdoc_find(&c.t, word, (size_t)len)) == UINT32_MAX)
+				continue;
+			n++;
+			strcat(strcat(text, word), " ");
+		}
+		assert_ok(lex_near_parse(near, c.x, c.a, text, strlen(text), &pairs, &e), &e);
+		assert_ok(lex_near_rows(near, c.x, row, 400, score, &e), &e);
+		for (int i = 0; i < 400; i++) {
+			double want = 0;
+			for (uint32_t k = 0; k + 1 < n; k++)
+				if (id[k] != id[k + 1])
+					want += expected_pair(&c, row[i], id[k], id[k + 1]);
+			if (fabs(want - score[i]) > 1e-4)
+				fail_msg("\"%s\", row %u: %g, not %g", text, row[i], score[i], want);
+		}
+	}
+	corpus_gone(&c);
+}
+
+static void
+pairs_are_neighbours_of_the_query(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t pairs;
+	} t[] = {
+	    {"", 0},
+	    {"alpha", 0},
+	    {"alpha beta", 1},
+	    {"alpha beta alpha", 2},
+	    {"alpha beta alpha beta", 2},	/* the first pair twice */
+	    {"alpha alpha", 0},
+	    {"alpha zebra beta", 0},		/* an unknown word separates */
+	    {"the alpha of the beta", 1},	/* stop words do not */
+	    {"\xe4\xb8\xad\xe6\x96\x87\xe6\x90\x9c\xe7\xb4\xa2", 0},	/* overlapping bigrams */
+	    {"\xe4\xb8\xad\xe6\x96\x87 alpha", 1},
+	};
+	struct corpus c;
+	struct analyzer *english;
+	struct err e;
+	uint32_t pairs;
+
+	(void)state;
+	corpus_begin(&c);
+	corpus_row(&c, "alpha beta the of \xe4\xb8\xad\xe6\x96\x87\xe6\x90\x9c\xe7\xb4\xa2");
+	corpus_end(&c, &usual);
+	assert_ok(analyzer_new(&english, "english", &e), &e);
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		assert_ok(lex_near_parse(
+		    near, c.x, english, t[i].text, strlen(t[i].text), &pairs, &e), &e);
+		if (pairs != t[i].pairs)
+			fail_msg("case %zu: %u pairs, not %u", i, pairs, t[i].pairs);
+	}
+	analyzer_free(english);
+	corpus_gone(&c);
+}
+
+static void
+long_queries_stop_at_the_limit(void **state)
+{
+	struct corpus c;
+	struct err e;
+	char text[4000] = "";
+	uint32_t pairs, row[] = {0, 1, 99, UINT32_MAX};
+	float score[4];
+
+	(void)state;
+	corpus_begin(&c);
+	for (int i = 0; i < 300; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text), "w%d ", i);
+	corpus_row(&c, text);
+	corpus_row(&c, "w1 w2 w298 w299");
+	corpus_end(&c, &usual);
+	assert_ok(lex_near_parse(near, c.x, c.a, text, strlen(text), &pairs, &e), &e);
+	assert_int_equal(pairs, LEX_NEAR_PAIRS_MAX);
+	assert_ok(lex_near_rows(near, c.x, row, 4, score, &e), &e);
+	assert_true(score[0] > score[1] && score[1] > 0);
+	assert_true(score[2] <= 0 && score[3] <= 0);	/* rows that do not exist */
+	corpus_gone(&c);
+}
+
+static void
+without_positions_all_is_zero(void **state)
+{
+	struct lex_params p = LEX_PARAMS_DEFAULT;
+	struct corpus c;
+	struct err e;
+	uint32_t pairs, row = 0;
+	float score = 1;
+
+	(void)state;
+	p.with_positions = false;
+	corpus_begin(&c);
+	corpus_row(&c, "alpha beta");
+	corpus_end(&c, &p);
+	assert_ok(lex_near_parse(near, c.x, c.a, "alpha beta", 10, &pairs, &e), &e);
+	assert_ok(lex_near_rows(near, c.x, &row, 1, &score, &e), &e);
+	assert_true(score <= 0 && score >= 0);
+	corpus_gone(&c);
+}
+
+static int
+set_up(void **state)
+{
+	struct err e;
+
+	(void)state;
+	near = lex_near_new(&e);
+	return near == NULL ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	lex_near_free(near);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(scores_are_the_formula),
+	    cmocka_unit_test(pairs_are_neighbours_of_the_query),
+	    cmocka_unit_test(long_queries_stop_at_the_limit),
+	    cmocka_unit_test(without_positions_all_is_zero),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
