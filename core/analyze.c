@@ -1,47 +1,15 @@
 /* analyze.c - text to terms, the same for documents and queries. */
-#include "analyze.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include <utf8proc.h>
 
-#include "bounds.h"
-#include "stem.h"
+#include "analyze_parts.h"
 #include "utf8.h"
 
-struct analyzer {
-	struct stemmer *stemmer;
-	bool is_english;
-};
-
 enum {
-	UNIT_BYTES_MAX = TERM_BYTES_MAX / 2,	/* half a bigram: a character with its marks */
-	CLUSTER_CHARS_MAX = 32,	/* one character and its marks; hostile rows of marks are split */
+	CLUSTER_CHARS_MAX = 32,	/* a character and its marks; hostile rows of marks are split */
 	CLUSTER_OUT_MAX = 640,	/* NFKC makes at most 18 characters of one (U+FDFA) */
-};
-
-/* One character of a run that is cut into bigrams. */
-struct unit {
-	size_t len;	/* 0: none */
-	size_t start, end;
-	char bytes[UNIT_BYTES_MAX];
-};
-
-/* The state of one call: at most one of word and run is in progress. */
-struct walk {
-	struct analyzer *a;
-	const char *text;
-	size_t len, at;
-	analyze_fn *each;
-	void *context;
-	int rc;			/* what each() answered last */
-	size_t word_len;	/* 0: no word in progress */
-	size_t word_start, word_end;
-	bool is_full;		/* the word is cut: later characters are not kept */
-	bool is_foreign;	/* holds a letter the stemmer does not read */
-	struct unit before, now;
-	char word[TERM_BYTES_MAX];
 };
 
 enum kind { GAP, WORD, RUN, MARK };
@@ -63,96 +31,6 @@ static inline char
 lower_at(const struct walk *w, size_t i)
 {
 	return ascii_lower[(unsigned char)w->text[i]];
-}
-
-static inline bool
-is_high(char c)
-{
-	return ((unsigned char)c & 0x80) != 0;
-}
-
-/* ---- terms going out ---- */
-
-static void
-emit_word(struct walk *w, const char *word, size_t len, bool is_foreign, size_t start,
-    size_t end)
-{
-	struct stem s = {word, len, false};
-
-	if (!is_foreign)
-		s = stemmer_stem(w->a->stemmer, word, len);
-	w->rc = w->each(w->context, s.bytes, s.len, s.is_stop_word ? ANALYZE_STOP_WORD : 0,
-	    start, end);
-}
-
-static void
-flush_word(struct walk *w)
-{
-	if (w->word_len == 0)
-		return;
-	emit_word(w, w->word, w->word_len, w->is_foreign, w->word_start, w->word_end);
-	w->word_len = 0;
-	w->is_full = false;
-	w->is_foreign = false;
-}
-
-static void
-emit_units(struct walk *w)
-{
-	char term[TERM_BYTES_MAX];
-	size_t start = w->before.len > 0 ? w->before.start : w->now.start;
-
-	memcpy(term, w->before.bytes, w->before.len);
-	memcpy(term + w->before.len, w->now.bytes, w->now.len);
-	w->rc = w->each(w->context, term, w->before.len + w->now.len, 0, start, w->now.end);
-}
-
-static void
-flush_run(struct walk *w)
-{
-	if (w->now.len == 0)
-		return;
-	emit_units(w);
-	w->now.len = 0;
-	w->before.len = 0;
-}
-
-static void
-begin_unit(struct walk *w, const char *bytes, size_t n, size_t start, size_t end)
-{
-	if (w->now.len > 0) {
-		if (w->before.len > 0)
-			emit_units(w);
-		w->before = w->now;
-	}
-	memcpy(w->now.bytes, bytes, n);
-	w->now.len = n;
-	w->now.start = start;
-	w->now.end = end;
-}
-
-static void
-grow_unit(struct walk *w, const char *bytes, size_t n, size_t end)
-{
-	w->now.end = end;
-	if (w->now.len + n > sizeof w->now.bytes)
-		return;
-	memcpy(w->now.bytes + w->now.len, bytes, n);
-	w->now.len += n;
-}
-
-static void
-grow_word(struct walk *w, const char *bytes, size_t n, size_t start, size_t end)
-{
-	if (w->word_len == 0)
-		w->word_start = start;
-	w->word_end = end;
-	if (w->is_full || w->word_len + n > sizeof w->word) {
-		w->is_full = true;
-		return;
-	}
-	memcpy(w->word + w->word_len, bytes, n);
-	w->word_len += n;
 }
 
 /* ---- characters that are not ASCII ---- */
@@ -224,24 +102,24 @@ add_char(struct walk *w, uint32_t cp, size_t start, size_t end)
 
 	switch (kind_of(cp)) {
 	case GAP:
-		flush_word(w);
-		flush_run(w);
+		word_flush(w);
+		run_flush(w);
 		break;
 	case RUN:
-		flush_word(w);
-		begin_unit(w, (char *)bytes, n, start, end);
+		word_flush(w);
+		run_add(w, cp, (char *)bytes, n, start, end);
 		break;
 	case WORD:
-		flush_run(w);
+		run_flush(w);
 		if (cp > 0x7f && !stemmer_reads(w->a->stemmer, cp))
 			w->is_foreign = true;
-		grow_word(w, (char *)bytes, n, start, end);
+		word_grow(w, (char *)bytes, n, start, end);
 		break;
 	case MARK:	/* a mark with nothing to stand on is no term */
 		if (w->word_len > 0)
-			grow_word(w, (char *)bytes, n, start, end);
+			word_grow(w, (char *)bytes, n, start, end);
 		else if (w->now.len > 0)
-			grow_unit(w, (char *)bytes, n, end);
+			run_grow(w, (char *)bytes, n, end);
 		break;
 	}
 }
@@ -336,37 +214,43 @@ tail_at(const struct walk *w, size_t at)
 	return (a == 'l' && b == 'l') || (b == 'e' && (a == 'r' || a == 'v')) ? i : 0;
 }
 
+/* Adds text[w->at, end) to the word in progress. */
+static void
+grow_ascii(struct walk *w, size_t end)
+{
+	for (; w->at < end; w->at++) {
+		char c = lower_at(w, w->at);
+		word_grow(w, &c, 1, w->at, w->at + 1);
+	}
+}
+
 /* Letters and digits.  What stands before a character that is not ASCII may have to
  * join it, so the last one is left to walk_cluster() then. */
 static void
 walk_ascii(struct walk *w)
 {
-	char word[TERM_BYTES_MAX];
+	char word[TERM_BYTES_MAX], c, changed = 0, common = 0x40;
 	size_t start = w->at, i = start, n = 0;
-	char c;
 
-	for (; i < w->len && (c = lower_at(w, i)) != 0; i++)
+	for (; i < w->len && (c = lower_at(w, i)) != 0; i++) {
+		changed |= c ^ w->text[i];
+		common &= c;	/* letters have 0x40, digits have not */
 		if (n < sizeof word)
 			word[n++] = c;
-	flush_run(w);
+	}
+	run_flush(w);
 	if (w->rc != 0)
 		return;
 	if (i < w->len && is_high(w->text[i])) {
-		w->at = i - 1;
-		for (size_t k = start; k + 1 < i; k++) {
-			c = lower_at(w, k);
-			grow_word(w, &c, 1, k, k + 1);
-		}
+		grow_ascii(w, i - 1);
 		walk_cluster(w);
 	} else if (w->word_len > 0) {
-		w->at = i;
-		for (size_t k = start; k < i; k++) {
-			c = lower_at(w, k);
-			grow_word(w, &c, 1, k, k + 1);
-		}
+		grow_ascii(w, i);
 	} else {
 		w->at = i;
-		emit_word(w, word, n, false, start, i);
+		word_emit(w, word, n, false, start, i);
+		if (w->rc == 0 && (changed != 0 || common == 0))
+			word_emit_parts(w, word, n, start);
 		if (i < w->len && w->text[i] == '\'')
 			w->at += tail_at(w, i);
 	}
@@ -389,21 +273,21 @@ analyze(struct analyzer *a, const char *text, size_t len, analyze_fn *each, void
 		if (lower_at(&w, w.at) != 0) {
 			walk_ascii(&w);
 		} else if (w.word_len > 0 && (tail = tail_at(&w, w.at)) > 0) {
-			flush_word(&w);
+			word_flush(&w);
 			w.at += tail;
 		} else if (is_high(text[w.at])) {
 			walk_cluster(&w);
 		} else {
-			flush_word(&w);
+			word_flush(&w);
 			if (w.rc == 0)
-				flush_run(&w);
+				run_flush(&w);
 			w.at++;
 		}
 	}
 	if (w.rc == 0)
-		flush_word(&w);
+		word_flush(&w);
 	if (w.rc == 0)
-		flush_run(&w);
+		run_flush(&w);
 	return w.rc;
 }
 
@@ -420,6 +304,7 @@ analyzer_new(struct analyzer **out, const char *language, struct err *e)
 		return -1;
 	}
 	a->is_english = stemmer_is_english(a->stemmer);
+	a->has_stop_words = strcmp(language, "none") != 0;
 	*out = a;
 	return 0;
 }

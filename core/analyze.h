@@ -1,19 +1,31 @@
 /* analyze.h - text to terms, the same for documents and queries.
  *
  * One pass over UTF-8 text: NFKC and case folding (utf8proc), words of the language's
- * script stemmed (libstemmer, English by default), digits and other scripts as words,
- * runs of Han, Kana, Hangul, Thai, Lao, Khmer and Myanmar, whose words no space
- * separates or whose endings stick to them, as overlapping character bigrams (a run of
- * one character is one term).  Stop words are flagged, not dropped: queries leave them
- * out.  Under "english" accents are dropped (naïve = naive) and the tails 's 't 'd 'm
- * 're 've 'll make no term of their own.
+ * script stemmed (libstemmer, English by default), digits and other scripts as words.
+ * Under "english" accents are dropped (naïve = naive) and the tails 's 't 'd 'm 're 've
+ * 'll make no term of their own.
  *
- * Shapes  a term is 1..TERM_BYTES_MAX bytes of UTF-8, no NUL; longer words are cut
- *         at a character.  Invalid UTF-8 bytes and U+200B separate words; soft hyphens
- *         and other ignorable characters inside a word vanish.
+ * Runs    of Han, Kana, Hangul, Thai, Lao, Khmer and Myanmar, whose words no space
+ *         separates or whose endings stick to them, become overlapping character
+ *         bigrams.  Han characters are terms by themselves, too: 中国人 is 中 中国 国
+ *         国人 人.  A run of one character is one term.
+ * Parts   right after a word of ASCII letters and digits its parts follow, if it has
+ *         several: runTarget run target.  A part begins at a capital behind a small
+ *         letter, at the last capital of several before a small letter (HTTPServer), and
+ *         between letters and digits (utf8).  Parts of one character are left out.
+ * Flags   stop words are flagged, not dropped: queries leave them out.  Under "english"
+ *         words and parts on stop.h's list; under all languages but "none" Chinese
+ *         characters of a question phrase, and bigrams of two such.
+ * Shapes  a term is 1..TERM_BYTES_MAX bytes of UTF-8, no NUL; longer words are cut at a
+ *         character and have the parts of what is left.  Invalid UTF-8 bytes and U+200B
+ *         separate words; soft hyphens and other ignorable characters inside a word
+ *         vanish.
+ * Order   by the place in the text where a term ends, but a whole before its parts.
  * Memory  the callback's term is borrowed for the call.
- * Cost    one pass, about 50 MB/s of English and 40 MB/s of Chinese on one core; the
+ * Cost    one pass, about 45 MB/s of English and 35 MB/s of Chinese on one core; the
  *         analyzer keeps a cache of stems between texts and is not for two threads.
+ * Source  single characters with bigrams: nDCG@10 +0.2 to +2.1 % against bigrams alone on
+ *         three Chinese collections; parts: +1.5 % (abstracts) to +6 % (source code).
  */
 #ifndef RAGPOOL_ANALYZE_H
 #define RAGPOOL_ANALYZE_H
@@ -27,7 +39,7 @@
 struct analyzer;
 
 enum analyze_flag {
-	ANALYZE_STOP_WORD = 1,	/* the word, before stemming, is on the language's stop list */
+	ANALYZE_STOP_WORD = 1,	/* on the lists of stop.h */
 };
 
 /* start, end: byte offsets of the term in the text as it was given, also where NFKC

@@ -6,6 +6,8 @@
 
 #include <libstemmer.h>
 
+#include "stop.h"
+
 /* A word and its stem share one line and a half; longer words are stemmed afresh. */
 enum { CACHE_SLOTS = 4096, CACHED_BYTES = 22 };
 
@@ -41,34 +43,6 @@ static const struct {
     {"tamil", STEM_TAMIL},
     {"yiddish", STEM_HEBREW},
 };
-
-/* Sorted.  Lucene's list of 33; longer lists lose questions such as "to be or not". */
-static const char *const english_stop_words[] = {"a", "an", "and", "are", "as", "at", "be",
-    "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of", "on", "or", "such",
-    "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will",
-    "with"};
-enum { ENGLISH_STOP_WORDS = sizeof english_stop_words / sizeof english_stop_words[0] };
-_Static_assert(ENGLISH_STOP_WORDS == 33, "Lucene's list has 33 words");
-
-static bool
-is_english_stop_word(const char *word, size_t len)
-{
-	size_t low = 0, high = ENGLISH_STOP_WORDS;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		int c = strncmp(english_stop_words[mid], word, len);
-		if (c == 0)
-			c = english_stop_words[mid][len] != '\0';
-		if (c == 0)
-			return true;
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return false;
-}
 
 static enum stem_script
 script_of(const char *language)
@@ -166,7 +140,7 @@ stemmer_reads(const struct stemmer *s, uint32_t cp)
 static struct stem
 stem_afresh(struct stemmer *s, const char *word, size_t len)
 {
-	struct stem out = {word, len, s->is_english && is_english_stop_word(word, len)};
+	struct stem out = {word, len, s->is_english && stop_is_english(word, len)};
 	const sb_symbol *stem;
 	int n;
 

@@ -86,7 +86,8 @@ corpus_end(struct corpus *c, const struct lex_params *p)
 	assert_ok(lex_verify(c->x, &e), &e);
 }
 
-/* rows rows of up to `longest` words, every tenth row empty. */
+/* rows rows of up to `longest` words, every tenth row empty.  Words are numbers: one with a
+ * letter before it would have parts. */
 static inline void
 corpus_random_rows(struct corpus *c, uint32_t rows, uint32_t words, uint32_t longest)
 {
@@ -98,7 +99,7 @@ corpus_random_rows(struct corpus *c, uint32_t rows, uint32_t words, uint32_t lon
 		text[0] = '\0';
 		for (uint32_t i = 0; i < n && len < sizeof text - 16; i++)
 			len += (size_t)snprintf(
-			    text + len, sizeof text - len, "w%u ", corpus_word(words));
+			    text + len, sizeof text - len, "%u ", corpus_word(words));
 		corpus_row(c, text);
 	}
 }

@@ -55,30 +55,36 @@ text_becomes_these_terms(void **state)
 	    {"english", " .,; \n", ""},
 	    {"english", "The running Dogs", "the* run dog"},
 	    {"english", "to be or not", "to* be* or* not*"},
-	    {"english", "theirs thea", "their thea"},
-	    {"english", "don't stop: it's the dog's", "don stop it* the* dog"},
-	    {"english", "we\xe2\x80\x99ve o\xe2\x80\x99 x'y 'll", "we o x y ll"},
-	    {"english", "snake_case camelCase v2.0 1,000", "snake case camelcas v2 0 1 000"},
+	    {"english", "theirs thea", "their* thea"},
+	    {"english", "What Does I'm mean?", "what* doe* i* mean"},
+	    {"english", "don't stop: it's the dog's", "don* stop it* the* dog"},
+	    {"english", "we\xe2\x80\x99ve o\xe2\x80\x99 x'y 'll", "we* o x y ll"},
+	    {"english", "snake_case kebab-case v2.0 1,000", "snake case kebab case v2 0 1 000"},
 	    {"english", "na\xc3\xafve NAI\xcc\x88VE caf\xc3\xa9", "naiv naiv cafe"},
 	    {"english", "\xef\xac\x81le \xe2\x91\xa0 \xc2\xb2 \xef\xbc\xa1\xef\xbc\xa2", "file 1 2 ab"},
 	    {"english", "STRASSE Stra\xc3\x9f" "e", "strass strass"},
 	    {"english", "soft\xc2\xadhyphen zero\xe2\x80\x8bwidth", "softhyphen zero width"},
 	    {"english", "\xd0\x9c\xd0\xbe\xd1\x81\xd0\xba\xd0\xb2\xd0\xb0 runs",
 	        "\xd0\xbc\xd0\xbe\xd1\x81\xd0\xba\xd0\xb2\xd0\xb0 run"},
-	    {"english", "中华人民", "中华 华人 人民"},
+	    {"english", "中华人民", "中 中华 华 华人 人 人民 民"},
 	    {"english", "我", "我"},
-	    {"english", "我,你好", "我 你好"},
-	    {"english", "使用GPU加速2024年", "使用 gpu 加速 2024 年"},
-	    {"english", "東京タワーへ", "東京 京タ タワ ワー ーへ"},
+	    {"english", "我,你好", "我 你 你好 好"},
+	    {"english", "使用GPU加速2024年", "使 使用 用 gpu 加 加速 速 2024 年"},
+	    {"english", "東京タワーへ行く", "東 東京 京 京タ タワ ワー ーへ へ行 行 行く"},
+	    {"english", "ひらがな の", "ひら らが がな の"},
+	    {"english", "人の", "人 人の"},
+	    {"english", "の人", "の人 人"},
 	    {"english", "ｶﾞｷﾞ", "ガギ"},
 	    {"english", "か\xe3\x82\x99き", "がき"},
-	    {"english", "㍿", "株式 式会 会社"},
+	    {"english", "㍿", "株 株式 式 式会 会 会社 社"},
+	    {"english", "時々 〇", "時 時々 々 〇"},
 	    {"english", "가나다 라", "가나 나다 라"},
 	    {"english", "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", "각"},
 	    {"english", "中・国", "中 国"},
 	    {"english", "a\xff" "b\xc3 c\xe4\xb8", "a* b c"},
 	    {"english", "\xcc\x81 \xcc\x81", ""},
 	    {"none", "The running Dogs don't", "the running dogs don t"},
+	    {"none", "isValid utf8 为什么", "isvalid is valid utf8 utf 为 为什 什 什么 么"},
 	    {"none", "Caf\xc3\xa9 CAFE\xcc\x81", "caf\xc3\xa9 caf\xc3\xa9"},
 	    {"german", "die H\xc3\xa4user des Hauses", "die haus des haus"},
 	    {"french", "l'avion nationale", "l avion national"},
@@ -104,9 +110,13 @@ offsets_point_into_the_text_as_given(void **state)
 	    {"ab  cd", "ab[0,2) cd[4,6)"},
 	    {"na\xc3\xafve x", "naiv[0,6) x[7,8)"},
 	    {"x\xef\xac\x81le", "xfile[0,6)"},
-	    {"中国人", "中国[0,6) 国人[3,9)"},
+	    {"中国人", "中[0,3) 中国[0,6) 国[3,6) 国人[3,9) 人[6,9)"},
 	    {"a中b国", "a*[0,1) 中[1,4) b[4,5) 国[5,8)"},
-	    {"㍿人", "株式[0,3) 式会[0,3) 会社[0,3) 社人[0,6)"},
+	    {"㍿人", "株[0,3) 株式[0,3) 式[0,3) 式会[0,3) 会[0,3) 会社[0,3) 社[0,3) 社人[0,6) 人[3,6)"},
+	    {"谁a什么", "谁*[0,3) a*[3,4) 什*[4,7) 什么*[4,10) 么*[7,10)"},
+	    {"a runTarget's x", "a*[0,1) runtarget[2,11) run[2,5) target[5,11) x[14,15)"},
+	    {"miR21中", "mir21[0,5) mi[0,2) 21[3,5) 中[5,8)"},
+	    {"x\xef\xac\x81Le", "xfile[0,6)"},
 	    {"ｶﾞｷ", "ガキ[0,9)"},
 	    {"e\xcc\x81" "a", "ea[0,4)"},
 	};
@@ -116,6 +126,87 @@ offsets_point_into_the_text_as_given(void **state)
 		const char *got = terms_of("english", t[i].text, strlen(t[i].text), true);
 		if (strcmp(got, t[i].terms) != 0)
 			fail_msg("\"%s\": \"%s\", not \"%s\"", t[i].text, got, t[i].terms);
+	}
+}
+
+static void
+parts_follow_a_compound_word(void **state)
+{
+	static const char *const t[][2] = {
+	    {"runTarget", "runtarget run target"},
+	    {"HTTPServer", "httpserver http server"},
+	    {"getHTTPResponse2Code", "gethttpresponse2cod get http respons code"},
+	    {"miR21 utf8 sha256sum", "mir21 mi 21 utf8 utf sha256sum sha 256 sum"},
+	    {"runningDogs", "runningdog run dog"},
+	    {"isValid theIDs", "isvalid is* valid theid the* ds"},
+	    {"aB v2 X9C 2nd B2B", "ab v2 x9c 2nd nd b2b"},
+	    {"Word WORD word 2024 iPhone", "word word word 2024 iphon phone"},
+	    {"runTarget中 fooBar\xe2\x80\x94" "x", "runtarget run target 中 foobar foo bar x"},
+	    {"中runTarget", "中 runtarget run target"},
+	    {"fooBar\xe2\x80\x99s utf8\xef\xbc\x8c", "foobar foo bar utf8 utf"},
+	    {"na\xc3\xafveBayes \xef\xbc\xa1" "bCd", "naivebay abcd"},
+	    {"run\xc2\xadTarget", "runtarget"},
+	    {"fooBa\xcc\x81", "fooba foo ba"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		const char *got = terms_of("english", t[i][0], strlen(t[i][0]), false);
+		if (strcmp(got, t[i][1]) != 0)
+			fail_msg("\"%s\": \"%s\", not \"%s\"", t[i][0], got, t[i][1]);
+	}
+}
+
+static void
+question_phrases_are_stop_words(void **state)
+{
+	static const char *const t[][2] = {
+	    {"谁是王", "谁* 谁是 是 是王 王"},
+	    {"为什么要", "为* 为什* 什* 什么* 么* 么要 要"},
+	    {"怎么样走", "怎* 怎么* 么* 么样* 样* 样走 走"},
+	    {"为什麼嗎", "为 为什 什* 什麼* 麼* 麼嗎* 嗎*"},
+	    {"人是什么", "人 人是 是* 是什* 什* 什么* 么*"},
+	    {"如何时", "如* 如何* 何* 何时* 时*"},	/* two phrases that overlap */
+	    {"请问谁", "请* 请问* 问* 问谁* 谁*"},	/* one after the other */
+	    {"什,么", "什 么"},
+	    {"什 么", "什 么"},
+	    {"几何", "几* 几何 何"},
+	    {"什锦如果", "什 什锦 锦 锦如 如 如果 果"},
+	    {"の谁の", "の谁 谁* 谁の"},
+	    {"谁", "谁*"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		const char *got = terms_of("english", t[i][0], strlen(t[i][0]), false);
+		if (strcmp(got, t[i][1]) != 0)
+			fail_msg("\"%s\": \"%s\", not \"%s\"", t[i][0], got, t[i][1]);
+		got = terms_of("german", t[i][0], strlen(t[i][0]), false);
+		assert_string_equal(got, t[i][1]);
+	}
+}
+
+/* A question finds a word wherever it stands: what precedes and follows it changes
+ * neither its terms nor their flags. */
+static void
+neighbours_do_not_change_a_words_terms(void **state)
+{
+	static const char *const word[] = {"runTarget", "HTTPServer", "miR21", "what", "utf8"};
+	static const char *const around[][2] = {{"", ""}, {"(", ")"}, {"", "'s"},
+	    {"", "\xe2\x80\x99s"}, {"", "\xe2\x80\x94"}, {"\xe2\x80\x9c", "\xe2\x80\x9d"},
+	    {"\xef\xbc\x88", "\xef\xbc\x89"}, {"_", "_"}, {"\xff", "\xff"},
+	    {"", "\xe3\x80\x82"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof word / sizeof word[0]; i++) {
+		char alone[256], text[64];
+		snprintf(alone, sizeof alone, "%s",
+		    terms_of("english", word[i], strlen(word[i]), false));
+		for (size_t k = 0; k < sizeof around / sizeof around[0]; k++) {
+			int n = snprintf(
+			    text, sizeof text, "%s%s%s", around[k][0], word[i], around[k][1]);
+			assert_string_equal(terms_of("english", text, (size_t)n, false), alone);
+		}
 	}
 }
 
@@ -133,6 +224,13 @@ long_words_are_cut_at_a_character(void **state)
 		n += 3;
 	}
 	assert_int_equal(strlen(terms_of("none", text, n, false)), 63);
+	memset(text, 'q', 300);	/* the parts are those of what was kept */
+	text[60] = text[63] = 'Q';
+	assert_string_equal(terms_of("none", text, 300, false) + TERM_BYTES_MAX,
+	    " qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq qqq");
+	memcpy(text + 299, "\xc3\xa9", 2);
+	assert_string_equal(terms_of("none", text, 301, false) + TERM_BYTES_MAX,
+	    " qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq qqq");
 }
 
 static void
@@ -145,7 +243,8 @@ a_nul_byte_separates_words(void **state)
 static void
 callback_can_end_the_walk(void **state)
 {
-	static const char *const texts[] = {"one two three", "中国人民", "é ü x", "a b ", "a中国人b"};
+	static const char *const texts[] = {"one two three", "中国人民", "é ü x", "a b ", "a中国人b",
+	    "runTarget", "x fooBar", "fooBarBaz中", "の中", "中国"};
 	struct analyzer *a;
 	struct err e;
 
@@ -189,7 +288,8 @@ any_bytes_are_walked_safely(void **state)
 {
 	static const char *const piece[] = {"a", "'s", " ", "\xcc\x81", "ｶ", "ﾞ", "㍿", "\xe1\x84\x80",
 	    "\xe1\x85\xa1", "中", "\xef\xb7\xba", "\xf0\x9f\x98\x80", "\xe2\x80\x99", "\xe0\xb8\x97",
-	    "\xe0\xb8\xb5", "\xc3", "\xf4\x8f\xbf\xbf"};
+	    "\xe0\xb8\xb5", "\xc3", "\xf4\x8f\xbf\xbf", "什", "么", "为", "怎么样", "是什",
+	    "几", "Ab", "HTTPs", "x9", "runTarget", "の"};
 	struct analyzer *a;
 	struct err e;
 	uint32_t random = 7;
@@ -228,6 +328,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(text_becomes_these_terms),
 	    cmocka_unit_test(offsets_point_into_the_text_as_given),
+	    cmocka_unit_test(parts_follow_a_compound_word),
+	    cmocka_unit_test(question_phrases_are_stop_words),
+	    cmocka_unit_test(neighbours_do_not_change_a_words_terms),
 	    cmocka_unit_test(long_words_are_cut_at_a_character),
 	    cmocka_unit_test(a_nul_byte_separates_words),
 	    cmocka_unit_test(callback_can_end_the_walk),

@@ -40,6 +40,7 @@ add_row(struct corpus *c, const char *text)
 	sqlite3_finalize(s);
 }
 
+/* Words have a case, but no parts as ASCII ones would. */
 static void
 fill(struct corpus *c)
 {
@@ -58,7 +59,7 @@ fill(struct corpus *c)
 		text[0] = '\0';
 		for (uint32_t i = 0; i < n; i++)
 			len += (size_t)snprintf(text + len, sizeof text - len, "%s%u%s",
-			    corpus_random(2) ? "W" : "w", corpus_word(80),
+			    corpus_random(2) ? "Ω" : "ω", corpus_word(80),
 			    corpus_random(3) ? " " : " -- \xc3\x89t\xc3\xa9, ");
 		add_row(c, text);
 	}
@@ -128,16 +129,16 @@ words_clauses_and_phrases_match_the_same_rows(void **state)
 	for (int i = 0; i < 200; i++) {
 		unsigned a = corpus_word(80), b = corpus_word(80), d = corpus_word(80);
 
-		snprintf(ours, sizeof ours, "w%u w%u w%u", a, b, d);
-		snprintf(match, sizeof match, "w%u OR w%u OR w%u", a, b, d);
+		snprintf(ours, sizeof ours, "ω%u ω%u ω%u", a, b, d);
+		snprintf(match, sizeof match, "ω%u OR ω%u OR ω%u", a, b, d);
 		same_rows_match(&c, ours, match);
-		snprintf(ours, sizeof ours, "+w%u +w%u -w%u", a, b, d);
-		snprintf(match, sizeof match, "(w%u AND w%u) NOT w%u", a, b, d);
+		snprintf(ours, sizeof ours, "+ω%u +ω%u -ω%u", a, b, d);
+		snprintf(match, sizeof match, "(ω%u AND ω%u) NOT ω%u", a, b, d);
 		same_rows_match(&c, ours, match);
-		snprintf(ours, sizeof ours, "\"w%u w%u\"", a, b);
+		snprintf(ours, sizeof ours, "\"ω%u ω%u\"", a, b);
 		same_rows_match(&c, ours, ours);
-		snprintf(ours, sizeof ours, "w%u -\"w%u w%u\"", d, a, b);
-		snprintf(match, sizeof match, "w%u NOT \"w%u w%u\"", d, a, b);
+		snprintf(ours, sizeof ours, "ω%u -\"ω%u ω%u\"", d, a, b);
+		snprintf(match, sizeof match, "ω%u NOT \"ω%u ω%u\"", d, a, b);
 		same_rows_match(&c, ours, match);
 	}
 	empty(&c);

@@ -84,9 +84,9 @@ use_sections(struct corpus *c, const struct sections *s, int last, uint64_t *ope
 	if (lex_open(&x, &r, NULL) == 0) {
 		(*opened)++;
 		*verified += lex_verify(x, NULL) == 0;
-		ask(x, c, "w0 w1 w2 w17 w30");
-		ask(x, c, "w3 +w0 -w5 \"w0 w1\"");
-		ask(x, c, "\"w1 w0 w2\" w40");
+		ask(x, c, "0 1 2 17 30");
+		ask(x, c, "3 +0 -5 \"0 1\"");
+		ask(x, c, "\"1 0 2\" 40");
 		for (uint32_t id = 0; id < 50; id++)
 			lex_term_at(x, id, &t, bytes, &len, NULL);
 		lex_close(x);

@@ -18,7 +18,7 @@ next_random(uint32_t below)
 	return (uint32_t)((random_state >> 33) * below >> 31);
 }
 
-/* Rows of words w0..: two thirds from the row's topic of 20 words, skewed; one third from
+/* Rows of words 0, 1, ...: two thirds from the row's topic of 20 words, skewed; one third from
  * all. */
 static void
 make_rows(struct termdoc *t, uint32_t rows, uint32_t words, uint32_t vocabulary)
@@ -36,7 +36,7 @@ make_rows(struct termdoc *t, uint32_t rows, uint32_t words, uint32_t vocabulary)
 		for (uint32_t i = 0; i < words; i++) {
 			uint32_t w = next_random(3) == 0 ? next_random(vocabulary)
 			    : topic * 20 + next_random(1 + next_random(20));
-			int n = snprintf(text, sizeof text, "w%u ", w);
+			int n = snprintf(text, sizeof text, "%u ", w);
 			assert_ok(termdoc_add_text(t, a, text, (size_t)n, &e), &e);
 		}
 	}

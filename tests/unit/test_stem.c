@@ -25,6 +25,8 @@ second_answer_equals_the_first(void **state)
 		expect(s, "running", "run", false);
 		expect(s, "with", "with", true);
 		expect(s, "withs", "with", false);
+		expect(s, "does", "doe", true);
+		expect(s, "yourselves", "yourselv", true);
 		expect(s, "wi", "wi", false);
 		expect(s, "a", "a", true);
 		expect(s, "zz", "zz", false);
