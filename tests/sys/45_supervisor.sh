@@ -1,0 +1,111 @@
+#!/bin/bash
+# The supervisor itself: one at a time, a conf with errors is refused, it may be killed under
+# load and succeeded without a failed request, it backs off from a worker that cannot start.
+. "${0%/*}/lib.sh"
+need nginx curl python3
+
+sup() { body=$(ragpool status --json 2>/dev/null) && json "$1"; }	# of the control socket
+ready() { [ "$(sup 'j["ready"]')" = "$1" ]; }
+
+sample en
+start_pool WORKERS=3
+start_nginx
+put_tenant en v1 "$T/sources/en"
+wait_for 60 "en is served" answers 200 /query/en '{"query": "bread"}'
+wait_for 10 "three workers" ready 3
+
+# A second one changes nothing for the first.
+inode=$(stat -c %i "$socket")
+"$bin/ragpoold" -c "$conf" >"$T/second.log" 2>&1
+is "a second supervisor leaves with 75" $? 75
+like "and says who runs" "$(<"$T/second.log")" "already running \(pid $pool\)"
+is "the socket is the same" "$(stat -c %i "$socket")" "$inode"
+
+# Configuration: all or nothing.
+cp "$conf" "$T/good.conf"
+sed -i 's/^workers = .*/workers = many/' "$conf"
+kill -HUP "$pool"
+told() { grep -q 'conf refused, the old one stays' "$T/ragpoold.log"; }
+ok "a configuration with an error is refused" wait_until 10 told
+is "and the workers are as many as before" "$(
+	cp "$T/good.conf" "$conf"
+	sup 'j["ready"]'
+)" 3
+sed -i 's/^workers = .*/workers = 2/' "$conf"
+ok "a good one is taken" ragpool reload --wait
+ok "with the new number of workers" wait_until 10 ready 2
+kill -TTIN "$pool"
+ok "one more by a signal" wait_until 10 ready 3
+
+# A paused roll moves nobody; it goes on where it was.
+ragpool pause
+epoch=$(sup 'j["epoch"]')
+ragpool reload
+is "a paused roll is said to be paused" "$(sup 'j["roll"]["state"]')" paused
+is "nobody moved" "$(sup 'sorted({w["epoch"] for w in j["workers"]})')" "[$epoch]"
+ragpool resume
+moved() { [ "$(sup 'sorted({w["epoch"] for w in j["workers"]})')" = "[$((epoch + 1))]" ]; }
+ok "it goes on" wait_until 10 moved
+
+# Killed under load: its workers serve on, its successor takes over.
+load "$T/load.json" --url "$url/query/en" --body '{"query": "letters by boat"}' \
+	--connections 8 --seconds 120
+orphans=$(sup '" ".join(str(w["pid"]) for w in j["workers"])')
+for _ in 1 2 3; do
+	kill -KILL "$pool"
+	wait "$pool" 2>/dev/null
+	start ragpoold "$bin/ragpoold" -c "$conf" --foreground
+	pool=$started
+	began=$(now_ms)
+	wait_for 10 "the successor is ready" ready 2
+	note "ready $(($(now_ms) - began)) ms after its start"
+done
+gone() {
+	local pid
+	for pid in $orphans; do
+		is_dead "$pid" || return 1
+	done
+}
+ok "the workers of the dead one leave" wait_until 10 gone
+ok "a roll reaches everyone" ragpool reload --wait
+kill -TERM "$load"
+wait "$load"
+body=$(<"$T/load.json")
+is "every answer was 200" "$(json 'j["first_failures"]')" '[]'
+note "$(json '"%s requests, p99 %s ms" % (j["requests"], j["latency_ms"]["p99"])')"
+
+# The lock decides, whatever the pid file says.
+stop "$pool"
+mkdir -p "$T/run"
+printf '1\n' >"$T/run/ragpoold.pid"
+start ragpoold "$bin/ragpoold" -c "$conf" --foreground
+pool=$started
+ok "a pid file that names somebody else hinders nobody" wait_until 10 ready 2
+
+# A worker that cannot start is tried less and less often.
+printf '#!/bin/sh\nexit 3\n' >"$T/broken"
+chmod +x "$T/broken"
+cp "$conf" "$T/good.conf"
+sed -i "s|^worker_program = .*|worker_program = $T/broken|" "$conf"
+kill -HUP "$pool"
+ragpool reload --wait >/dev/null
+for pid in $(sup '" ".join(str(w["pid"]) for w in j["workers"])'); do kill -KILL "$pid"; done
+backing_off() { grep -q 'keeps dying, next try in 800 ms' "$T/ragpoold.log"; }
+ok "a worker that cannot start is backed off from" wait_until 10 backing_off
+ok "and not hammered" test "$(sup 'j["died"]')" -lt 16
+cp "$T/good.conf" "$conf"
+kill -HUP "$pool"
+ok "mended, it comes back" wait_until 20 ready 2
+
+is "the command line names what was meant" \
+	"$(ragpool statsu 2>&1 | grep -o 'did you mean "status"')" 'did you mean "status"'
+for program in ragpool ragpoold ragpool-worker ragpool-build; do
+	like "$program --version" "$("$bin/$program" --version)" "^$program [0-9]"
+	ok "$program --help" sh -c '"$1" --help | grep -q "^usage: "' - "$bin/$program"
+done
+
+# Every option stands in the commented example, and nothing else.
+is "etc/ragpool.conf names every option" \
+	"$(sed -n 's/^;\([a-z_]*\) =.*/\1/p' "$RAGPOOL_SOURCE/etc/ragpool.conf.sample.in")" \
+	"$("$bin/ragpoold" --options | sed -n 's/^  \([a-z_]*\) =.*/\1/p')"
+finish
