@@ -56,7 +56,8 @@ cmd_verify(const struct cmd *cmd, int argc, char **argv)
 
 	if (argc != 2 && argc != 3)
 		return cmd_misused(cmd, "it takes a tenant and perhaps a generation");
-	if (cmd_check_tenant(argv[1], &e) == -1 || cmd_data_dir(cmd, data, sizeof data, &e) == -1)
+	if (cmd_check_tenant(argv[1], &e) == -1 ||
+	    cmd_data_dir(cmd, data, sizeof data, &e) == -1)
 		return cmd_fail(cmd, &e);
 	if (argc == 3) {
 		if (generation_name_check(argv[2], &e) == -1)

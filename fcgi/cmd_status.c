@@ -56,7 +56,8 @@ print_row(const struct table *t, struct json_object *row)
 	for (size_t c = 0; c < t->columns; c++) {
 		const char *text = row != NULL ? member(row, t->titles[c]) : t->titles[c];
 		bool is_last = c + 1 == t->columns;
-		printf("%s%-*.*s", c > 0 ? "  " : "", is_last ? 0 : t->width[c], CELL_BYTES, text);
+		printf("%s%-*.*s", c > 0 ? "  " : "", is_last ? 0 : t->width[c], CELL_BYTES,
+		    text);
 	}
 	putchar('\n');
 }
@@ -105,9 +106,9 @@ print_head(struct json_object *s, struct json_object *supervisor, struct json_ob
 	    member(s, "ready"), member(s, "died"), member(s, "killed_late"),
 	    member(builds, "waiting"));
 	if (is_configured)
-		printf("consul %s, index %s, heard %s s ago, %s keys\n", member(consul, "state"),
-		    member(consul, "index"), member(consul, "last_contact_s"),
-		    member(consul, "keys"));
+		printf("consul %s, index %s, heard %s s ago, %s keys\n",
+		    member(consul, "state"), member(consul, "index"),
+		    member(consul, "last_contact_s"), member(consul, "keys"));
 	else
 		printf("consul not configured\n");
 }
@@ -115,8 +116,8 @@ print_head(struct json_object *s, struct json_object *supervisor, struct json_ob
 static int
 print_people(struct json_object *s, struct err *e)
 {
-	static const char *const workers[] = {"slot", "pool", "pid", "state", "epoch", "requests",
-	    "failures", "restarts", "reloads", "last_reload_us", "rss_kb", "age_s"};
+	static const char *const workers[] = {"slot", "pool", "pid", "state", "epoch",
+	    "requests", "failures", "restarts", "reloads", "last_reload_us", "rss_kb", "age_s"};
 	static const char *const tenants[] = {"name", "state", "generation", "version",
 	    "wanted_version", "documents", "chunks", "origin"};
 	static const char *const running[] = {"tenant", "version", "pid", "age_s"};

@@ -73,7 +73,7 @@ check_path(const struct sockaddr_un *a, const struct listen_spec *spec, struct e
 	if (lstat(spec->path, &st) == -1)
 		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "socket %s", spec->path);
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, ERR_CONFIG, "socket %s: exists and is not a socket", spec->path);
+		return err_set(e, ERR_CONFIG, "socket %s: exists and is no socket", spec->path);
 	return check_free(a, spec, e);
 }
 
@@ -152,7 +152,8 @@ check_listening(int fd, struct err *e)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == -1 || !on ||
 	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1 || type != SOCK_STREAM)
-		return err_set(e, ERR_CONFIG, "LISTEN_FDS: fd %d is no listening stream socket", fd);
+		return err_set(
+		    e, ERR_CONFIG, "LISTEN_FDS: fd %d is no listening stream socket", fd);
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == -1)
 		return err_sys(e, ERR_IO, "LISTEN_FDS: fd %d", fd);
 	return 0;

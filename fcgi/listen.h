@@ -20,7 +20,7 @@ struct listen_spec {
 	uid_t uid;		/* (uid_t)-1: leave it */
 	gid_t gid;		/* (gid_t)-1: leave it */
 	int backlog;
-	pid_t heir_of;		/* a dead predecessor whose workers may still listen; 0: none */
+	pid_t heir_of;		/* a dead predecessor, its workers may listen; 0: none */
 };
 
 /* *out: non-blocking, close-on-exec. */

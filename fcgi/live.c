@@ -120,7 +120,8 @@ live_roster(const struct live *l, struct roster *r, uint64_t epoch, struct err *
 	*r = (struct roster){.epoch = epoch};
 	for (size_t i = 0; i < l->count; i++) {
 		const struct live_tenant *t = &l->at[i];
-		if (roster_add(r, t->name, t->generation[0] != '\0' ? t->generation : NULL, e) == -1)
+		const char *generation = t->generation[0] != '\0' ? t->generation : NULL;
+		if (roster_add(r, t->name, generation, e) == -1)
 			return -1;
 	}
 	return 0;

@@ -25,7 +25,7 @@ struct live_tenant {
 	char embedder[EMBEDDER_NAME_BYTES];
 	uint64_t documents, chunks;
 	char trouble[ERR_TEXT_BYTES];		/* "" when the pointer was read well */
-	bool is_swept;				/* nothing went stale since the last sweep */
+	bool is_swept;				/* nothing stale since the last sweep */
 };
 
 struct live {

@@ -81,8 +81,8 @@ orphans_read(struct orphans *o, const char *run_dir)
 	for (line = text; line != NULL && o->count < WORKERS_MAX;) {
 		int pid;
 		uint64_t started;
-		if (sscanf(line, "%d %" SCNu64, &pid, &started) == 2 && pid > 1 && started != 0 &&
-		    orphan_started(pid) == started)
+		if (sscanf(line, "%d %" SCNu64, &pid, &started) == 2 && pid > 1 &&
+		    started != 0 && orphan_started(pid) == started)
 			o->list[o->count++] = (struct orphan){.pid = pid, .started = started};
 		if ((line = strchr(line, '\n')) != NULL)
 			line++;

@@ -27,7 +27,7 @@ static const char usage[] =
     "  -V, --version          the version\n"
     "\n"
     "Signals: HUP reload and roll, USR1 reopen logs, TERM and QUIT finish and stop, INT stop\n"
-    "at once, TTIN and TTOU one worker more or fewer, RTMIN+1 pause and RTMIN+2 resume rolls.\n";
+    "at once, TTIN and TTOU one worker more or fewer, RTMIN+1 and RTMIN+2 pause and resume.\n";
 
 struct command_line {
 	const char *config;

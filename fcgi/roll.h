@@ -99,7 +99,7 @@ struct roll_view {
 	bool ready;		/* can take orders */
 	bool starting;		/* will be on the target by itself */
 	bool current;		/* serves the target */
-	bool refused;		/* answered its last order, and does not serve its target */
+	bool refused;		/* answered its last order and stays where it was */
 };
 
 /* What these views mean in this phase; ROLL_EV_NONE: nothing to do yet. */

@@ -48,7 +48,8 @@ make_env(const char *const *extra)
 static void
 child_failed(const char *what, const char *path)
 {
-	const char *parts[] = {"ragpoold: ", what, ": ", path, ": ", strerrordesc_np(errno), "\n"};
+	const char *why = strerrordesc_np(errno);
+	const char *parts[] = {"ragpoold: ", what, ": ", path, ": ", why, "\n"};
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (parts[i] != NULL && write(STDERR_FILENO, parts[i], strlen(parts[i])) == -1)

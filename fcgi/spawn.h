@@ -21,8 +21,8 @@ enum { SPAWN_KEEP_MAX = 8, SPAWN_ENV_MAX = 16 };
 struct spawn {
 	const char *path;		/* absolute */
 	const char *const *argv;	/* NULL-terminated */
-	const char *const *env;		/* "NAME=value" beside the parent's, NULL-terminated */
-	int in_fd, out_fd, err_fd;	/* -1: /dev/null for 0 and 1, the parent's own for 2 */
+	const char *const *env;		/* "NAME=value" beside the parent's, then NULL */
+	int in_fd, out_fd, err_fd;	/* -1: /dev/null for 0 and 1, ours for 2 */
 	int keep[SPAWN_KEEP_MAX];	/* at the same numbers, which are above 2 */
 	size_t keep_count;
 	bool background;		/* own process group, low priority, dies with us */

@@ -154,8 +154,8 @@ put_consul(const struct sup *s, struct buf *b)
 	}
 	c = consul_status(s->consul);
 	buf_addf(b, "{\"configured\":true,\"connected\":%s,\"index\":%" PRIu64 ",\"keys\":%zu",
-	    c->state == CONSUL_WATCHING || c->state == CONSUL_EMPTY ? "true" : "false", c->index,
-	    c->keys);
+	    c->state == CONSUL_WATCHING || c->state == CONSUL_EMPTY ? "true" : "false",
+	    c->index, c->keys);
 	if (c->heard_ms != 0)
 		buf_addf(b, ",\"last_contact_s\":%" PRId64, (s->now_ms - c->heard_ms) / 1000);
 	else
@@ -229,8 +229,8 @@ status_write(const struct sup *s, struct buf *b)
 	buf_addf(b, ",\"epoch\":%" PRIu64 ",\"roll\":", s->roster.epoch);
 	put_roll(s, b);
 	buf_addf(b,
-	    ",\"ready\":%u,\"spawned\":%" PRIu64 ",\"died\":%" PRIu64 ",\"killed_late\":%" PRIu64
-	    ",\"workers\":[",
+	    ",\"ready\":%u,\"spawned\":%" PRIu64 ",\"died\":%" PRIu64
+	    ",\"killed_late\":%" PRIu64 ",\"workers\":[",
 	    sup_workers_ready(s), s->spawned, s->died, s->killed_late);
 	for (unsigned i = 0, n = 0; i < s->slots; i++) {
 		if (s->workers[i].slot.phase == PHASE_EMPTY)

@@ -44,7 +44,7 @@ enum {
 	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
 	BUILD_OUTPUT_MAX = 64 * 1024,
 	BUILD_GRACE_MS = 5000,		/* from TERM to KILL */
-	BUILD_BUSY_MS = 5000,		/* until one that found a lock held is tried again */
+	BUILD_BUSY_MS = 5000,		/* until a lock that was held is tried again */
 	BUILD_EXIT_BUSY = 75,
 };
 

@@ -202,8 +202,8 @@ reason_of(struct build_run *r, struct err *e)
 	else if (r->was_told)
 		err_set(e, ERR_TIMEOUT, "the build was stopped");
 	else if (WIFEXITED(r->status))
-		err_set(e, ERR_INTERNAL, "%s (exit %d)", meaning_of_exit(WEXITSTATUS(r->status)),
-		    WEXITSTATUS(r->status));
+		err_set(e, ERR_INTERNAL, "%s (exit %d)",
+		    meaning_of_exit(WEXITSTATUS(r->status)), WEXITSTATUS(r->status));
 	else
 		err_set(e, ERR_INTERNAL, "ended by SIG%s", sigabbrev_np(WTERMSIG(r->status)));
 	json_object_put(result);
@@ -248,7 +248,8 @@ check_time(struct sup *s, struct build_run *r)
 	if (r->is_ended || s->now_ms < r->due_ms)
 		return;
 	if (!r->was_told)
-		log_warn("build tenant=%s pid=%d: over its time, stopped", r->tenant, (int)r->pid);
+		log_warn("build tenant=%s pid=%d: over its time, stopped", r->tenant,
+		    (int)r->pid);
 	signal_build(r, r->was_told ? SIGKILL : SIGTERM);
 	r->was_told = true;
 	r->due_ms = s->now_ms + BUILD_GRACE_MS;

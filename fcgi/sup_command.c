@@ -23,8 +23,8 @@ send_buf(struct sup *s, control_id client, struct buf *b)
 
 	if (buf_check(b, "answer", &e) == -1)
 		control_send(s->control, client,
-		    "{\"error\":{\"code\":\"internal\",\"message\":\"the answer is too large\"},"
-		    "\"exit\":70}",
+		    "{\"error\":{\"code\":\"internal\","
+		    "\"message\":\"the answer is too large\"},\"exit\":70}",
 		    true);
 	else
 		control_send(s->control, client, b->data, true);

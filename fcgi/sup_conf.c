@@ -74,7 +74,8 @@ take(struct sup *s, struct conf *next)
 
 	buf_init(&names, CONF_ERRORS_MAX);
 	if (conf_needs_restart(&s->conf, next, &names))
-		log_warn("conf changed, but only a restart brings it into force: %s", names.data);
+		log_warn("conf changed, but only a restart brings it into force: %s",
+		    names.data);
 	buf_fini(&names);
 	forget_extra(s, next);
 	adopt(&s->conf, next);

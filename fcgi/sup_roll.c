@@ -171,8 +171,8 @@ finish(struct sup *s, bool complete)
 		log_info("roll done epoch=%" PRIu64 " workers=%u ms=%" PRId64, s->roster.epoch,
 		    sup_workers_ready(s), ms);
 	else
-		log_warn("roll incomplete epoch=%" PRIu64 " ready=%u ms=%" PRId64, s->roster.epoch,
-		    sup_workers_ready(s), ms);
+		log_warn("roll incomplete epoch=%" PRIu64 " ready=%u ms=%" PRId64,
+		    s->roster.epoch, sup_workers_ready(s), ms);
 	s->rolls_failed += !complete;
 	sweep(s);
 }
@@ -188,8 +188,8 @@ carry_out(struct sup *s, enum roll_action action, const struct roll_times *times
 		order(s, s->roll.at);
 		break;
 	case ROLL_DO_KILL:
-		log_error("worker %u pid %d killed: no acknowledgement of epoch %" PRIu64, s->roll.at,
-		    (int)s->workers[s->roll.at].pid, s->roster.epoch);
+		log_error("worker %u pid %d killed: no acknowledgement of epoch %" PRIu64,
+		    s->roll.at, (int)s->workers[s->roll.at].pid, s->roster.epoch);
 		sup_workers_kill(s, s->roll.at);
 		break;
 	case ROLL_DO_FINISH:

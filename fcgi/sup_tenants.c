@@ -82,7 +82,7 @@ take_changes(struct sup *s)
 			on_refused(s, c.tenant);
 			break;
 		case CATALOG_GONE:
-			log_warn("document gone from its source, tenant kept tenant=%s", c.tenant);
+			log_warn("document gone from its source, kept tenant=%s", c.tenant);
 			break;
 		case CATALOG_BACK:
 			log_info("document back tenant=%s", c.tenant);
@@ -103,7 +103,7 @@ sup_tenants_open(struct sup *s, struct err *e)
 	    catalog_load_lkg(s->catalog, &skipped, e) == -1)
 		return -1;
 	if (skipped > 0)
-		log_warn("%zu last known good documents are damaged and were passed over", skipped);
+		log_warn("%zu last known good documents are damaged: passed over", skipped);
 	if (tenants_dir_open(&s->dir, c->global.tenants_dir, s->catalog, s->now_ms, e) == -1)
 		return -1;
 	if (tenants_dir_trouble(s->dir)->code != ERR_NONE)

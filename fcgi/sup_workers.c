@@ -86,14 +86,15 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	char board[64], data[ENV_BYTES], requests[32], top_k[32];
 	const char *env[] = {board, data, NULL};
-	const char *argv[] = {"ragpool-worker", "--data", g->data_dir, "--max-requests", requests,
-	    "--top-k-max", top_k, "--log-level", levels[g->log_level],
+	const char *argv[] = {"ragpool-worker", "--data", g->data_dir,
+	    "--max-requests", requests, "--top-k-max", top_k, "--log-level", levels[g->log_level],
 	    "--log-file", g->log_file, NULL};
 	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
 	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
 	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};
 
-	snprintf(board, sizeof board, "RAGPOOL_BOARD=%d:%u:%d", s->board.fd, i, s->board.wake_fd);
+	snprintf(board, sizeof board, "RAGPOOL_BOARD=%d:%u:%d", s->board.fd, i,
+	    s->board.wake_fd);
 	snprintf(data, sizeof data, "RAGPOOL_DATA=%s", g->data_dir);
 	snprintf(requests, sizeof requests, "%" PRId64, pool->conf->max_requests);
 	snprintf(top_k, sizeof top_k, "%" PRId64, pool->conf->top_k_max);
@@ -126,7 +127,8 @@ static void
 send_signal(struct sup *s, unsigned i, int signo)
 {
 	if (s->workers[i].pid > 0 && kill(s->workers[i].pid, signo) == -1 && errno != ESRCH)
-		log_error("worker %u pid %d: kill: %s", i, (int)s->workers[i].pid, strerror(errno));
+		log_error("worker %u pid %d: kill: %s", i, (int)s->workers[i].pid,
+		    strerror(errno));
 }
 
 /* Feeds the event and does what the slot says. */

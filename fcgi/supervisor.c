@@ -92,10 +92,11 @@ open_pools(struct sup *s, struct err *e)
 	if (listen_activated(&activated, "fcgi", e) == -1)
 		return -1;
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
+		const struct pool *p = &s->pools[i];
 		if (open_pool(s, i, i == 0 ? activated : -1, e) == -1)
 			return -1;
-		log_info("pool %s listens on %s", s->pools[i].conf->name,
-		    s->pools[i].is_activated ? "an inherited socket" : s->pools[i].conf->listen);
+		log_info("pool %s listens on %s", p->conf->name,
+		    p->is_activated ? "an inherited socket" : p->conf->listen);
 	}
 	return 0;
 }
@@ -144,7 +145,8 @@ start_as_root(struct sup *s, struct err *e)
 static int
 start_libcurl(struct sup *s, struct err *e)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || (s->multi = curl_multi_init()) == NULL)
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+	    (s->multi = curl_multi_init()) == NULL)
 		return err_set(e, ERR_NOMEM, "libcurl");
 	return 0;
 }
@@ -161,7 +163,7 @@ start(struct sup *s, struct err *e)
 	    sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
 		return -1;
 	orphans_read(&s->orphans, g->run_dir);
-	s->roll = (struct roll){0};	/* the first roster holds all that was wanted so far */
+	s->roll = (struct roll){0};	/* the first roster holds all that is wanted */
 	sup_workers_resize(s);
 	s->watchdog_ms = notify_watchdog_ms();
 	return 0;
@@ -206,8 +208,9 @@ static void
 more_workers(struct sup *s, int by)
 {
 	struct pool *p = &s->pools[0];
+	int64_t wanted = p->conf->workers + p->extra + by;
 
-	if (p->conf->workers + p->extra + by < 1 || p->conf->workers + p->extra + by > WORKERS_MAX)
+	if (wanted < 1 || wanted > WORKERS_MAX)
 		return;
 	p->extra += by;
 	log_info("pool %s: %d workers", p->conf->name, (int)p->conf->workers + p->extra);
@@ -297,7 +300,8 @@ report(struct sup *s)
 		memcpy(s->said, text, sizeof text);
 		notify_send("STATUS=%s", text);
 	}
-	if (s->watchdog_ms != 0 && s->now_ms >= s->watchdog_due_ms && (ready > 0 || !s->is_ready)) {
+	if (s->watchdog_ms != 0 && s->now_ms >= s->watchdog_due_ms &&
+	    (ready > 0 || !s->is_ready)) {
 		notify_send("WATCHDOG=1");
 		s->watchdog_due_ms = s->now_ms + s->watchdog_ms;
 	}

@@ -175,7 +175,7 @@ a_build_that_found_a_lock_held_is_tried_again(void **state)
 }
 
 static void
-a_tenant_that_leaves_during_its_build_keeps_the_place_until_the_end(void **state)
+a_tenant_that_leaves_during_its_build_keeps_the_place(void **state)
 {
 	struct builds b;
 
@@ -257,7 +257,7 @@ main(void)
 	    cmocka_unit_test(a_newer_document_lets_the_build_finish_and_runs_again),
 	    cmocka_unit_test(a_failure_waits_for_another_document_or_an_operator),
 	    cmocka_unit_test(a_build_that_found_a_lock_held_is_tried_again),
-	    cmocka_unit_test(a_tenant_that_leaves_during_its_build_keeps_the_place_until_the_end),
+	    cmocka_unit_test(a_tenant_that_leaves_during_its_build_keeps_the_place),
 	    cmocka_unit_test(counters_stay_true_in_a_storm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ on_line(void *context, control_id client, const char *line, size_t n)
 static int
 open_it(void **state)
 {
-	struct listen_spec spec = {.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600, .backlog = 64};
+	struct listen_spec spec = {
+	    .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600, .backlog = 64};
 	struct err e;
 	int fd;
 

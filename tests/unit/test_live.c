@@ -37,7 +37,8 @@ point_to(const char *tenant, const char *version, char name[GENERATION_NAME_BYTE
 	bool existed;
 	struct err e;
 
-	snprintf(tmp, sizeof tmp, "%s/tenants/%s/gen/.tmp-%d-test", data, tenant, (int)getpid());
+	snprintf(
+	    tmp, sizeof tmp, "%s/tenants/%s/gen/.tmp-%d-test", data, tenant, (int)getpid());
 	assert_ok(file_make_dirs(tmp, 0755, &e), &e);
 	snprintf(path, sizeof path, "%s/index.rpx", tmp);
 	assert_ok(rpx_create(&w, path, tenant, &e), &e);

@@ -42,7 +42,8 @@ every_phase_answers_every_event_as_written(void **state)
 			size_t n = sizeof rows / sizeof rows[0], i = 0;
 			enum roll_action action;
 
-			while (i < n && ((int)rows[i].phase != phase || (int)rows[i].event != event))
+			while (i < n &&
+			    ((int)rows[i].phase != phase || (int)rows[i].event != event))
 				i++;
 			action = roll_event(&r, (enum roll_event)event, &times, 1000);
 			if (action != (i < n ? rows[i].action : ROLL_DO_NOTHING) ||

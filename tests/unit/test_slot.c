@@ -64,7 +64,8 @@ every_phase_answers_every_event_as_written(void **state)
 			struct slot s = {.phase = (enum slot_phase)phase};
 			size_t row = row_of(s.phase, (enum slot_event)event);
 			bool known = row < sizeof rows / sizeof rows[0];
-			enum slot_action action = slot_event(&s, (enum slot_event)event, &times, 9000);
+			enum slot_action action =
+			    slot_event(&s, (enum slot_event)event, &times, 9000);
 			if (action != (known ? rows[row].action : SLOT_NOTHING) ||
 			    s.phase != (known ? rows[row].next : (enum slot_phase)phase))
 				fail_msg("%s, event %d: went to %s with action %d",
@@ -133,7 +134,7 @@ phases_with_an_end_name_it(void **state)
 	assert_int_equal(s.due_ms, 0);
 	slot_event(&s, EV_UNWANT, &times, 300);
 	assert_int_equal(s.due_ms, 800);
-	slot_event(&s, EV_WANT, &times, 400);		/* changed our mind: the end stays */
+	slot_event(&s, EV_WANT, &times, 400);		/* the end stays */
 	assert_int_equal(s.due_ms, 800);
 	assert_int_equal(slot_event(&s, EV_DUE, &times, 800), SLOT_KILL);
 	assert_int_equal(s.due_ms, 0);

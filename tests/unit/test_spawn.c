@@ -14,7 +14,8 @@ output_of(const char *line, const char *const *env, int keep, int *status)
 {
 	static char out[4096];
 	const char *argv[] = {"sh", "-c", line, NULL};
-	struct spawn s = {.path = "/bin/sh", .argv = argv, .env = env, .in_fd = -1, .err_fd = -1};
+	struct spawn s = {
+	    .path = "/bin/sh", .argv = argv, .env = env, .in_fd = -1, .err_fd = -1};
 	int ends[2];
 	size_t used = 0;
 	ssize_t n;
@@ -47,7 +48,8 @@ only_the_named_descriptors_cross(void **state)
 	(void)state;
 	snprintf(wanted, sizeof wanted, "%d\n", kept);
 	/* A shell's own descriptors are its own; ours are those from 40 on. */
-	out = output_of("for f in /proc/$$/fd/*; do n=${f##*/}; [ $n -ge 40 ] && echo $n; done; :",
+	out = output_of("for f in /proc/$$/fd/*; do n=${f##*/}; [ $n -ge 40 ] && echo $n; done;"
+			":",
 	    NULL, kept, &status);
 	assert_string_equal(out, wanted);
 	close(kept);
@@ -58,8 +60,8 @@ static void
 signals_start_from_nothing(void **state)
 {
 	/* By the shell itself: while it starts another program it blocks signals. */
-	const char *line = "while read name mask; do case $name in SigBlk:|SigIgn:) echo $mask;;"
-			   " esac; done </proc/$$/status";
+	const char *line = "while read name mask; do case $name in SigBlk:|SigIgn:)"
+			   " echo $mask;; esac; done </proc/$$/status";
 	/* 32 and 33 are the C library's own, and nobody can reset them. */
 	const unsigned long long library = 3ull << 31;
 	unsigned long long blocked = 1, ignored = 1;
@@ -95,8 +97,8 @@ static void
 a_program_that_is_not_there_ends_with_71(void **state)
 {
 	const char *argv[] = {"nothing", NULL};
-	struct spawn s = {.path = "/nonexistent/nothing", .argv = argv, .in_fd = -1, .out_fd = -1,
-	    .err_fd = open("/dev/null", O_WRONLY)};
+	struct spawn s = {.path = "/nonexistent/nothing", .argv = argv, .in_fd = -1,
+	    .out_fd = -1, .err_fd = open("/dev/null", O_WRONLY)};
 	struct err e;
 	pid_t pid;
 	int status;
@@ -113,8 +115,8 @@ static void
 a_background_child_leads_its_own_group(void **state)
 {
 	const char *argv[] = {"sh", "-c", "kill -STOP $$", NULL};
-	struct spawn s = {.path = "/bin/sh", .argv = argv, .in_fd = -1, .out_fd = -1, .err_fd = -1,
-	    .background = true};
+	struct spawn s = {.path = "/bin/sh", .argv = argv, .in_fd = -1, .out_fd = -1,
+	    .err_fd = -1, .background = true};
 	struct err e;
 	pid_t pid;
 	int status;
