@@ -87,7 +87,8 @@ emit(struct packer *p, size_t count)
 	for (size_t i = 1; i < count; i++)
 		if (p->atoms[i].heading != c.heading)
 			c.heading = text_heading_common(p->d, c.heading, p->atoms[i].heading);
-	c.size = (uint32_t)chunk_measure(p->params->unit, p->d->text + c.start, c.end - c.start);
+	c.size = (uint32_t)chunk_measure(
+	    p->params->unit, p->d->text + c.start, c.end - c.start);
 	l->at[l->count++] = c;
 	return 0;
 }
@@ -247,7 +248,8 @@ put_span(struct packer *p, size_t at, size_t end, enum chunk_cut cut)
 	    chunk_measure(p->params->unit, s + at, end - at) * LONG_SENTENCE <= size)
 		return put_atom(p, at, end, cut);
 	while (at < end) {
-		size_t stop = chunk_piece_end(s, at, end, p->params->unit, size / PIECES, &next_cut);
+		size_t stop = chunk_piece_end(
+		    s, at, end, p->params->unit, size / PIECES, &next_cut);
 
 		if (put_atom(p, at, stop, cut) == -1)
 			return -1;
@@ -263,12 +265,14 @@ static int
 next_rule(struct packer *p, size_t at, size_t end, enum chunk_cut *cut, size_t *found,
     enum chunk_cut *found_cut)
 {
+	struct chunk_rules *rules = p->params->rules;
+
 	*found = end;
-	while (p->params->rules != NULL) {
+	while (rules != NULL) {
 		enum chunk_cut strength = CUT_INSIDE;
 		size_t where;
 
-		if (chunk_rules_next(p->params->rules, p->passed, end, &where, &strength, p->e) == -1)
+		if (chunk_rules_next(rules, p->passed, end, &where, &strength, p->e) == -1)
 			return -1;
 		if (where == 0)
 			break;
@@ -323,7 +327,8 @@ begins_item(const char *s, size_t at, size_t end)
 	size_t digits = 0;
 
 	at = text_skip_space(s, at, end);
-	while (at + digits < end && digits < 10 && s[at + digits] >= '0' && s[at + digits] <= '9')
+	while (at + digits < end && digits < 10 && s[at + digits] >= '0' &&
+	    s[at + digits] <= '9')
 		digits++;
 	at += digits;
 	if (at + 1 >= end || s[at + 1] != ' ')

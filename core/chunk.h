@@ -40,7 +40,7 @@ struct chunk_rules;
 
 struct chunk_params {
 	unsigned size;			/* see chunk_params_check() */
-	unsigned overlap;		/* less than size; more than half of it counts as half */
+	unsigned overlap;		/* less than size; above its half it counts as half */
 	enum chunk_unit unit;
 	struct chunk_rules *rules;	/* borrowed; NULL: the built-in boundaries only */
 };

@@ -65,7 +65,9 @@ compile(struct rule *r, const char *pattern, size_t index, struct err *e)
 		    (size_t)at + 1, (const char *)words);
 	}
 	r->match = pcre2_match_data_create(1, NULL);
-	return r->match != NULL ? 0 : err_set(e, ERR_NOMEM, "separator %zu: no memory", index + 1);
+	if (r->match == NULL)
+		return err_set(e, ERR_NOMEM, "separator %zu: no memory", index + 1);
+	return 0;
 }
 
 static int

@@ -116,7 +116,8 @@ skip_closers(const char *s, size_t at, size_t end)
 	size_t len;
 
 	while (at < end && (len = utf8_next(s + at, end - at, &cp)) > 0 &&
-	    (is_closer(cp) || ends_sentence_anywhere(cp) || cp == '.' || cp == '!' || cp == '?'))
+	    (is_closer(cp) || ends_sentence_anywhere(cp) || cp == '.' || cp == '!' ||
+		cp == '?'))
 		at += len;
 	return at;
 }
@@ -142,7 +143,8 @@ is_abbreviation(const char *s, size_t from, size_t stop)
 	if (stop - at == 1)
 		return s[at] >= 'A' && s[at] <= 'Z' ? true : at > from && s[at - 1] == '.';
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (strlen(known[i]) == stop - at && strncasecmp(known[i], s + at, stop - at) == 0)
+		if (strlen(known[i]) == stop - at &&
+		    strncasecmp(known[i], s + at, stop - at) == 0)
 			return true;
 	return false;
 }
@@ -284,8 +286,9 @@ chunk_piece_end(const char *s, size_t at, size_t end, enum chunk_unit unit, size
 		size = chunk_measure(unit, s + (unit == CHUNK_CHARACTERS ? at : begin),
 		    next - (unit == CHUNK_CHARACTERS ? at : begin));
 		if (used + size > max && used > 0) {
-			*cut = begin > at || breaks_anywhere(character_before(s, at)) ? CUT_WORD
-										      : CUT_INSIDE;
+			*cut = CUT_INSIDE;
+			if (begin > at || breaks_anywhere(character_before(s, at)))
+				*cut = CUT_WORD;
 			return at;
 		}
 		if (size > max) {

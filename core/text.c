@@ -65,13 +65,14 @@ unread_format(const char *bytes, size_t n)
 
 	for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
 		if (n >= signatures[i].at + signatures[i].len &&
-		    memcmp(bytes + signatures[i].at, signatures[i].bytes, signatures[i].len) == 0)
+		    memcmp(bytes + signatures[i].at, signatures[i].bytes,
+			signatures[i].len) == 0)
 			return signatures[i].name;
 	/* Readers accept a PDF behind up to 1 KiB of other bytes; prose that speaks of
-	 * PDF does not put a line feed before the sign and a version behind it. */
-	for (const char *p = bytes; (p = memmem(p, near - (size_t)(p - bytes), "\n%PDF-1.", 8)); p++)
-		if (memchr(bytes, '\0', n < 65536 ? n : 65536) != NULL)
-			return "PDF";
+	 * PDF does not put a line feed before the sign and NUL bytes behind it. */
+	if (memmem(bytes, near, "\n%PDF-1.", 8) != NULL &&
+	    memchr(bytes, '\0', n < 65536 ? n : 65536) != NULL)
+		return "PDF";
 	return NULL;
 }
 
@@ -116,7 +117,7 @@ static enum text_kind
 kind_by_look(const char *text, size_t n)
 {
 	static const char *const marks[] = {"<!doctype html", "<html"};
-	size_t at = text_skip_space(text, 0, n < 1024 ? utf8_floor(text, n < 1024 ? n : 1024) : 1024);
+	size_t at = text_skip_space(text, 0, n < 1024 ? n : 1024);
 
 	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
 		size_t len = strlen(marks[i]);
@@ -144,7 +145,8 @@ walk(struct text_document *d, struct text_decoded *decoded, struct err *e)
 		d->is_source_bytes = decoded->is_source_bytes;
 		d->owned = decoded->owned;
 		decoded->owned = NULL;
-		rc = d->kind == TEXT_MARKDOWN ? text_walk_markdown(&b, e) : text_walk_plain(&b, e);
+		rc = d->kind == TEXT_MARKDOWN ? text_walk_markdown(&b, e)
+					      : text_walk_plain(&b, e);
 	}
 	if (text_builder_finish(&b, rc == 0 ? e : NULL) == -1)
 		rc = -1;

@@ -19,7 +19,7 @@ enum {
 	SAMPLE_BYTES = 64 * 1024,	/* what the looks below look at */
 	DECLARED_WITHIN = 4096,
 	CONTROL_SHARE = 50,		/* one control byte in so many: binary */
-	DAMAGE_SHARE = 20,		/* one bad place in so many good ones: another charset */
+	DAMAGE_SHARE = 20,		/* one bad place in so many: another charset */
 };
 
 /* ---- looks ---- */
@@ -195,7 +195,8 @@ take_utf8(const char *bytes, size_t n, const struct utf8_look *l, struct text_de
 
 /* Converts all of it; a place that does not convert becomes U+FFFD. */
 static int
-convert_all(iconv_t cd, const char *bytes, size_t n, size_t unit, struct buf *b, size_t *replaced)
+convert_all(iconv_t cd, const char *bytes, size_t n, size_t unit, struct buf *b,
+    size_t *replaced)
 {
 	char *in = (char *)(uintptr_t)bytes, *to;
 	size_t left = n;
@@ -274,8 +275,9 @@ take_converted(const char *charset, const char *bytes, size_t n, struct text_dec
 		    charset);
 		goto out;
 	}
-	for (char *p = b.data; p != NULL && (p = memchr(p, '\0', b.len - (size_t)(p - b.data)));)
-		*p = ' ';
+	for (size_t i = 0; i < b.len; i++)
+		if (b.data[i] == '\0')
+			b.data[i] = ' ';
 	snprintf(out->charset, sizeof out->charset, "%s", charset);
 	out->len = b.len;
 	out->text = out->owned = buf_take(&b);
@@ -312,7 +314,9 @@ detect(const char *bytes, size_t n, char *out, size_t size)
 	uchardet_t u = uchardet_new();
 	const char *found = "";
 
-	if (u != NULL && uchardet_handle_data(u, bytes, n < DETECT_BYTES ? n : DETECT_BYTES) == 0) {
+	if (n > DETECT_BYTES)
+		n = DETECT_BYTES;
+	if (u != NULL && uchardet_handle_data(u, bytes, n) == 0) {
 		uchardet_data_end(u);
 		found = uchardet_get_charset(u);
 	}
@@ -348,9 +352,8 @@ text_decode(const char *bytes, size_t n, const char *declared, struct text_decod
 	*out = (struct text_decoded){.text = ""};
 	charset = charset_of_mark(bytes, n, &mark);
 	if (only_nuls(bytes + mark, n - mark))
-		return err_set(e, ERR_NOT_TEXT, mark > 0 ? "the file holds a byte order mark and "
-							   "nothing else"
-							 : "the file holds only NUL bytes");
+		return err_set(e, ERR_NOT_TEXT, "the file holds %s",
+		    mark > 0 ? "a byte order mark and nothing else" : "only NUL bytes");
 	if (charset != NULL && strcmp(charset, "UTF-8") != 0)
 		return take_converted(charset, bytes + mark, n - mark, out, e);
 	look = look_at_utf8(bytes, n);

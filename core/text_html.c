@@ -37,7 +37,8 @@ static const unsigned char roles[GUMBO_TAG_LAST + 1] = {
     [GUMBO_TAG_FORM] = FORM,
     [GUMBO_TAG_H1] = HEADING, [GUMBO_TAG_H2] = HEADING, [GUMBO_TAG_H3] = HEADING,
     [GUMBO_TAG_H4] = HEADING, [GUMBO_TAG_H5] = HEADING, [GUMBO_TAG_H6] = HEADING,
-    [GUMBO_TAG_UL] = LIST, [GUMBO_TAG_OL] = LIST, [GUMBO_TAG_MENU] = LIST, [GUMBO_TAG_DL] = LIST,
+    [GUMBO_TAG_UL] = LIST, [GUMBO_TAG_OL] = LIST, [GUMBO_TAG_MENU] = LIST,
+    [GUMBO_TAG_DL] = LIST,
     [GUMBO_TAG_LI] = ITEM, [GUMBO_TAG_DT] = ITEM, [GUMBO_TAG_DD] = BLOCK,
     [GUMBO_TAG_TABLE] = TABLE, [GUMBO_TAG_TR] = ROW, [GUMBO_TAG_CAPTION] = ROW,
     [GUMBO_TAG_TD] = CELL, [GUMBO_TAG_TH] = CELL,
@@ -142,7 +143,8 @@ put_single(struct walk *w, enum text_block_kind kind)
 	buf_add(&w->out, w->line.data, w->line.len);
 	point_at_text(w);
 	if (kind == TEXT_HEADING)
-		text_add_heading(w->b, w->heading, at, w->out.len, w->out.data + at, w->line.len);
+		text_add_heading(
+		    w->b, w->heading, at, w->out.len, w->out.data + at, w->line.len);
 	else
 		text_add_block(w->b, kind, at, w->out.len, w->lists > 0 && w->list_broken);
 }
@@ -246,11 +248,14 @@ is_hidden(const GumboNode *node)
 		return true;
 	if ((style = attribute(node, "style")) != NULL &&
 	    (strcasestr(style, "display:none") || strcasestr(style, "display: none") ||
-		strcasestr(style, "visibility:hidden") || strcasestr(style, "visibility: hidden")))
+		strcasestr(style, "visibility:hidden") ||
+		strcasestr(style, "visibility: hidden")))
 		return true;
 	/* What every MediaWiki page repeats. */
 	class = attribute(node, "class");
-	return class != NULL && (strstr(class, "mw-editsection") || strstr(class, "navbox"));
+	return class != NULL &&
+	    (strstr(class, "mw-editsection") || strstr(class, "mw-portlet") ||
+		strstr(class, "vector-dropdown") || strstr(class, "navbox"));
 }
 
 static bool
@@ -374,8 +379,9 @@ is_left_out(const struct walk *w, const GumboNode *node, enum role role)
 	if (is_hidden(node))
 		return true;
 	r = node->v.element.attributes.length > 0 ? attribute(node, "role") : NULL;
-	return r != NULL && (strcasecmp(r, "navigation") == 0 || strcasecmp(r, "search") == 0 ||
-				strcasecmp(r, "banner") == 0 || strcasecmp(r, "contentinfo") == 0);
+	return r != NULL &&
+	    (strcasecmp(r, "navigation") == 0 || strcasecmp(r, "search") == 0 ||
+		strcasecmp(r, "banner") == 0 || strcasecmp(r, "contentinfo") == 0);
 }
 
 static void
@@ -633,8 +639,8 @@ text_walk_html(struct text_builder *b, const char *page, size_t n, struct err *e
 	if (walk_page(&w, &plan, parsed.tree->root, e) == -1)
 		goto out;
 	if (b->d->title[0] == '\0' && b->d->heading_count > 0)
-		text_squeeze(b->d->title, TEXT_TITLE_BYTES, b->names.data + b->d->headings[0].name_at,
-		    b->d->headings[0].name_len);
+		text_squeeze(b->d->title, TEXT_TITLE_BYTES,
+		    b->names.data + b->d->headings[0].name_at, b->d->headings[0].name_len);
 	rc = 0;
 out:
 	b->d->len = w.out.len;

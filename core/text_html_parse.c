@@ -14,7 +14,7 @@ enum {
 	ARENA_PER_BYTE = 128,		/* dense markup takes about 60 */
 	ARENA_LEAST = 16 << 20,
 	ARENA_MOST = 1 << 30,
-	BUDGET_MS = 3000,		/* and as much for each MiB of page; gumbo takes 50..100 */
+	BUDGET_MS = 3000,		/* and as much for each MiB; gumbo takes 50..100 */
 	LOOK_EVERY = 1024,		/* allocations between two looks at the clock */
 };
 
@@ -39,8 +39,11 @@ hash_name(const char *s, size_t n)
 {
 	uint32_t h = 2166136261u;
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 32 : s[i])) * 16777619u;
+	for (size_t i = 0; i < n; i++) {
+		char c = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] | 32) : s[i];
+
+		h = (h ^ (unsigned char)c) * 16777619u;
+	}
 	return h;
 }
 
@@ -193,8 +196,8 @@ look_at_tag(struct nesting *x, size_t at, size_t *next, struct err *e)
 		len++;
 	*next = tag_end(x, (size_t)(name - x->s) + len, &attributes, &self_closing);
 	if (attributes > HTML_ATTRIBUTES_MAX)
-		return err_set(e, ERR_LIMIT, "an element of the page has more than %d attributes",
-		    HTML_ATTRIBUTES_MAX);
+		return err_set(e, ERR_LIMIT,
+		    "an element of the page has more than %d attributes", HTML_ATTRIBUTES_MAX);
 	if (closing) {
 		close_tag(x, name, len);
 		return 0;

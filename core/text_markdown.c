@@ -207,6 +207,7 @@ keep_words(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *context)
 		const char *name, *text;
 	} entities[] = {{"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""},
 	    {"&nbsp;", " "}, {"&#39;", "'"}};
+	const size_t known = type == MD_TEXT_ENTITY ? sizeof entities / sizeof entities[0] : 0;
 	struct words *w = context;
 
 	if (type == MD_TEXT_HTML || type == MD_TEXT_NULLCHAR)
@@ -215,7 +216,7 @@ keep_words(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *context)
 		text = " ";
 		size = 1;
 	}
-	for (size_t i = 0; type == MD_TEXT_ENTITY && i < sizeof entities / sizeof entities[0]; i++)
+	for (size_t i = 0; i < known; i++)
 		if (strlen(entities[i].name) == size && !memcmp(entities[i].name, text, size)) {
 			text = entities[i].text;
 			size = (MD_SIZE)strlen(text);
@@ -246,7 +247,8 @@ static void
 add_heading(struct scan *m, unsigned level, size_t start, size_t end, size_t from, size_t to)
 {
 	static const MD_PARSER parser = {
-	    .flags = MD_FLAG_NOINDENTEDCODEBLOCKS | MD_FLAG_NOHTMLBLOCKS | MD_FLAG_STRIKETHROUGH,
+	    .flags =
+		MD_FLAG_NOINDENTEDCODEBLOCKS | MD_FLAG_NOHTMLBLOCKS | MD_FLAG_STRIKETHROUGH,
 	    .enter_block = ignore_block, .leave_block = ignore_block,
 	    .enter_span = ignore_span, .leave_span = ignore_span, .text = keep_words};
 	struct words w = {.len = 0};
@@ -267,7 +269,8 @@ add_heading(struct scan *m, unsigned level, size_t start, size_t end, size_t fro
 	}
 	text_add_heading(m->b, level, start, end, w.text, utf8_floor(w.text, w.len));
 	if (level == 1 && m->b->d->title[0] == '\0')
-		text_squeeze(m->b->d->title, TEXT_TITLE_BYTES, w.text, utf8_floor(w.text, w.len));
+		text_squeeze(
+		    m->b->d->title, TEXT_TITLE_BYTES, w.text, utf8_floor(w.text, w.len));
 }
 
 static void
@@ -298,7 +301,8 @@ take_title(struct scan *m, const struct line *l, char separator)
 		return;
 	at = text_skip_space(m->s, at + 1, end);
 	end = text_trim_space(m->s, at, end);
-	if (end - at >= 2 && (m->s[at] == '"' || m->s[at] == '\'') && m->s[end - 1] == m->s[at]) {
+	if (end - at >= 2 && (m->s[at] == '"' || m->s[at] == '\'') &&
+	    m->s[end - 1] == m->s[at]) {
 		at++;
 		end--;
 	}
@@ -324,7 +328,8 @@ front_matter(struct scan *m)
 		return 0;
 	for (size_t p = l.next; p < max; p = l.next) {
 		read_line(m->s, p, m->n, &l);
-		if (run_of(m->s, p, l.end, mark) == 3 && text_trim_space(m->s, p, l.end) == p + 3)
+		if (run_of(m->s, p, l.end, mark) == 3 &&
+		    text_trim_space(m->s, p, l.end) == p + 3)
 			return l.next;
 	}
 	return 0;
@@ -414,7 +419,8 @@ list_line(struct scan *m, const struct line *l)
 		/* "1986. A great year" within a paragraph does not begin a list. */
 		if (m->open && m->kind == TEXT_PARAGRAPH && m->s[l->text] >= '0' &&
 		    m->s[l->text] <= '9' &&
-		    (m->s[l->text] != '1' || (m->s[l->text + 1] >= '0' && m->s[l->text + 1] <= '9')))
+		    (m->s[l->text] != '1' ||
+			(m->s[l->text + 1] >= '0' && m->s[l->text + 1] <= '9')))
 			return false;
 		open_block(m, TEXT_LIST, l);
 		m->in_list = true;
