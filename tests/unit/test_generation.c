@@ -151,7 +151,7 @@ is_the_one(void *context, const char *name)
 static void
 sweeping_spares_current_and_used(void **state)
 {
-	char names[6][GENERATION_NAME_BYTES], content[16], dir[4096];
+	char names[6][GENERATION_NAME_BYTES], content[32], dir[4096];
 	bool existed;
 	struct err e;
 
