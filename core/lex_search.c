@@ -6,14 +6,15 @@
  * in ("non-essential").  The others' postings are added up in an array over the window;
  * what passes with the non-essential bounds added is then completed term by term.
  *
- * Tried against it: adding up everything (the oracle), which is the fallback this
- * degrades to when nothing can be left out, so no query is slower than that by much. */
+ * Where nothing can be left out this degrades to adding up everything (the oracle).
+ * Measured on 240,000 passages, questions of 5 to 25 words, shared machine: a fifth of the
+ * postings, median 1.5 ms against 1.9, p99 6.5 ms against 4.8. */
 #include "lex_parts.h"
 
 #include <stdlib.h>
 
 enum {
-	WINDOW = 2048,		/* rows; 1024 and 4096 were slower by 5 to 10 % */
+	WINDOW = 2048,		/* rows, a multiple of 64; 1024 to 8192 took the same time */
 	UNITS_MAX = 1 << 22,	/* the largest score a query could have, in units: few enough
 				 * that different sums are different floats, and so ties in
 				 * the answer are ties in units */

@@ -10,7 +10,7 @@
  *         hold half as much again for a moment.
  * Errors  ERR_NOMEM; ERR_LIMIT past INDEX_ROWS_MAX rows or 2^32 - 2 terms.  After a
  *         failure only termdoc_fini() is allowed.
- * Cost    about 30 ns a token on top of the analyzer's.
+ * Cost    about 0.1 us a token on top of the analyzer's.
  */
 #ifndef RAGPOOL_TERMDOC_H
 #define RAGPOOL_TERMDOC_H
