@@ -390,7 +390,8 @@ run(struct bench *b)
 	printf("postings scored a query: %.0f of %.0f; answers unlike the exhaustive ones: %zu\n",
 	    (double)scored / (double)b->queries, (double)scored_all / (double)b->queries,
 	    differing);
-	printf("{\"bench\":\"lexical\",\"clock\":\"%s\",\"passages\":%u,\"queries\":%zu,\"median_ms\":%.4f,"
+	printf("{\"bench\":\"lexical\",\"clock\":\"%s\",\"passages\":%u,\"queries\":%zu,"
+	       "\"median_ms\":%.4f,"
 	       "\"p99_ms\":%.4f,\"exhaustive_median_ms\":%.4f,\"fts5_queries\":%zu,"
 	       "\"fts5_median_ms\":%.3f,\"fts5_p99_ms\":%.3f,\"ratio_median\":%.1f,"
 	       "\"ratio_p99\":%.1f,\"differing\":%zu}\n",

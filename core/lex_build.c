@@ -394,8 +394,8 @@ out_term(struct builder *b, uint32_t term, bool is_first)
 
 /* One block of the lexicon into b->out; moves the two places behind its lists. */
 static int
-encode_terms(
-    struct builder *b, uint32_t first, uint64_t *postings_at, uint64_t *positions_at, struct err *e)
+encode_terms(struct builder *b, uint32_t first, uint64_t *postings_at, uint64_t *positions_at,
+    struct err *e)
 {
 	uint32_t terms = b->t->terms - first;
 
@@ -417,7 +417,8 @@ encode_terms(
 
 /* Calls for every block of the lexicon, twice: once for the places, once for the bytes. */
 static int
-each_term_block(struct builder *b, uint64_t at, bool is_index, bool with_positions, struct err *e)
+each_term_block(
+    struct builder *b, uint64_t at, bool is_index, bool with_positions, struct err *e)
 {
 	uint64_t postings_at = LEX_HEADER_BYTES;
 	uint64_t positions_at = with_positions ? LEX_HEADER_BYTES : 0;

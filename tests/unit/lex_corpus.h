@@ -125,7 +125,8 @@ corpus_query(const struct corpus *c, struct lex_query *q, const char *text)
 
 /* BM25 of a row in double, straight from its tokens. */
 static inline double
-corpus_score(const struct corpus *c, const struct lex_query *q, uint32_t row, double k1, double b)
+corpus_score(
+    const struct corpus *c, const struct lex_query *q, uint32_t row, double k1, double b)
 {
 	const struct termdoc *t = &c->t;
 	double length = (double)(t->row_at[row + 1] - t->row_at[row]), score = 0;

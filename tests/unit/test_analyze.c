@@ -271,7 +271,8 @@ unknown_language_is_refused(void **state)
 }
 
 static int
-check_bounds(void *context, const char *term, size_t len, unsigned flags, size_t start, size_t end)
+check_bounds(
+    void *context, const char *term, size_t len, unsigned flags, size_t start, size_t end)
 {
 	size_t *text_len = context;
 
