@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "analyze.h"
+#include "bounds.h"
+#include "buf.h"
 #include "file.h"
 #include "generation.h"
 #include "hash.h"
 #include "index_build.h"
+#include "static_model.h"
 #include "termdoc.h"
 
 struct assembly {
@@ -25,7 +28,29 @@ struct assembly {
 	uint64_t documents;
 	uint64_t document;	/* of the chunks that come now */
 	char *key, *title;	/* of that document, owned */
+	struct static_model *model;	/* NULL: the built-in embedder */
+	float *vectors;			/* the static model's, a row each */
+	struct buf passage;		/* what is embedded */
 };
+
+/* The folder in "static:<folder>", NULL for another embedder. */
+static const char *
+static_folder(const struct build_config *config)
+{
+	static const char prefix[] = "static:";
+	size_t n = sizeof prefix - 1;
+
+	return strncmp(config->embedding_model, prefix, n) == 0 ? config->embedding_model + n
+								 : NULL;
+}
+
+static int
+open_model(struct assembly *a, struct err *e)
+{
+	const char *folder = static_folder(a->config);
+
+	return folder != NULL ? static_model_open(&a->model, folder, e) : 0;
+}
 
 int
 assembly_new(struct assembly **out, const char *dir, const char *tenant,
@@ -40,9 +65,10 @@ assembly_new(struct assembly **out, const char *dir, const char *tenant,
 	a->dir = dir;
 	a->tenant = tenant;
 	a->config = config;
+	buf_init(&a->passage, DOCUMENT_BYTES_MAX);
 	if (file_join(path, sizeof path, dir, "store.db", e) == -1 ||
 	    termdoc_init(&a->terms, e) == -1 ||
-	    analyzer_new(&a->analyzer, config->language, e) == -1 ||
+	    analyzer_new(&a->analyzer, config->language, e) == -1 || open_model(a, e) == -1 ||
 	    store_create(&a->store, path, e) == -1) {
 		assembly_free(a);
 		return -1;
@@ -59,6 +85,9 @@ assembly_free(struct assembly *a)
 	store_abandon(a->store);
 	analyzer_free(a->analyzer);
 	termdoc_fini(&a->terms);
+	static_model_close(a->model);
+	buf_fini(&a->passage);
+	free(a->vectors);
 	free(a->rows);
 	free(a->key);
 	free(a->title);
@@ -107,22 +136,53 @@ chunk_identity(
 	return 0;
 }
 
+/* A static model sees the passage under its title and headings. */
+static int
+add_vector(struct assembly *a, const struct store_chunk *c, struct err *e)
+{
+	size_t dim = static_model_dim(a->model), row = a->terms.rows - 1;
+
+	buf_reset(&a->passage);
+	buf_addf(&a->passage, "%s\n%s\n", a->title, c->heading);
+	buf_add(&a->passage, c->text, c->text_len);
+	if (buf_check(&a->passage, "a passage", e) == -1)
+		return -1;
+	static_model_embed(a->model, a->passage.data, a->passage.len, a->vectors + row * dim);
+	return 0;
+}
+
+static int
+grow_rows(struct assembly *a, struct err *e)
+{
+	size_t room = a->room == 0 ? 1024 : 2 * a->room;
+	struct index_row *rows = reallocarray(a->rows, room, sizeof *rows);
+	float *vectors;
+
+	if (rows == NULL)
+		return err_sys(e, ERR_NOMEM, "build");
+	a->rows = rows;
+	if (a->model != NULL) {
+		vectors = reallocarray(
+		    a->vectors, room, static_model_dim(a->model) * sizeof *vectors);
+		if (vectors == NULL)
+			return err_sys(e, ERR_NOMEM, "build");
+		a->vectors = vectors;
+	}
+	a->room = room;
+	return 0;
+}
+
 static int
 add_row(struct assembly *a, const struct store_chunk *c, struct err *e)
 {
-	struct index_row *row;
 	uint32_t at = a->terms.rows - 1;
 
-	if (at == a->room) {
-		size_t room = a->room == 0 ? 1024 : 2 * a->room;
-		if ((row = reallocarray(a->rows, room, sizeof *row)) == NULL)
-			return err_sys(e, ERR_NOMEM, "build");
-		a->rows = row;
-		a->room = room;
-	}
-	row = &a->rows[at];
-	*row = (struct index_row){.document = (uint32_t)a->document};
-	return chunk_identity(a, c, &row->chunk, e);
+	if (at == a->room && grow_rows(a, e) == -1)
+		return -1;
+	a->rows[at] = (struct index_row){.document = (uint32_t)a->document};
+	if (a->model != NULL && add_vector(a, c, e) == -1)
+		return -1;
+	return chunk_identity(a, c, &a->rows[at].chunk, e);
 }
 
 static int
@@ -185,6 +245,7 @@ write_manifest(const struct assembly *a, const struct assembly_report *report, s
 
 	snprintf(m.tenant, sizeof m.tenant, "%s", a->tenant);
 	snprintf(m.config_version, sizeof m.config_version, "%s", a->config->version);
+	snprintf(m.language, sizeof m.language, "%s", a->config->language);
 	snprintf(m.embedder, sizeof m.embedder, "%s",
 	    report->dim != 0 ? a->config->embedding_model : "none");
 	m.documents = report->documents;
@@ -201,9 +262,11 @@ static int
 write_index(struct assembly *a, struct assembly_report *report, struct err *e)
 {
 	struct index_input input = {.tenant = a->tenant,
-	    .config = a->config,
 	    .terms = &a->terms,
-	    .rows = a->rows};
+	    .rows = a->rows,
+	    .vectors = a->vectors,
+	    .model = a->model,
+	    .model_name = static_folder(a->config)};
 	char path[PATH_MAX];
 
 	if (file_join(path, sizeof path, a->dir, "index.rpx", e) == -1)

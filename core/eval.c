@@ -129,6 +129,19 @@ print_run(FILE *out, const struct eval_set *s, const char *id, const struct quer
 		    (double)r->hits[i].score);
 }
 
+/* A question without text is one that nothing answers. */
+static int
+rank_question(struct index *x, struct query_scratch *scratch, const struct query *q,
+    struct arena *a, struct query_result *r, struct err *e)
+{
+	if (query_rank(x, scratch, q, a, r, e) == 0)
+		return 0;
+	if (e->code != ERR_EMPTY_QUERY)
+		return -1;
+	*r = (struct query_result){0};
+	return 0;
+}
+
 static int
 ask_all(struct index *x, const struct eval_set *s, const struct eval_options *o,
     struct eval_scores *t, struct err *e)
@@ -148,12 +161,12 @@ ask_all(struct index *x, const struct eval_set *s, const struct eval_options *o,
 		if (q->judgements == 0)
 			continue;
 		arena_reset(&arena);
-		if ((rc = query_rank(x, scratch, &query, &arena, &result, e)) == 0) {
-			score_question(t, s, q, &result);
-			print_run(o->run, s, q->id, &result);
-		} else {
+		if ((rc = rank_question(x, scratch, &query, &arena, &result, e)) == -1) {
 			err_prefix(e, "query %.40s", q->id);
+			break;
 		}
+		score_question(t, s, q, &result);
+		print_run(o->run, s, q->id, &result);
 	}
 	arena_fini(&arena);
 	query_scratch_free(scratch);

@@ -23,7 +23,7 @@
 struct eval_options {
 	const char *embedder;	/* as embedding_model of a tenant's document */
 	const char *language;
-	enum query_mode mode;
+	enum fuse_mode mode;
 	FILE *run;		/* if not NULL: "query-id doc-id score", tabs, 100 a query */
 };
 

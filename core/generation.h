@@ -28,6 +28,7 @@ struct manifest {
 	char config_version[VERSION_BYTES + 1];
 	char parameters[SHA256_HEX_BYTES];	/* SHA-256 of the canonical parameters */
 	char embedder[EMBEDDER_NAME_BYTES];	/* "builtin:lsa", ... */
+	char language[32];			/* of the analyzer: "english", ..., "none" */
 	char base[GENERATION_NAME_BYTES];	/* grown from; "" for a full build */
 	uint64_t documents;
 	uint64_t chunks;

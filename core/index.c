@@ -23,6 +23,45 @@ open_rows(struct index *x, struct err *e)
 	return 0;
 }
 
+/* How the embedder asks the lexicon. */
+static int
+find_term(
+    void *context, const char *term, size_t len, uint32_t *id, uint32_t *df, struct err *e)
+{
+	struct lex_term t;
+	int found = lex_find(context, term, len, &t, e);
+
+	if (found == 1) {
+		*id = t.id;
+		*df = t.df;
+	}
+	return found;
+}
+
+static int
+open_vectors(struct index *x, const char *dir, struct err *e)
+{
+	struct embed_lexicon lexicon = {.find = find_term,
+	    .context = x->lex,
+	    .terms = lex_terms(x->lex),
+	    .rows = x->rows};
+	struct dense_info info;
+
+	if (embed_open(&x->embed, &x->rpx, dir, &lexicon, e) == -1)
+		return -1;
+	if (embed_dim(x->embed) != x->manifest.dim)
+		return err_set(e, ERR_CORRUPT, "index.rpx: vectors of %u numbers, the manifest says %u",
+		    embed_dim(x->embed), x->manifest.dim);
+	if (x->manifest.dim == 0)
+		return 0;
+	if (dense_open(&x->dense, &x->rpx, e) == -1)
+		return -1;
+	dense_info(x->dense, &info);
+	if (info.rows != x->rows || info.dim != x->manifest.dim)
+		return err_set(e, ERR_CORRUPT, "index.rpx: sections disagree about the vectors");
+	return 0;
+}
+
 static int
 open_parts(struct index *x, const char *dir, struct err *e)
 {
@@ -41,7 +80,8 @@ open_parts(struct index *x, const char *dir, struct err *e)
 		return -1;
 	if (lex_rows(x->lex) != x->rows)
 		return err_set(e, ERR_CORRUPT, "index.rpx: sections disagree about the rows");
-	if (file_join(path, sizeof path, dir, "store.db", e) == -1)
+	if (open_vectors(x, dir, e) == -1 ||
+	    file_join(path, sizeof path, dir, "store.db", e) == -1)
 		return -1;
 	return store_open(&x->store, path, e);
 }
@@ -76,6 +116,8 @@ index_close(struct index *x)
 	if (x == NULL)
 		return;
 	store_close(x->store);
+	dense_close(x->dense);
+	embed_close(x->embed);
 	lex_close(x->lex);
 	rpx_close(&x->rpx);
 	free(x);

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "dense.h"
+#include "embed.h"
 #include "err.h"
 #include "generation.h"
 #include "lex.h"
@@ -34,6 +36,8 @@ struct index {
 	uint32_t rows;
 	const struct index_row *row;	/* borrowed from the map */
 	struct lex *lex;
+	struct embed *embed;
+	struct dense *dense;		/* NULL: no dense arm */
 	struct store *store;
 };
 

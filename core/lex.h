@@ -163,6 +163,11 @@ int lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_quer
     const struct lex_options *o, struct lex_hit *out, uint32_t *count,
     struct lex_report *report, struct err *e);
 
+/* The rows that obey the query's clauses, and are allowed, into out (a bit a row, of
+ * (rows + 63) / 64 words); how many into *count.  For searches besides this one. */
+int lex_rows_allowed(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
+    const uint64_t *allowed, uint64_t *out, uint32_t *count, struct err *e);
+
 /* The scores of given rows, in any order, as lex_search() would give them; 0 for a row
  * that holds no term.  Clauses are not looked at. */
 int lex_score_rows(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,

@@ -149,3 +149,24 @@ lex_clauses_apply(const struct lex *x, struct lex_scratch *s, const struct lex_q
 	}
 	return 0;
 }
+
+int
+lex_rows_allowed(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
+    const uint64_t *allowed, uint64_t *out, uint32_t *count, struct err *e)
+{
+	size_t words = ((size_t)x->rows + 63) / 64;
+
+	*count = 0;
+	if (q->is_impossible) {
+		memset(out, 0, words * sizeof *out);
+		return 0;
+	}
+	if (lex_clauses_apply(x, s, q, allowed, e) == -1)
+		return -1;
+	memcpy(out, s->rows, words * sizeof *out);
+	if (x->rows % 64 != 0)
+		out[words - 1] &= (UINT64_C(1) << x->rows % 64) - 1;
+	for (size_t i = 0; i < words; i++)
+		*count += (uint32_t)__builtin_popcountll(out[i]);
+	return 0;
+}

@@ -40,6 +40,7 @@ format_manifest(struct buf *b, const struct manifest *m)
 	put_member(b, "config_version", m->config_version);
 	put_member(b, "parameters", m->parameters);
 	put_member(b, "embedder", m->embedder);
+	put_member(b, "language", m->language);
 	put_member(b, "base", m->base);
 	buf_addf(b, "  \"documents\": %llu,\n  \"chunks\": %llu,\n  \"dim\": %u,\n",
 	    (unsigned long long)m->documents, (unsigned long long)m->chunks, m->dim);
@@ -131,6 +132,7 @@ read_members(struct manifest *m, struct json_object *o, struct err *e)
 	    read_text(o, "config_version", m->config_version, sizeof m->config_version, e) == -1 ||
 	    read_text(o, "parameters", m->parameters, sizeof m->parameters, e) == -1 ||
 	    read_text(o, "embedder", m->embedder, sizeof m->embedder, e) == -1 ||
+	    read_text(o, "language", m->language, sizeof m->language, e) == -1 ||
 	    read_text(o, "base", m->base, sizeof m->base, e) == -1 ||
 	    read_count(o, "documents", INDEX_ROWS_MAX, &m->documents, e) == -1 ||
 	    read_count(o, "chunks", INDEX_ROWS_MAX, &m->chunks, e) == -1 ||

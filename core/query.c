@@ -5,30 +5,39 @@
 #include <string.h>
 
 #include "bounds.h"
+#include "lex_near.h"
+
+enum { LANGUAGES_MAX = 32 };
 
 struct query_scratch {
-	struct analyzer *analyzer;
-	struct lex_scratch *lex;
+	struct {
+		char name[32];
+		struct analyzer *analyzer;
+	} language[LANGUAGES_MAX];
 	struct lex_query words;
+	struct lex_scratch *lex;
+	struct lex_near *near;
+	struct dense_scratch *dense;
 };
 
-static const char *const mode_names[QUERY_MODE_MAX] = {
-#define X(symbol, name) [symbol] = name,
-    QUERY_MODES(X)
-#undef X
+/* One query under way; everything in it is arena. */
+struct ranking {
+	struct index *x;
+	struct query_scratch *s;
+	const struct query *q;
+	struct arena *a;
+	struct analyzer *analyzer;
+	uint32_t wanted;		/* candidates of each half */
+	struct fuse_lexical *lexical;
+	uint32_t lexical_count;
+	struct fuse_dense *dense;
+	uint32_t dense_count;
+	float *vector;			/* NULL: the query has none */
+	uint64_t *allowed;		/* NULL: all rows */
+	uint32_t allowed_count;
+	struct fuse_hit *hits;
+	size_t count;
 };
-
-int
-query_mode_of(const char *name, enum query_mode *out)
-{
-	for (int i = 0; i < QUERY_MODE_MAX; i++) {
-		if (strcmp(mode_names[i], name) == 0) {
-			*out = i;
-			return 0;
-		}
-	}
-	return -1;
-}
 
 int
 query_scratch_new(struct query_scratch **out, struct err *e)
@@ -38,8 +47,8 @@ query_scratch_new(struct query_scratch **out, struct err *e)
 	*out = NULL;
 	if (s == NULL)
 		return err_sys(e, ERR_NOMEM, "query");
-	if (analyzer_new(&s->analyzer, "english", e) == -1 ||
-	    (s->lex = lex_scratch_new(e)) == NULL) {
+	if ((s->lex = lex_scratch_new(e)) == NULL || (s->near = lex_near_new(e)) == NULL ||
+	    (s->dense = dense_scratch_new(e)) == NULL) {
 		query_scratch_free(s);
 		return -1;
 	}
@@ -52,9 +61,31 @@ query_scratch_free(struct query_scratch *s)
 {
 	if (s == NULL)
 		return;
+	for (int i = 0; i < LANGUAGES_MAX; i++)
+		analyzer_free(s->language[i].analyzer);
 	lex_scratch_free(s->lex);
-	analyzer_free(s->analyzer);
+	lex_near_free(s->near);
+	dense_scratch_free(s->dense);
 	free(s);
+}
+
+/* The analyzer of the generation's language, kept for the next query. */
+static struct analyzer *
+analyzer_of(struct query_scratch *s, const char *language, struct err *e)
+{
+	int i = 0;
+
+	for (; i < LANGUAGES_MAX && s->language[i].analyzer != NULL; i++)
+		if (strcmp(s->language[i].name, language) == 0)
+			return s->language[i].analyzer;
+	if (i == LANGUAGES_MAX || strlen(language) >= sizeof s->language[i].name) {
+		err_set(e, ERR_LIMIT, "too many languages");
+		return NULL;
+	}
+	if (analyzer_new(&s->language[i].analyzer, language, e) == -1)
+		return NULL;
+	memcpy(s->language[i].name, language, strlen(language) + 1);
+	return s->language[i].analyzer;
 }
 
 static int
@@ -69,28 +100,195 @@ check_query(const struct query *q, struct err *e)
 	return 0;
 }
 
+static int
+no_memory(struct err *e)
+{
+	return err_set(e, ERR_NOMEM, "no memory for the answer");
+}
+
+/* ---- words ---- */
+
+static int
+near_of_candidates(struct ranking *r, struct err *e)
+{
+	uint32_t *row = arena_alloc(r->a, r->lexical_count * sizeof *row), pairs;
+	float *near = arena_alloc(r->a, r->lexical_count * sizeof *near);
+
+	if (r->a->failed)
+		return no_memory(e);
+	for (uint32_t i = 0; i < r->lexical_count; i++)
+		row[i] = r->lexical[i].row;
+	if (lex_near_parse(r->s->near, r->x->lex, r->analyzer, r->q->text, r->q->text_len, &pairs,
+		e) == -1 ||
+	    lex_near_rows(r->s->near, r->x->lex, row, r->lexical_count, near, e) == -1)
+		return -1;
+	for (uint32_t i = 0; i < r->lexical_count; i++)
+		r->lexical[i].near = near[i];
+	return 0;
+}
+
+static int
+search_words(struct ranking *r, struct err *e)
+{
+	struct lex_options o = {.k = r->wanted};
+	struct lex_hit *hits = arena_alloc(r->a, r->wanted * sizeof *hits);
+
+	r->lexical = arena_calloc(r->a, r->wanted, sizeof *r->lexical);
+	if (r->a->failed)
+		return no_memory(e);
+	if (lex_search(r->x->lex, r->s->lex, &r->s->words, &o, hits, &r->lexical_count, NULL,
+		e) == -1)
+		return -1;
+	for (uint32_t i = 0; i < r->lexical_count; i++)
+		r->lexical[i] = (struct fuse_lexical){.row = hits[i].row, .bm25 = hits[i].score};
+	return near_of_candidates(r, e);
+}
+
+/* What +word, -word and "phrases" rule out is ruled out for the dense half too. */
+static int
+apply_clauses(struct ranking *r, struct err *e)
+{
+	size_t words = ((size_t)r->x->rows + 63) / 64;
+
+	if (r->s->words.clauses == 0 && !r->s->words.is_impossible)
+		return 0;
+	if ((r->allowed = arena_alloc(r->a, words * sizeof *r->allowed)) == NULL)
+		return no_memory(e);
+	return lex_rows_allowed(
+	    r->x->lex, r->s->lex, &r->s->words, NULL, r->allowed, &r->allowed_count, e);
+}
+
+/* ---- vectors ---- */
+
+static int
+embed_text(struct ranking *r, struct err *e)
+{
+	float *vector;
+	bool has;
+
+	if (r->x->dense == NULL)
+		return 0;
+	if ((vector = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *vector)) == NULL)
+		return no_memory(e);
+	if (embed_query(r->x->embed, r->analyzer, r->q->text, r->q->text_len, vector, &has, e) ==
+	    -1)
+		return -1;
+	r->vector = has ? vector : NULL;
+	return 0;
+}
+
+static int
+search_vectors(struct ranking *r, struct err *e)
+{
+	struct dense_options o = {
+	    .k = r->wanted, .allowed = r->allowed, .allowed_count = r->allowed_count};
+	struct dense_hit *hits;
+
+	if (r->vector == NULL)
+		return 0;
+	hits = arena_alloc(r->a, r->wanted * sizeof *hits);
+	r->dense = arena_calloc(r->a, r->wanted, sizeof *r->dense);
+	if (r->a->failed)
+		return no_memory(e);
+	if (dense_search(r->x->dense, r->s->dense, r->vector, &o, hits, &r->dense_count, NULL,
+		e) == -1)
+		return -1;
+	for (uint32_t i = 0; i < r->dense_count; i++)
+		r->dense[i] = (struct fuse_dense){.row = hits[i].row, .cosine = hits[i].score};
+	return 0;
+}
+
+static float
+cosine_of(void *context, uint32_t row)
+{
+	struct ranking *r = context;
+
+	return dense_score(r->x->dense, row, r->vector);
+}
+
+static bool
+vector_of(void *context, uint32_t row, float *out)
+{
+	struct ranking *r = context;
+
+	return dense_vector(r->x->dense, row, out);
+}
+
+/* ---- both ---- */
+
+static int
+fuse_halves(struct ranking *r, struct err *e)
+{
+	struct fuse_options o = fuse_options_for(embed_kind(r->x->embed));
+
+	o.mode = r->q->mode;
+	if (r->vector != NULL) {
+		o.cosine = cosine_of;
+		o.context = r;
+	}
+	if (r->hits == NULL)
+		r->hits = arena_alloc(r->a, 2 * r->wanted * sizeof *r->hits);
+	if (r->hits == NULL)
+		return no_memory(e);
+	r->count = fuse(r->lexical, r->lexical_count, r->dense, r->dense_count, &o, r->hits);
+	return 0;
+}
+
+/* The best hits move the query's vector; the dense half and the fusion are done again. */
+static int
+feed_back(struct ranking *r, struct err *e)
+{
+	uint32_t dim = embed_dim(r->x->embed);
+	float *scratch;
+
+	if (r->vector == NULL || r->count == 0 || r->q->mode != FUSE_HYBRID ||
+	    embed_kind(r->x->embed) != EMBED_KIND_LSA)
+		return 0;
+	if ((scratch = arena_alloc(r->a, 2 * dim * sizeof *scratch)) == NULL)
+		return no_memory(e);
+	fuse_feedback(r->hits, r->count, vector_of, r, r->vector, dim, scratch, r->vector);
+	if (search_vectors(r, e) == -1)
+		return -1;
+	return fuse_halves(r, e);
+}
+
+static int
+rank(struct ranking *r, struct err *e)
+{
+	const struct query *q = r->q;
+
+	if ((r->analyzer = analyzer_of(r->s, r->x->manifest.language, e)) == NULL ||
+	    lex_query_parse(&r->s->words, r->x->lex, r->analyzer, q->text, q->text_len,
+		LEX_OPERATORS, e) == -1 ||
+	    apply_clauses(r, e) == -1)
+		return -1;
+	if (q->mode != FUSE_DENSE && search_words(r, e) == -1)
+		return -1;
+	if (q->mode != FUSE_LEXICAL && (embed_text(r, e) == -1 || search_vectors(r, e) == -1))
+		return -1;
+	if (fuse_halves(r, e) == -1)
+		return -1;
+	return feed_back(r, e);
+}
+
 int
 query_rank(struct index *x, struct query_scratch *s, const struct query *q, struct arena *a,
     struct query_result *out, struct err *e)
 {
-	struct lex_options o = {.k = q->top_k};
-	struct lex_hit *hits;
-	uint32_t count;
+	struct ranking r = {.x = x, .s = s, .q = q, .a = a};
 
 	*out = (struct query_result){0};
 	if (check_query(q, e) == -1)
 		return -1;
-	hits = arena_calloc(a, q->top_k, sizeof *hits);
-	out->hits = arena_calloc(a, q->top_k, sizeof *out->hits);
-	if (a->failed)
-		return err_set(e, ERR_NOMEM, "no memory for the answer");
-	if (lex_query_parse(&s->words, x->lex, s->analyzer, q->text, q->text_len, LEX_OPERATORS,
-	        e) == -1 ||
-	    lex_search(x->lex, s->lex, &s->words, &o, hits, &count, NULL, e) == -1)
+	r.wanted = q->top_k > FUSE_CANDIDATES ? q->top_k : FUSE_CANDIDATES;
+	if (rank(&r, e) == -1)
 		return -1;
-	for (uint32_t i = 0; i < count; i++)
-		out->hits[i] = (struct query_hit){.row = hits[i].row, .score = hits[i].score};
-	out->count = count;
+	out->count = r.count < q->top_k ? r.count : q->top_k;
+	if ((out->hits = arena_calloc(a, out->count, sizeof *out->hits)) == NULL)
+		return no_memory(e);
+	for (size_t i = 0; i < out->count; i++)
+		out->hits[i] = (struct query_hit){
+		    .row = r.hits[i].row, .score = r.hits[i].score, .how = r.hits[i]};
 	return 0;
 }
 

@@ -1,8 +1,11 @@
 /* query.h - from a question to the passages that answer it.
  *
- *   terms -> lexical candidates --.
- *                                  fusion -> text from the store
- *   vector -> dense candidates ---'
+ *   words  -> lexical candidates, with how near they stand --.
+ *                                                             fusion -> texts
+ *   vector -> dense candidates ------------------------------'
+ *
+ * One round of feedback follows for the built-in embedder: the best hits move the vector,
+ * and the dense half is asked again (fuse.h, doc/notes/ranking.md).
  *
  * Memory  hits and texts are arena; the scratch belongs to the worker and is kept from
  *         query to query.
@@ -18,30 +21,21 @@
 
 #include "arena.h"
 #include "err.h"
+#include "fuse.h"
 #include "index.h"
 #include "store.h"
-
-#define QUERY_MODES(X) \
-	X(QUERY_HYBRID, "hybrid") \
-	X(QUERY_LEXICAL, "lexical") \
-	X(QUERY_DENSE, "dense")
-enum query_mode {
-#define X(symbol, name) symbol,
-	QUERY_MODES(X)
-#undef X
-	    QUERY_MODE_MAX
-};
 
 struct query {
 	const char *text;
 	size_t text_len;
 	unsigned top_k;		/* 1..TOP_K_MAX */
-	enum query_mode mode;
+	enum fuse_mode mode;
 };
 
 struct query_hit {
 	uint32_t row;
 	float score;
+	struct fuse_hit how;	/* the parts of the score */
 	struct store_chunk chunk;
 };
 
@@ -54,8 +48,6 @@ struct query_scratch;
 int query_scratch_new(struct query_scratch **out, struct err *e);
 void query_scratch_free(struct query_scratch *s);
 
-/* -1 for a name that is no mode. */
-int query_mode_of(const char *name, enum query_mode *out);
 /* Rows and scores only: what fusion answers, without the texts. */
 int query_rank(struct index *x, struct query_scratch *s, const struct query *q,
     struct arena *a, struct query_result *out, struct err *e);

@@ -26,9 +26,9 @@ read_mode(struct question *q, struct err *e)
 
 	if (json_get_text(q->body, "mode", false, 32, &name, e) == -1)
 		return -1;
-	if (query_mode_of(name, &q->query.mode) == 0)
+	if (fuse_mode_of(name, &q->query.mode) == 0)
 		return 0;
-	return err_set(e, ERR_RANGE, "\"mode\" must be hybrid, lexical or dense");
+	return err_set(e, ERR_RANGE, "\"mode\" must be hybrid, minmax, rrf, lexical or dense");
 }
 
 static int

@@ -81,8 +81,8 @@ cmd_eval(const struct cmd *cmd, int argc, char **argv)
 	}
 	if (optind != argc - 1)
 		return cmd_misused(cmd, "it takes one folder");
-	if (query_mode_of(mode, &o.mode) == -1)
-		return cmd_misused(cmd, "--mode takes hybrid, lexical or dense");
+	if (fuse_mode_of(mode, &o.mode) == -1)
+		return cmd_misused(cmd, "--mode takes hybrid, minmax, rrf, lexical or dense");
 	if (open_run(&o, run, &e) == -1)
 		return cmd_fail(cmd, &e);
 	rc = eval_run(argv[optind], &o, &scores, &e);

@@ -31,7 +31,7 @@ static const struct command {
 	"Reads every byte of a generation against its checksums.", cmd_verify},
     {"eval", "[--mode MODE] [--json] DIR",
 	"How well judged questions are answered: corpus.jsonl(.gz), queries.jsonl, qrels.tsv in DIR.\n"
-	"--mode hybrid|lexical|dense, --embedder builtin:lsa|static:DIR, --language NAME,\n"
+	"--mode hybrid|minmax|rrf|lexical|dense, --embedder builtin:lsa|static:DIR, --language NAME,\n"
 	"--run FILE writes the ranking, --json ends with one line of JSON.",
 	cmd_eval},
     {"tenant", "check FILE", "Judges a tenant's document before anyone sees it.", cmd_tenant},
