@@ -259,7 +259,7 @@ rank(struct ranking *r, struct err *e)
 
 	if ((r->analyzer = analyzer_of(r->s, r->x->manifest.language, e)) == NULL ||
 	    lex_query_parse(&r->s->words, r->x->lex, r->analyzer, q->text, q->text_len,
-		LEX_OPERATORS, e) == -1 ||
+		q->operators ? LEX_OPERATORS : LEX_PLAIN, e) == -1 ||
 	    apply_clauses(r, e) == -1)
 		return -1;
 	if (q->mode != FUSE_DENSE && search_words(r, e) == -1)

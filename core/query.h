@@ -16,6 +16,7 @@
 #ifndef RAGPOOL_QUERY_H
 #define RAGPOOL_QUERY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ struct query {
 	size_t text_len;
 	unsigned top_k;		/* 1..TOP_K_MAX */
 	enum fuse_mode mode;
+	bool operators;		/* +must, -not and "a phrase" mean something (lex.h) */
 };
 
 struct query_hit {

@@ -42,6 +42,7 @@ read_question(struct question *q, struct api *api, struct req *r, const char *co
 	    json_only(q->body, allowed, e) == -1 ||
 	    json_get_text(q->body, "query", true, REQUEST_BODY_MAX, &q->query.text, e) == -1 ||
 	    json_get_int(q->body, "top_k", false, 1, api->top_k_max, &top_k, e) == -1 ||
+	    json_get_bool(q->body, "operators", false, &q->query.operators, e) == -1 ||
 	    read_mode(q, e) == -1)
 		return -1;
 	json_object_object_get_ex(q->body, "query", &text);
@@ -132,7 +133,7 @@ note_tenant(struct api *api, const char *tenant)
 int
 api_query(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
-	static const char *const members[] = {"query", "top_k", "mode", NULL};
+	static const char *const members[] = {"query", "top_k", "mode", "operators", NULL};
 	struct question q = {.tenant = segment};
 	int rc = -1;
 
@@ -147,7 +148,7 @@ int
 api_retrieve(
     struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
-	static const char *const members[] = {"tenant", "query", "top_k", "mode", NULL};
+	static const char *const members[] = {"tenant", "query", "top_k", "mode", "operators", NULL};
 	struct question q = {.tenant = serving_only_tenant(api->serving)};
 	int rc = -1;
 
