@@ -1,7 +1,8 @@
 /* bench_ann.c - speed and recall of the dense index on a benchmark set.
  *
  *   bench_ann SET build INDEX [M] [efConstruction] [threads]
- *   bench_ann SET walk INDEX [ef]	a sweep, or one point for paired runs
+ *   bench_ann SET walk INDEX [slack]	a sweep, or one point for paired runs; from 4 on it is
+ *					a fixed width instead
  *   bench_ann SET scan INDEX		one query at a time, and 32 in one pass
  *   bench_ann SET filter INDEX	shares of the rows from 0.2 to 70 %
  *   bench_ann SET grow INDEX OLD	builds on OLD with the set's last tenth as new rows
@@ -52,10 +53,11 @@ build(const char *path, uint32_t rows, const struct dense_params *p, const struc
 	must(dense_write(w, set.base.data, rows, p, base, &built, &e), &e);
 	must(rpx_finish(w, &e), &e);
 	printf("{\"engine\":\"ragpool\",\"set\":\"%s\",\"M\":%u,\"efc\":%u,\"build_s\":%.1f,"
-	       "\"rows\":%u,\"nodes\":%u,\"reused\":%u,\"healed\":%u,\"tuned\":[%u,%u,%u],"
+	       "\"rows\":%u,\"nodes\":%u,\"reused\":%u,\"healed\":%u,\"tuned\":[%.2f,%.2f,%.2f],"
 	       "\"tuned_recall\":[%.3f,%.3f,%.3f]}\n",
 	    set.name, p->m, p->ef_construction, cpu_s() - t, rows, built.nodes, built.reused,
-	    built.healed, built.ef[0], built.ef[1], built.ef[2], (double)built.recall[0],
+	    built.healed, (double)built.slack[0], (double)built.slack[1],
+	    (double)built.slack[2], (double)built.recall[0],
 	    (double)built.recall[1], (double)built.recall[2]);
 }
 
@@ -148,40 +150,41 @@ measure(struct shelf *b, const struct dense_options *o, uint32_t queries)
 }
 
 static void
-print_point(const char *engine, uint32_t ef, struct outcome m)
+print_point(const char *engine, double ef, struct outcome m)
 {
-	printf("{\"engine\":\"%s\",\"set\":\"%s\",\"ef\":%u,\"recall\":%.4f,\"qps\":%.1f,"
+	printf("{\"engine\":\"%s\",\"set\":\"%s\",\"ef\":%g,\"recall\":%.4f,\"qps\":%.1f,"
 	       "\"scored\":%.0f}\n",
 	    engine, set.name, ef, m.recall, m.qps, m.scored);
 	fflush(stdout);
 }
 
 static void
-walk(struct shelf *b, uint32_t only)
+walk_point(struct shelf *b, const char *engine, double at)
 {
-	static const uint32_t efs[] = {20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 768};
-	struct dense_options o = {.k = K, .ef = only};
-	struct outcome m;
+	struct dense_options o = {.k = K};
 
-	if (only != 0) {
-		print_point("ragpool", only, measure(b, &o, set.query.rows));
-		return;
-	}
+	if (at < 4)
+		o.slack = (float)at;
+	else
+		o.ef = (uint32_t)at;
+	print_point(engine, at, measure(b, &o, set.query.rows));
+}
+
+static void
+walk(struct shelf *b)
+{
+	static const char *const name[] = {"ragpool-0.90", "ragpool-0.95", "ragpool-0.99"};
+	static const double slack[] = {0.02, 0.04, 0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.18, 0.20, 0.24, 0.28};
+	static const double width[] = {32, 64, 128, 256, 512};
+
 	printf("{\"engine\":\"ragpool\",\"set\":\"%s\",\"hot_bytes_a_row\":%.1f,\"file_mib\":%.0f}\n",
 	    set.name, (double)b->info.hot_bytes / b->info.rows, (double)b->r.map.len / 1048576);
-	for (size_t i = 0; i < sizeof efs / sizeof *efs; i++) {
-		o.ef = efs[i];
-		m = measure(b, &o, set.query.rows);
-		print_point("ragpool", o.ef, m);
-		if (m.recall > 0.997)
-			break;
-	}
-	o.ef = 0;
-	for (int i = 0; i < 3; i++) {
-		o.recall = (const float[]){0.90f, 0.95f, 0.99f}[i];
-		print_point((const char *[]){"ragpool-tuned-0.90", "ragpool-tuned-0.95", "ragpool-tuned-0.99"}[i],
-		    b->info.ef[i], measure(b, &o, set.query.rows));
-	}
+	for (size_t i = 0; i < sizeof slack / sizeof *slack; i++)
+		walk_point(b, "ragpool", slack[i]);
+	for (size_t i = 0; i < sizeof width / sizeof *width; i++)
+		walk_point(b, "ragpool-width", width[i]);
+	for (int i = 0; i < 3; i++)
+		walk_point(b, name[i], (double)b->info.slack[i]);
 }
 
 static void
@@ -316,12 +319,16 @@ main(int argc, char **argv)
 	} else {
 		vecs_drop_base(&set);
 		open_shelf(&b, argv[3]);
-		if (strcmp(what, "walk") == 0)
-			walk(&b, argc > 4 ? (uint32_t)atoi(argv[4]) : 0);
-		else if (strcmp(what, "scan") == 0)
+		if (strcmp(what, "walk") == 0) {
+			if (argc > 4)
+				walk_point(&b, "ragpool", atof(argv[4]));
+			else
+				walk(&b);
+		} else if (strcmp(what, "scan") == 0) {
 			scan(&b);
-		else if (strcmp(what, "filter") == 0)
+		} else if (strcmp(what, "filter") == 0) {
 			filter(&b);
+		}
 		close_shelf(&b);
 	}
 	vecs_free(&set);

@@ -71,7 +71,7 @@ struct dense_built {
 	uint32_t nodes;			/* of the graph, 0 without one */
 	uint32_t reused;		/* nodes taken over from the base */
 	uint32_t healed;		/* nodes relinked around deleted ones */
-	uint32_t ef[3];			/* for recall 0.90, 0.95 and 0.99, as estimated */
+	float slack[3];			/* for recall 0.90, 0.95 and 0.99, as estimated */
 	float recall[3];		/* that these reached on the sample */
 };
 
@@ -104,7 +104,7 @@ struct dense_info {
 	bool has_graph;
 	unsigned m;
 	unsigned ef_construction;
-	uint32_t ef[3];			/* for recall 0.90, 0.95, 0.99, by calibration */
+	float slack[3];			/* for recall 0.90, 0.95, 0.99, by calibration */
 	size_t hot_bytes;		/* codes and links: what searching touches */
 };
 void dense_info(const struct dense *d, struct dense_info *out);
@@ -126,8 +126,10 @@ struct dense_hit {
 
 struct dense_options {
 	uint32_t k;			/* 1.. */
-	uint32_t ef;			/* width of the walk; 0: chosen for recall */
 	float recall;			/* 0: 0.95.  An estimate, calibrated on the rows */
+	float slack;			/* not 0: how far behind the k-th hit to look on, as
+					 * a part of its squared distance, instead of recall */
+	uint32_t ef;			/* not 0: a walk of this fixed width instead */
 	bool exact;			/* scan although there is a graph, re-rank 4k (>= 100) */
 	const uint64_t *allowed;	/* bit of each row, borrowed; NULL: all rows */
 	uint32_t allowed_count;		/* how many bits are set, exactly */

@@ -128,6 +128,7 @@ encode_all(struct build *b, const float *vectors, struct err *e)
 		}
 		dense_encode(b->codes + (size_t)row * h->code_stride, v, h->dim);
 		h->rows_with_vector += dense_has_vector(&b->d, row);
+		h->longest = fmaxf(h->longest, sqrtf(dense_tail(&b->d, row)->norm2));
 		if (b->p.exact == DENSE_FP32)
 			memcpy(exact, v, h->exact_stride);
 		else
@@ -224,7 +225,7 @@ dense_write(struct rpx_writer *w, const float *vectors, uint32_t rows,
 	if (built != NULL) {
 		*built = (struct dense_built){.rows_with_vector = b.d.h.rows_with_vector,
 		    .nodes = b.d.h.nodes, .reused = b.graph.reused, .healed = b.graph.healed};
-		memcpy(built->ef, b.d.h.ef, sizeof built->ef);
+		memcpy(built->slack, b.d.h.slack, sizeof built->slack);
 		memcpy(built->recall, b.d.h.recall, sizeof built->recall);
 	}
 	rc = 0;

@@ -54,6 +54,9 @@ dense_query_fill(struct dense_query *q, const struct dense *d, const float *v, s
 		q->code[i] = (int8_t)lrintf(fmaxf(-CODE_MAX, fminf(CODE_MAX, q->exact[i] / scale)));
 	q->norm2 = (float)vec_norm2(q->exact, dim);
 	q->is_zero = most == 0;
+	q->origin = d->h.metric == DENSE_COSINE ? 1
+	    : d->h.metric == DENSE_L2	       ? q->norm2
+					       : sqrtf(q->norm2) * d->h.longest;
 	q->by_lo = two * sum;
 	q->by_step = two * scale;
 	q->by_norm2 = d->h.metric == DENSE_L2 ? 1 : 0;

@@ -24,10 +24,11 @@
  *       56    4 nodes in RPX_UPPER
  *       60    4 links in RPX_UPPER
  *       64    8 seed
- *       72   12 u32 ef[3] for recall 0.90, 0.95, 0.99
+ *       72   12 f32 slack[3] of a walk for recall 0.90, 0.95, 0.99
  *       84   12 f32 recall[3] these reached on the sample
  *       96    4 nodes deleted since the graph was last built anew
- *      100   28 0
+ *      100    4 f32 length of the longest vector
+ *      104   24 0
  *
  * RPX_CODES  rows records of the code stride:
  *            u8 code[dim rounded up to 16], zeros behind dim;
@@ -85,10 +86,11 @@ struct dense_header {
 	uint32_t upper_nodes;
 	uint32_t upper_links;
 	uint64_t seed;
-	uint32_t ef[3];
+	float slack[3];
 	float recall[3];
 	uint32_t deleted;
-	uint8_t zero[28];
+	float longest;
+	uint8_t zero[24];
 };
 _Static_assert(sizeof(struct dense_header) == DENSE_HEADER_BYTES, "a file format");
 _Static_assert(offsetof(struct dense_header, seed) == 64, "a file format");
@@ -197,14 +199,9 @@ struct pool {
 	uint64_t *key;
 	uint32_t len;
 	uint32_t cap;
+	uint64_t floor;			/* what a key must exceed to enter; at least the
+					 * last key's of a full pool */
 };
-
-/* What a key must exceed to enter. */
-static inline uint64_t
-pool_floor(const struct pool *p)
-{
-	return p->len < p->cap ? 0 : p->key[p->len - 1];
-}
 
 /* Where it went; cap when it was not good enough. */
 static inline uint32_t
@@ -212,7 +209,7 @@ pool_put(struct pool *p, uint64_t key)
 {
 	uint32_t lo = 0, n = p->len, half;
 
-	if (key <= pool_floor(p))
+	if (key <= p->floor)
 		return p->cap;
 	while (n > 0) {
 		half = n / 2;
@@ -227,6 +224,8 @@ pool_put(struct pool *p, uint64_t key)
 		p->len++;
 	memmove(p->key + lo + 1, p->key + lo, (p->len - 1 - lo) * sizeof *p->key);
 	p->key[lo] = key;
+	if (p->len == p->cap && p->key[p->cap - 1] > p->floor)
+		p->floor = p->key[p->cap - 1];
 	return lo;
 }
 
@@ -239,6 +238,7 @@ struct dense_query {
 	float by_step;
 	float by_norm2;
 	float norm2;
+	float origin;			/* score of distance 0: see hnsw_search.c */
 	bool is_zero;
 };
 

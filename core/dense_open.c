@@ -135,7 +135,7 @@ dense_info(const struct dense *d, struct dense_info *out)
 	    .ef_construction = h->ef_construction,
 	    .hot_bytes = (size_t)h->rows * h->code_stride,
 	};
-	memcpy(out->ef, h->ef, sizeof out->ef);
+	memcpy(out->slack, h->slack, sizeof out->slack);
 	if (d->links != NULL)
 		out->hot_bytes += (size_t)h->rows * 8 * h->m +
 		    h->upper_nodes * sizeof(struct upper_node) + (size_t)h->upper_links * 4;

@@ -13,7 +13,7 @@ offer(const struct dense *d, struct scan_lane *lane, const uint32_t *ids, const 
     uint32_t n)
 {
 	struct pool *p = &lane->pool;
-	float floor = p->len < p->cap ? -INFINITY : key_score(pool_floor(p));
+	float floor = p->len < p->cap ? -INFINITY : key_score(p->floor);
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct code_tail *t = dense_tail(d, ids[i]);
@@ -21,7 +21,7 @@ offer(const struct dense *d, struct scan_lane *lane, const uint32_t *ids, const 
 		if (!(s >= floor) || t->norm2 == 0)
 			continue;
 		if (pool_put(p, key_of(s, ids[i])) < p->cap && p->len == p->cap)
-			floor = key_score(pool_floor(p));
+			floor = key_score(p->floor);
 	}
 }
 

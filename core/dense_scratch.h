@@ -36,7 +36,10 @@ struct dense_ask {
 	const uint64_t *allowed;	/* NULL: all */
 	uint32_t allowed_count;
 	int64_t deadline_ns;
-	uint32_t ef;
+	uint32_t ef;			/* places in the pool */
+	uint32_t k;
+	uint32_t keep;			/* rows to find before slack counts */
+	float slack;			/* how far behind the k-th to go on; INFINITY: ef alone */
 	uint32_t budget;		/* codes a walk may compare before it gives up */
 };
 

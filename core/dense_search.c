@@ -13,7 +13,8 @@ enum {
 	SCAN_ALWAYS = 10000,		/* allowed rows below which no walk pays */
 	SCAN_FACTOR = 4000,		/* scan while m * m <= this * n: crossover at 28,000 of
 					 * 200,000 rows, measured */
-	WALK_PER_EF = 20,		/* codes a walk compares for each place in its pool */
+	WALK_PLACES = 1024,
+	WALK_PER_HIT = 40,		/* codes a walk compares for each hit, about */
 	WALK_FIXED = 400,
 	WALK_COST = 2,			/* one code at random against one in order */
 };
@@ -137,27 +138,33 @@ rows_to_rerank(const struct dense_options *o)
 	return n > least ? n : least;
 }
 
-/* The calibrated widths are for k = 10; a longer list needs a wider pool. */
+/* A walk by slack seldom needs more than a few dozen places; this bounds the worst. */
 static uint32_t
-width_of(const struct dense *d, const struct dense_options *o)
+width_of(const struct dense_options *o)
+{
+	uint32_t keep = rows_to_rerank(o), ef = o->ef;
+
+	if (ef == 0)
+		ef = WALK_PLACES + keep;
+	if (ef > DENSE_EF_MAX + keep)
+		ef = DENSE_EF_MAX + keep;
+	return ef < keep ? keep : ef;
+}
+
+static float
+slack_of(const struct dense *d, const struct dense_options *o)
 {
 	float recall = o->recall > 0 ? o->recall : 0.95f;
-	uint32_t ef = o->ef;
 
-	if (ef == 0) {
-		ef = d->h.ef[recall > 0.95f ? 2 : recall > 0.90f ? 1 : 0];
-		if (o->k > 10)
-			ef += o->k - 10;
-	}
-	if (ef > DENSE_EF_MAX)
-		ef = DENSE_EF_MAX;
-	if (ef < rows_to_rerank(o))
-		ef = rows_to_rerank(o);
-	return ef;
+	if (o->ef != 0)
+		return INFINITY;
+	if (o->slack > 0)
+		return o->slack;
+	return d->h.slack[recall > 0.95f ? 2 : recall > 0.90f ? 1 : 0];
 }
 
 static bool
-is_walk(const struct dense *d, const struct dense_options *o, uint32_t ef)
+is_walk(const struct dense *d, const struct dense_options *o)
 {
 	uint64_t n = d->h.rows, m = o->allowed_count, walk;
 
@@ -165,8 +172,8 @@ is_walk(const struct dense *d, const struct dense_options *o, uint32_t ef)
 		return false;
 	if (o->allowed != NULL)
 		return m > SCAN_ALWAYS && m * m > SCAN_FACTOR * n;
-	walk = (WALK_FIXED + (uint64_t)ef * WALK_PER_EF) * WALK_COST;
-	return o->ef != 0 || walk < n;
+	walk = (WALK_FIXED + (uint64_t)o->k * WALK_PER_HIT) * WALK_COST;
+	return o->ef != 0 || o->slack > 0 || walk < n;
 }
 
 static int
@@ -190,10 +197,11 @@ dense_search(const struct dense *d, struct dense_scratch *s, const float *query,
     const struct dense_options *o, struct dense_hit *out, uint32_t *count,
     struct dense_report *report, struct err *e)
 {
-	uint32_t wanted = rows_to_find(d, o), keep = rows_to_rerank(o), ef = width_of(d, o);
+	uint32_t wanted = rows_to_find(d, o), keep = rows_to_rerank(o), ef = width_of(o);
 	struct dense_report mine = {0};
 	struct dense_ask ask = {.allowed = o->allowed, .allowed_count = o->allowed_count,
-	    .deadline_ns = o->deadline_ns, .ef = ef};
+	    .deadline_ns = o->deadline_ns, .ef = ef, .k = o->k, .keep = keep,
+	    .slack = slack_of(d, o)};
 	struct scan_lane lane;
 	bool walked = false;
 
@@ -205,7 +213,7 @@ dense_search(const struct dense *d, struct dense_scratch *s, const float *query,
 		return -1;
 	if (is_hopeless(d, &lane.query, wanted))
 		return 0;
-	if (is_walk(d, o, ef)) {
+	if (is_walk(d, o)) {
 		ask.budget = o->allowed != NULL ? o->allowed_count / 2 : d->h.rows;
 		if (hnsw_fit(d, s, &ask, e) == -1)
 			return -1;
@@ -258,7 +266,7 @@ dense_search_many(const struct dense *d, struct dense_scratch *s, const float *q
     uint32_t queries, const struct dense_options *o, struct dense_hit *out, uint32_t *count,
     struct err *e)
 {
-	bool walk = is_walk(d, o, width_of(d, o));
+	bool walk = is_walk(d, o);
 
 	for (uint32_t i = 0, n; i < queries; i += n) {
 		const float *q = query + (size_t)i * d->h.dim;

@@ -11,10 +11,17 @@
  *         al. 2024). */
 #include "hnsw_build.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 enum { BATCH_MAX = 256, BATCH_MIN_FOR_THREADS = 32, THREADS_MAX = 64 };
+
+/* A search for neighbours ends as a walk does (hnsw_search.c), at this much more than the
+ * distance of the NEAR-th: 22 % less work, recall lower by 0.001 (real text). */
+#define BUILD_SLACK 0.3f
+enum { NEAR = 20 };
+#define CODE_ERROR 0.002f
 
 /* ---- similarity of two rows by their codes ---- */
 
@@ -30,6 +37,9 @@ hnsw_like(struct hnsw_like *q, const struct dense *d, uint32_t row)
 	q->by_step_dot = two * t->step;
 	q->by_norm2 = d->h.metric == DENSE_L2 ? 1 : 0;
 	q->norm2 = q->by_norm2 * t->norm2;
+	q->origin = d->h.metric == DENSE_COSINE ? 1
+	    : d->h.metric == DENSE_L2	       ? 0
+					       : sqrtf(t->norm2) * d->h.longest;
 }
 
 static inline float
@@ -124,6 +134,21 @@ fresh_of(const struct hnsw_builder *b, struct hnsw_hand *h, uint32_t row, uint32
 	return fresh;
 }
 
+static void
+raise_floor(const struct hnsw_like *q, struct pool *p)
+{
+	float distance;
+	uint64_t floor;
+
+	if (p->len < NEAR)
+		return;
+	distance = fmaxf(q->origin - key_score(p->key[NEAR - 1]), 0) +
+	    CODE_ERROR * fabsf(q->origin);
+	floor = key_of(q->origin - (1 + BUILD_SLACK) * distance, 0);
+	if (floor > p->floor)
+		p->floor = floor;
+}
+
 /* The pool's best rows on a level, from the one that is in the pool. */
 static void
 search_level(const struct hnsw_builder *b, struct hnsw_hand *h, const struct hnsw_like *q,
@@ -135,7 +160,7 @@ search_level(const struct hnsw_builder *b, struct hnsw_hand *h, const struct hns
 	memset(h->seen, 0, b->seen_bytes);
 	for (uint32_t i = 0; i < p->len; i++)
 		h->seen[key_row(p->key[i]) / 64] |= 1ull << key_row(p->key[i]) % 64;
-	while (at < p->len) {
+	while (at < p->len && p->key[at] >= p->floor) {
 		uint32_t lowest = p->len;
 		p->key[at] |= 1;
 		n = fresh_of(b, h, key_row(p->key[at]), level, ids);
@@ -144,6 +169,7 @@ search_level(const struct hnsw_builder *b, struct hnsw_hand *h, const struct hns
 			uint32_t place = pool_put(p, key_of(like[i], ids[i]));
 			lowest = place < lowest ? place : lowest;
 		}
+		raise_floor(q, p);
 		at = lowest <= at ? lowest : at + 1;
 		while (at < p->len && (p->key[at] & 1))
 			at++;
@@ -209,11 +235,13 @@ find_links(const struct hnsw_builder *b, struct hnsw_hand *h, uint32_t place)
 		best = descend(b, &q, level);
 	for (uint32_t l = level + 1; l-- > 0;) {
 		p.len = 0;
+		p.floor = 0;
 		if (b->inserted > 0 && l <= b->top) {
 			pool_put(&p, best);
 			search_level(b, h, &q, l, &p);
 			best = p.key[0];
 		}
+		p.floor = p.len < p.cap ? 0 : p.key[p.len - 1];
 		add_mates(b, &q, place, l, &p);
 		list = hnsw_list(b, row, l, &count);
 		*count = (uint8_t)hnsw_choose(b->d, p.key, p.len, b->m, list);

@@ -17,6 +17,7 @@ struct hnsw_like {
 	float by_step_dot;
 	float by_norm2;
 	float norm2;
+	float origin;			/* likeness at distance 0 */
 };
 
 void hnsw_like(struct hnsw_like *q, const struct dense *d, uint32_t row);

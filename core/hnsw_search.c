@@ -3,7 +3,18 @@
  * One expansion collects the neighbours not seen yet without a branch, compares them as
  * one batch (rows prefetched while earlier ones are computed) and sorts the good ones
  * into the pool.  Ids come from a file: each is compared with the number of rows before
- * it is followed. */
+ * it is followed.
+ *
+ * When to stop: not after a fixed number of places, but where the best row left is
+ * further than (1 + slack) times the k-th found, in squared distance.  Easy questions end
+ * early and hard ones go on.  Measured against a fixed width, for the same recall: a
+ * third of the rows compared on clustered data, six tenths on real text.  Scores are
+ * turned into distances by `origin`: 1 for cosine, |q|^2 for l2 (whose scores leave |q|^2
+ * out) and |q| times the longest row for ip, which makes it the cosine of rows padded to
+ * one length.  Source: Al-Jazzazi et al., "Distance adaptive beam search", 2025; we keep a
+ * bounded pool and let the bound reject rows before they enter it. */
+#include <math.h>
+
 #include "clk.h"
 #include "dense_scratch.h"
 
@@ -13,8 +24,13 @@ enum {
 	/* Up to 64 KiB of bits are cleared as a whole, more by the list of rows seen. */
 	CLEAR_WHOLE_BYTES = 64 * 1024,
 	TOUCHED_MAX = 32 * 1024,
+	STARTS = 4,			/* places the bottom is entered at */
 };
 #define KEY_IS_DONE 1ull
+
+/* Codes are off by this much of the origin; without it the bound would cut through rows
+ * nearly equal to the query. */
+#define CODE_ERROR 0.002f
 
 static size_t
 seen_bytes(const struct dense *d)
@@ -52,12 +68,25 @@ struct walk {
 	uint32_t expansions;
 };
 
-static void
-see(struct walk *w, uint32_t row)
+static bool
+see_once(struct walk *w, uint32_t i)
 {
-	w->seen[row / 64] |= 1ull << row % 64;
+	uint64_t *word = &w->seen[i / 64], bit = 1ull << i % 64;
+	bool is_new = (*word & bit) == 0;
+
+	*word |= bit;
+	return is_new;
+}
+
+/* At the bottom, where what was seen is listed. */
+static bool
+see_row(struct walk *w, uint32_t row)
+{
+	if (!see_once(w, row))
+		return false;
 	if (w->touches < TOUCHED_MAX)
 		w->touched[w->touches++] = row;
+	return true;
 }
 
 static void
@@ -116,12 +145,29 @@ is_late(struct walk *w)
 	return true;
 }
 
-/* ---- the levels above: greedy ---- */
-
-/* Rows and upper indices of a node's neighbours on a level. */
-static uint32_t
-upper_neighbours(const struct dense *d, uint32_t node, uint32_t level, uint32_t *at, uint32_t *row)
+/* Rows below the bound neither enter the pool nor are followed. */
+static void
+raise_floor(struct walk *w)
 {
+	struct pool *p = w->pool;
+	float distance, bound;
+
+	if (p->len < w->ask->keep || w->ask->slack == INFINITY)
+		return;
+	distance = w->q->origin - key_score(p->key[w->ask->k - 1]);
+	distance = fmaxf(distance, 0) + CODE_ERROR * fabsf(w->q->origin);
+	bound = w->q->origin - (1 + w->ask->slack) * distance;
+	if (key_of(bound, 0) > p->floor)
+		p->floor = key_of(bound, 0);
+}
+
+/* ---- the levels above: greedy, but a few at a time on the last ---- */
+
+/* Rows and upper indices of a node's neighbours on a level that were not seen before. */
+static uint32_t
+upper_neighbours(struct walk *w, uint32_t node, uint32_t level, uint32_t *at, uint32_t *row)
+{
+	const struct dense *d = w->d;
 	struct upper_node u = d->upper[node];
 	uint64_t from = (uint64_t)u.at + (uint64_t)(level - 1) * d->h.m;
 	uint32_t n = 0;
@@ -130,7 +176,7 @@ upper_neighbours(const struct dense *d, uint32_t node, uint32_t level, uint32_t 
 		return 0;
 	for (uint32_t i = 0; i < d->h.m; i++) {
 		uint32_t to = d->upper_links[from + i];
-		if (to == node || to >= d->h.upper_nodes || d->upper[to].row >= d->h.rows)
+		if (to >= d->h.upper_nodes || d->upper[to].row >= d->h.rows || !see_once(w, to))
 			continue;
 		at[n] = to;
 		row[n++] = d->upper[to].row;
@@ -138,45 +184,76 @@ upper_neighbours(const struct dense *d, uint32_t node, uint32_t level, uint32_t 
 	return n;
 }
 
-static uint64_t
-descend(struct walk *w)
+/* p holds upper indices and leaves with the best of the level. */
+static void
+walk_upper(struct walk *w, uint32_t level, struct pool *p)
+{
+	uint32_t at[DENSE_M_MAX], row[DENSE_M_MAX], next = 0, n;
+	uint64_t key[DENSE_M_MAX];
+
+	memset(w->seen, 0, ((size_t)w->d->h.upper_nodes + 63) / 64 * 8);
+	for (uint32_t i = 0; i < p->len; i++) {
+		p->key[i] &= ~KEY_IS_DONE;
+		see_once(w, key_row(p->key[i]));
+	}
+	while (next < p->len) {
+		uint32_t lowest = p->len;
+		p->key[next] |= KEY_IS_DONE;
+		n = upper_neighbours(w, key_row(p->key[next]), level, at, row);
+		compare(w, row, n, key);
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t place = pool_put(p, key_of(key_score(key[i]), at[i]));
+			lowest = place < lowest ? place : lowest;
+		}
+		next = lowest <= next ? lowest : next + 1;
+		while (next < p->len && (p->key[next] & KEY_IS_DONE))
+			next++;
+	}
+}
+
+/* Where the bottom is entered: keys of rows, best first. */
+static uint32_t
+descend(struct walk *w, uint64_t start[STARTS])
 {
 	const struct dense *d = w->d;
-	uint32_t at[DENSE_M_MAX], row[DENSE_M_MAX], node = d->h.entry_upper, n;
-	uint64_t key[DENSE_M_MAX], best;
-	bool moved;
+	struct pool p = {.key = start, .cap = 1};
+	uint32_t row = d->h.entry_row;
+	uint64_t key;
 
-	row[0] = d->h.upper_nodes > 0 ? d->upper[node].row : d->h.entry_row;
-	if (row[0] >= d->h.rows)
-		row[0] = d->h.entry_row;
-	compare(w, row, 1, &best);
-	for (uint32_t level = d->h.levels; level > 0; level--)
-		do {
-			moved = false;
-			n = upper_neighbours(d, node, level, at, row);
-			compare(w, row, n, key);
-			for (uint32_t i = 0; i < n; i++)
-				if (key[i] > best) {
-					best = key[i];
-					node = at[i];
-					moved = true;
-				}
-		} while (moved);
-	return best;
+	if (d->h.upper_nodes > 0 && d->upper[d->h.entry_upper].row < d->h.rows)
+		row = d->upper[d->h.entry_upper].row;
+	compare(w, &row, 1, &key);
+	if (d->h.upper_nodes == 0) {
+		start[0] = key;
+		return 1;
+	}
+	pool_put(&p, key_of(key_score(key), d->h.entry_upper));
+	for (uint32_t level = d->h.levels; level > 0; level--) {
+		if (level == 1)
+			p = (struct pool){.key = start, .len = p.len, .cap = STARTS};
+		walk_upper(w, level, &p);
+	}
+	memset(w->seen, 0, ((size_t)d->h.upper_nodes + 63) / 64 * 8);
+	for (uint32_t i = 0; i < p.len; i++) {
+		row = d->upper[key_row(start[i])].row;
+		start[i] = key_of(key_score(start[i]), row < d->h.rows ? row : d->h.entry_row);
+	}
+	return p.len;
 }
 
 /* ---- the bottom, without a filter: the pool is the frontier too ---- */
 
 static void
-walk_all(struct walk *w, uint64_t start)
+walk_all(struct walk *w, const uint64_t *start, uint32_t starts)
 {
 	struct pool *p = w->pool;
 	uint32_t ids[BOTTOM_MAX], at = 0, n;
 	uint64_t key[BOTTOM_MAX];
 
-	pool_put(p, start);
-	see(w, key_row(start));
-	while (at < p->len && !is_late(w)) {
+	for (uint32_t i = 0; i < starts; i++)
+		if (see_row(w, key_row(start[i])))
+			pool_put(p, start[i]);
+	while (at < p->len && p->key[at] >= p->floor && !is_late(w)) {
 		uint32_t lowest = p->len;
 		p->key[at] |= KEY_IS_DONE;
 		n = fresh_neighbours(w, key_row(p->key[at]), ids);
@@ -185,6 +262,7 @@ walk_all(struct walk *w, uint64_t start)
 			uint32_t place = pool_put(p, key[i]);
 			lowest = place < lowest ? place : lowest;
 		}
+		raise_floor(w);
 		at = lowest <= at ? lowest : at + 1;
 		while (at < p->len && (p->key[at] & KEY_IS_DONE))
 			at++;
@@ -245,7 +323,7 @@ is_allowed(const struct walk *w, uint32_t row)
 static void
 meet(struct walk *w, uint64_t key)
 {
-	if (key <= pool_floor(w->pool))
+	if (key <= w->pool->floor)
 		return;
 	open_push(w, key);
 	if (is_allowed(w, key_row(key)))
@@ -254,15 +332,16 @@ meet(struct walk *w, uint64_t key)
 
 /* False when comparing the allowed rows one by one would have been cheaper. */
 static bool
-walk_filtered(struct walk *w, uint64_t start)
+walk_filtered(struct walk *w, const uint64_t *start, uint32_t starts)
 {
 	uint32_t ids[BOTTOM_MAX], n;
 	uint64_t key[BOTTOM_MAX], best;
 
-	see(w, key_row(start));
-	meet(w, start);
+	for (uint32_t i = 0; i < starts; i++)
+		if (see_row(w, key_row(start[i])))
+			meet(w, start[i]);
 	while (w->opens > 0 && !is_late(w)) {
-		if ((best = open_pop(w)) <= pool_floor(w->pool))
+		if ((best = open_pop(w)) <= w->pool->floor)
 			break;
 		n = fresh_neighbours(w, key_row(best), ids);
 		if (w->report->scored + n > w->ask->budget)
@@ -270,6 +349,7 @@ walk_filtered(struct walk *w, uint64_t start)
 		compare(w, ids, n, key);
 		for (uint32_t i = 0; i < n; i++)
 			meet(w, key[i]);
+		raise_floor(w);
 		if (w->opens > 0)
 			__builtin_prefetch(
 			    w->d->links + (size_t)key_row(w->open[0]) * 2 * w->d->h.m);
@@ -298,6 +378,7 @@ add_copies(struct walk *w)
 	nodes.key = w->open;
 	memcpy(nodes.key, p->key, p->len * sizeof *p->key);
 	p->len = 0;
+	p->floor = 0;
 	for (uint32_t i = 0; i < nodes.len; i++) {
 		uint32_t row = key_row(nodes.key[i]);
 		put_if_allowed(w, p, nodes.key[i], row);
@@ -305,7 +386,7 @@ add_copies(struct walk *w)
 			continue;
 		copy = dense_copies(w->d, row, &n);
 		for (uint32_t k = 0; k < n; k++) {
-			if (p->len == p->cap && key_score(nodes.key[i]) <= key_score(pool_floor(p)))
+			if (p->len == p->cap && key_score(nodes.key[i]) <= key_score(p->floor))
 				break;
 			put_if_allowed(w, p, nodes.key[i], copy[k]);
 		}
@@ -319,13 +400,14 @@ hnsw_walk(const struct dense *d, struct dense_scratch *s, const struct dense_que
 {
 	struct walk w = {.d = d, .q = q, .ask = ask, .report = report, .pool = pool,
 	    .seen = s->seen, .touched = s->touched, .open = s->open};
-	uint64_t start = descend(&w);
+	uint64_t start[STARTS];
+	uint32_t starts = descend(&w, start);
 	bool done = true;
 
 	if (ask->allowed == NULL)
-		walk_all(&w, start);
+		walk_all(&w, start, starts);
 	else
-		done = walk_filtered(&w, start);
+		done = walk_filtered(&w, start, starts);
 	forget(&w);
 	if (!done)
 		return false;

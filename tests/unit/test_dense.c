@@ -493,10 +493,10 @@ a_walk_reaches_the_recall_asked_for(void **state)
 	assert_true(b.built.recall[1] >= 0.95f);
 	recall = graph_recall(&b, v, ROWS, DIM, q, QUERIES, 0.95f);
 	if (recall < 0.95)
-		fail_msg("recall %.3f at ef %u", recall, b.built.ef[1]);
+		fail_msg("recall %.3f at slack %g", recall, (double)b.built.slack[1]);
 	recall = graph_recall(&b, v, ROWS, DIM, q, QUERIES, 0.99f);
 	if (recall < 0.985)
-		fail_msg("recall %.3f at ef %u", recall, b.built.ef[2]);
+		fail_msg("recall %.3f at slack %g", recall, (double)b.built.slack[2]);
 	clear_shelf(&b);
 	free(v);
 	free(q);
