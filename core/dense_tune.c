@@ -8,16 +8,15 @@
 
 #include "dense_build.h"
 
-enum { SAMPLES = 256, K = 10, GOALS = 3 };
+enum { SAMPLES = 200, K = 10, GOALS = 3 };
 
 static const float goal[GOALS] = {0.90f, 0.95f, 0.99f};
+static const float step[] = {0.02f, 0.04f, 0.06f, 0.08f, 0.10f, 0.12f, 0.16f, 0.20f, 0.25f, 0.30f};
+enum { STEPS = sizeof step / sizeof *step };
 
 #define OTHER 0.5f
 #define NOISE 0.6f
 
-#define SLACK_MIN 0.02f
-#define SLACK_STEP 0.02f
-#define SLACK_MAX 0.3f
 
 static float
 bell(uint64_t *x)
@@ -96,14 +95,13 @@ recall_at(const struct dense *d, struct tune *t, float slack, float *recall, str
 static int
 find_slacks(struct dense *d, struct tune *t, struct err *e)
 {
-	float slack = SLACK_MIN, recall;
-	int at = 0;
+	float recall;
 
-	for (; at < GOALS; slack += SLACK_STEP) {
-		if (recall_at(d, t, slack, &recall, e) == -1)
+	for (int i = 0, at = 0; at < GOALS; i++) {
+		if (recall_at(d, t, step[i], &recall, e) == -1)
 			return -1;
-		for (; at < GOALS && (recall >= goal[at] || slack >= SLACK_MAX); at++) {
-			d->h.slack[at] = slack;
+		for (; at < GOALS && (recall >= goal[at] || i == STEPS - 1); at++) {
+			d->h.slack[at] = step[i];
 			d->h.recall[at] = recall;
 		}
 	}

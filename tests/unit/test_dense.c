@@ -448,7 +448,7 @@ filtered_walks_give_all_hits_and_few_errors(void **state)
 	double recall;
 
 	(void)state;
-	check_filters(30000, DENSE_GRAPH_ALWAYS, 60, &recall);
+	check_filters(24000, DENSE_GRAPH_ALWAYS, 60, &recall);
 	if (recall < 0.97)
 		fail_msg("recall %.3f", recall);
 }
@@ -484,7 +484,7 @@ a_walk_reaches_the_recall_asked_for(void **state)
 	enum { ROWS = 30000, DIM = 64, QUERIES = 100 };
 	float *v = make_rows(ROWS, DIM, 12), *q = make_rows(QUERIES, DIM, 13);
 	struct dense_params p = {.dim = DIM, .exact = DENSE_FP32, .graph = DENSE_GRAPH_ALWAYS,
-	    .ef_construction = 100};
+	    .ef_construction = 60};
 	struct shelf b;
 	double recall;
 
@@ -529,7 +529,7 @@ a_deadline_cuts_and_says_so(void **state)
 static void
 bytes_are_the_same_for_any_number_of_threads(void **state)
 {
-	enum { ROWS = 4000, DIM = 20 };
+	enum { ROWS = 2000, DIM = 20 };
 	float *v = make_rows(ROWS, DIM, 15);
 	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 50, .m = 6};
 	char *first = NULL, *again;
@@ -555,7 +555,7 @@ bytes_are_the_same_for_any_number_of_threads(void **state)
 
 /* ---- growing from the previous generation ---- */
 
-enum { OLD_ROWS = 12000, NEW_ROWS = 13000, GROW_DIM = 32 };
+enum { OLD_ROWS = 4000, NEW_ROWS = 4400, GROW_DIM = 32 };
 
 /* The new generation drops every one_in-th row, moves the others up and adds new ones. */
 static uint32_t
@@ -698,7 +698,7 @@ write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *
 		unsigned char *copy = malloc(n + 64);
 		memcpy(copy, p, n);
 		for (uint32_t k = 0; i == victim && n > 0 && k < 1 + next_random() % 8; k++) {
-			static const uint32_t odd[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 599, 600, 0x7fc00000};
+			static const uint32_t odd[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 299, 300, 0x7fc00000};
 			uint32_t x = next_random() % 3 ? odd[next_random() % 8] : next_random();
 			size_t at = next_random() % (n / 4) * 4;
 			if (next_random() % 2)
@@ -774,7 +774,7 @@ use_all(const char *at, const float *q, uint32_t rows, uint32_t dim)
 static void
 hostile_sections_never_read_out_of_bounds(void **state)
 {
-	enum { ROWS = 600, DIM = 16 };
+	enum { ROWS = 300, DIM = 16 };
 	float *v = make_rows(ROWS, DIM, 16);
 	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_ALWAYS, .m = 4, .ef_construction = 20};
 	char damaged[640];
@@ -786,7 +786,7 @@ hostile_sections_never_read_out_of_bounds(void **state)
 		memcpy(v + row * DIM, v + (row + 1) * DIM, DIM * sizeof *v);
 	put_on_shelf(&b, v, ROWS, &p);
 	snprintf(damaged, sizeof damaged, "%s.damaged", path);
-	for (uint32_t i = 0; i < 300; i++) {
+	for (uint32_t i = 0; i < 180; i++) {
 		write_damaged(&b.r, damaged, i % 6, &e);
 		use_all(damaged, v, ROWS, DIM);
 	}
