@@ -41,7 +41,8 @@ cpu_s(void)
 /* ---- building ---- */
 
 static void
-build(const char *path, uint32_t rows, const struct dense_params *p, const struct dense_base *base)
+build(const char *path, uint32_t rows, const struct dense_params *p,
+    const struct dense_base *base)
 {
 	struct rpx_writer *w;
 	struct dense_built built;
@@ -138,7 +139,8 @@ measure(struct shelf *b, const struct dense_options *o, uint32_t queries)
 		good = scored = 0;
 		t = cpu_s();
 		for (uint32_t i = 0; i < queries; i++) {
-			must(dense_search(b->d, b->s, query_of(i), o, hit, &n, &report, &e), &e);
+			must(dense_search(b->d, b->s, query_of(i), o, hit, &n, &report, &e),
+			    &e);
 			good += count_good(i, hit, n);
 			scored += report.scored;
 		}
@@ -174,7 +176,8 @@ static void
 walk(struct shelf *b)
 {
 	static const char *const name[] = {"ragpool-0.90", "ragpool-0.95", "ragpool-0.99"};
-	static const double slack[] = {0.02, 0.04, 0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.18, 0.20, 0.24, 0.28};
+	static const double slack[] = {0.02, 0.04, 0.06, 0.08, 0.10, 0.12, 0.14, 0.16, 0.18,
+	    0.20, 0.24, 0.28};
 	static const double width[] = {32, 64, 128, 256, 512};
 
 	printf("{\"engine\":\"ragpool\",\"set\":\"%s\",\"hot_bytes_a_row\":%.1f,\"file_mib\":%.0f}\n",
@@ -204,7 +207,8 @@ scan(struct shelf *b)
 	    set.name, m.recall, m.qps, 1e9 / m.qps / b->info.rows, bytes * m.qps / 1e9);
 	for (int round = 0; round < ROUNDS; round++) {
 		t = cpu_s();
-		must(dense_search_many(b->d, b->s, set.query.data, queries, &o, hit, count, &e), &e);
+		must(dense_search_many(b->d, b->s, set.query.data, queries, &o, hit, count, &e),
+		    &e);
 		t = cpu_s() - t;
 		best = t < best ? t : best;
 	}
@@ -248,11 +252,13 @@ filter(struct shelf *b)
 		struct outcome m;
 		uint32_t n, want, good = 0, all = 0;
 		struct err e;
-		o.allowed_count = exact.allowed_count = allow_share(allowed, b->info.rows, share[i]);
+		o.allowed_count = exact.allowed_count = allow_share(allowed, b->info.rows,
+		    share[i]);
 		m = measure(b, &o, queries);
 		for (uint32_t q = 0; q < queries; q++) {
 			must(dense_search(b->d, b->s, query_of(q), &o, hit, &n, NULL, &e), &e);
-			must(dense_search(b->d, b->s, query_of(q), &exact, truth, &want, NULL, &e), &e);
+			must(dense_search(b->d, b->s, query_of(q), &exact, truth, &want, NULL,
+			    &e), &e);
 			for (uint32_t k = 0; k < n; k++)
 				good += hit[k].score >= truth[want - 1].score;
 			all += want;

@@ -28,6 +28,7 @@ void vecs_read(struct vecs_set *s, const char *folder);
 void vecs_drop_base(struct vecs_set *s);
 void vecs_free(struct vecs_set *s);
 /* How many of row[0..n) are among the k nearest. */
-uint32_t vecs_hits(const struct vecs_set *s, uint32_t query, const uint32_t *row, uint32_t n, uint32_t k);
+uint32_t vecs_hits(const struct vecs_set *s, uint32_t query, const uint32_t *row, uint32_t n,
+    uint32_t k);
 
 #endif

@@ -55,7 +55,7 @@ struct dense_params {
 					 * 384 dimensions do */
 	unsigned m;			/* 0: DENSE_M */
 	unsigned ef_construction;	/* 0: DENSE_EF_CONSTRUCTION */
-	unsigned threads;		/* 0 and 1: the caller's only; the bytes do not depend on it */
+	unsigned threads;		/* 0, 1: the caller's; the bytes are always the same */
 	uint64_t seed;
 };
 
@@ -130,7 +130,7 @@ struct dense_options {
 	float slack;			/* not 0: how far behind the k-th hit to look on, as
 					 * a part of its squared distance, instead of recall */
 	uint32_t ef;			/* not 0: a walk of this fixed width instead */
-	bool exact;			/* scan although there is a graph, re-rank 4k (>= 100) */
+	bool exact;			/* scan in spite of a graph, re-rank 4k (>= 100) */
 	const uint64_t *allowed;	/* bit of each row, borrowed; NULL: all rows */
 	uint32_t allowed_count;		/* how many bits are set, exactly */
 	int64_t deadline_ns;		/* on clk_ns(); 0: none */

@@ -181,7 +181,8 @@ write_graph(struct rpx_writer *w, const struct build *b, struct err *e)
 	const struct dense_header *h = &b->d.h;
 	size_t nodes_bytes = h->upper_nodes * sizeof(struct upper_node);
 
-	if (rpx_add(w, RPX_LINKS, b->graph.links, (size_t)h->rows * 8 * h->m, h->rows, e) == -1 ||
+	if (rpx_add(w, RPX_LINKS, b->graph.links, (size_t)h->rows * 8 * h->m, h->rows,
+	    e) == -1 ||
 	    rpx_begin(w, RPX_UPPER, e) == -1 ||
 	    rpx_put(w, b->graph.upper, nodes_bytes, e) == -1 ||
 	    rpx_put(w, b->graph.upper_links, (size_t)h->upper_links * 4, e) == -1 ||
@@ -198,8 +199,10 @@ write_sections(struct rpx_writer *w, const struct build *b, struct err *e)
 	const struct dense_header *h = &b->d.h;
 
 	if (rpx_add(w, RPX_DENSE, h, sizeof *h, h->rows, e) == -1 ||
-	    rpx_add(w, RPX_CODES, b->codes, (size_t)h->rows * h->code_stride, h->rows, e) == -1 ||
-	    rpx_add(w, RPX_EXACT, b->exact, (size_t)h->rows * h->exact_stride, h->rows, e) == -1)
+	    rpx_add(w, RPX_CODES, b->codes, (size_t)h->rows * h->code_stride, h->rows,
+	    e) == -1 ||
+	    rpx_add(w, RPX_EXACT, b->exact, (size_t)h->rows * h->exact_stride, h->rows,
+	    e) == -1)
 		return -1;
 	return b->d.links != NULL ? write_graph(w, b, e) : 0;
 }

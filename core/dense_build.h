@@ -16,7 +16,8 @@ struct dense_same {
 };
 
 /* d's codes and exact vectors are in memory; marks heads in d's codes. */
-int dense_same_find(struct dense_same *same, const struct dense *d, uint8_t *codes, struct err *e);
+int dense_same_find(struct dense_same *same, const struct dense *d, uint8_t *codes,
+    struct err *e);
 void dense_same_free(struct dense_same *same);
 
 /* A graph in the making, in the layout of the file. */

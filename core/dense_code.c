@@ -51,7 +51,8 @@ dense_query_fill(struct dense_query *q, const struct dense *d, const float *v, s
 	}
 	scale = most / CODE_MAX;
 	for (uint32_t i = 0; i < dim && scale > 0; i++)
-		q->code[i] = (int8_t)lrintf(fmaxf(-CODE_MAX, fminf(CODE_MAX, q->exact[i] / scale)));
+		q->code[i] = (int8_t)lrintf(fmaxf(-CODE_MAX, fminf(CODE_MAX,
+		    q->exact[i] / scale)));
 	q->norm2 = (float)vec_norm2(q->exact, dim);
 	q->is_zero = most == 0;
 	q->origin = d->h.metric == DENSE_COSINE ? 1

@@ -234,7 +234,7 @@ pool_put(struct pool *p, uint64_t key)
 struct dense_query {
 	int8_t *code;			/* code_bytes, 32-aligned, zeros behind dim */
 	float *exact;			/* dim floats, normalised for cosine */
-	float by_lo;			/* score = by_lo * lo + by_step * step * dot7 - by_norm2 * norm2 */
+	float by_lo;			/* of approx_score() */
 	float by_step;
 	float by_norm2;
 	float norm2;
@@ -249,7 +249,8 @@ approx_score(const struct dense_query *q, const struct code_tail *t, int32_t dot
 }
 
 /* Fills q, whose two arrays the caller provides. */
-int dense_query_fill(struct dense_query *q, const struct dense *d, const float *v, struct err *e);
+int dense_query_fill(struct dense_query *q, const struct dense *d, const float *v,
+    struct err *e);
 /* Approximate score keys of up to VEC_BATCH rows. */
 void dense_key_ids(const struct dense *d, const struct dense_query *q, const uint32_t *ids,
     uint32_t n, uint64_t *key);

@@ -92,14 +92,15 @@ write_section(const struct dense *d, struct dense_same *same, uint8_t *codes, st
 		from = head + groups;
 		row = from + groups + 1;
 		for (uint32_t i = 0, g = 0; i < rows; i++) {
-			struct code_tail *t = (void *)(codes + (size_t)i * d->h.code_stride + d->code_bytes);
+			struct code_tail *t =
+			    (void *)(codes + (size_t)i * d->h.code_stride + d->code_bytes);
 			if (size[i] == 0)
 				continue;
 			t->sum |= CODE_IS_HEAD;
 			head[g] = i;
 			from[g++] = at;
 			at += size[i];
-			size[i] = at - size[i];		/* from here on: where its next copy goes */
+			size[i] = at - size[i];	/* now: where its next copy goes */
 		}
 		from[groups] = copies;
 		for (uint32_t i = 0; i < rows; i++)

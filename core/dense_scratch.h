@@ -39,7 +39,7 @@ struct dense_ask {
 	uint32_t ef;			/* places in the pool */
 	uint32_t k;
 	uint32_t keep;			/* rows to find before slack counts */
-	float slack;			/* how far behind the k-th to go on; INFINITY: ef alone */
+	float slack;			/* behind the k-th; INFINITY: ef alone counts */
 	uint32_t budget;		/* codes a walk may compare before it gives up */
 };
 

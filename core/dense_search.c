@@ -248,7 +248,8 @@ scan_block(const struct dense *d, struct dense_scratch *s, const float *query,
 		count[i] = 0;
 		live[i] = NULL;
 		if (check(d, query + (size_t)i * d->h.dim, o, e) == -1 ||
-		    fill_lane(d, s, &lane[lanes], i, keep, query + (size_t)i * d->h.dim, e) == -1)
+		    fill_lane(d, s, &lane[lanes], i, keep, query + (size_t)i * d->h.dim,
+		    e) == -1)
 			return -1;
 		if (!is_hopeless(d, &lane[lanes].query, wanted))
 			live[i] = &lane[lanes++];

@@ -11,7 +11,8 @@
 enum { SAMPLES = 200, K = 10, GOALS = 3 };
 
 static const float goal[GOALS] = {0.90f, 0.95f, 0.99f};
-static const float step[] = {0.02f, 0.04f, 0.06f, 0.08f, 0.10f, 0.12f, 0.16f, 0.20f, 0.25f, 0.30f};
+static const float step[] = {0.02f, 0.04f, 0.06f, 0.08f, 0.10f, 0.12f, 0.16f, 0.20f, 0.25f,
+    0.30f};
 enum { STEPS = sizeof step / sizeof *step };
 
 #define OTHER 0.5f
@@ -126,7 +127,8 @@ dense_tune(struct dense *d, uint64_t seed, struct err *e)
 		goto out;
 	}
 	sample(d, &t, seed);
-	if (dense_search_many(d, t.scratch, t.query, t.samples, &exact, t.truth, t.count, e) == -1 ||
+	if (dense_search_many(d, t.scratch, t.query, t.samples, &exact, t.truth, t.count,
+	    e) == -1 ||
 	    find_slacks(d, &t, e) == -1)
 		goto out;
 	rc = 0;

@@ -87,7 +87,8 @@ is_covered(const struct dense *d, uint32_t row, float to, const uint32_t *chosen
 }
 
 uint32_t
-hnsw_choose(const struct dense *d, const uint64_t *key, uint32_t n, uint32_t most, uint32_t *out)
+hnsw_choose(const struct dense *d, const uint64_t *key, uint32_t n, uint32_t most,
+    uint32_t *out)
 {
 	uint32_t chosen = 0;
 
@@ -284,7 +285,8 @@ link_back(const struct hnsw_builder *b, uint32_t hand)
 		uint32_t row = b->batch[i];
 		for (uint32_t l = 0; l <= b->level[row]; l++) {
 			uint32_t own = b->own_count[i * (DENSE_LEVELS_MAX + 1) + l];
-			const uint32_t *mine = b->own + ((size_t)i * (DENSE_LEVELS_MAX + 1) + l) * b->m;
+			const uint32_t *mine =
+			    b->own + ((size_t)i * (DENSE_LEVELS_MAX + 1) + l) * b->m;
 			for (uint32_t k = 0; k < own; k++)
 				if (mine[k] % b->hands == hand)
 					add_link(b, mine[k], l, row);
@@ -437,7 +439,8 @@ hire_hands(struct hnsw_builder *b, uint32_t hands, struct err *e)
 }
 
 int
-hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *levels, struct err *e)
+hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *levels,
+    struct err *e)
 {
 	size_t rows = b->d->h.rows;
 

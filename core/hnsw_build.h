@@ -25,7 +25,8 @@ void hnsw_likeness(const struct dense *d, const struct hnsw_like *q, const uint3
     uint32_t n, float *out);
 /* At most `most` of the n candidates, best first, none of which has a chosen one nearer to
  * it than the row they are candidates for (algorithm 4 of the paper). */
-uint32_t hnsw_choose(const struct dense *d, const uint64_t *key, uint32_t n, uint32_t most, uint32_t *out);
+uint32_t hnsw_choose(const struct dense *d, const uint64_t *key, uint32_t n, uint32_t most,
+    uint32_t *out);
 
 struct hnsw_builder;
 
@@ -64,13 +65,15 @@ struct hnsw_builder {
 
 /* b->d, same and g are set, the rest is zero.  levels: HNSW_NO_LEVEL where one is to be
  * drawn, or NULL.  On failure too, hnsw_release() follows. */
-int hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *levels, struct err *e);
+int hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *levels,
+    struct err *e);
 uint32_t hnsw_order(const struct hnsw_builder *b, const uint8_t *skip, uint32_t *order);
 void hnsw_insert(struct hnsw_builder *b, const uint32_t *rows, uint32_t n);
 void hnsw_end(struct hnsw_builder *b);
 void hnsw_release(struct hnsw_builder *b);
 /* A row's list on a level, rows as entries, and its length. */
-uint32_t *hnsw_list(const struct hnsw_builder *b, uint32_t row, uint32_t level, uint8_t **count);
+uint32_t *hnsw_list(const struct hnsw_builder *b, uint32_t row, uint32_t level,
+    uint8_t **count);
 
 /* Takes the graph of the base over.  1: the base cannot be used, nothing was done. */
 int hnsw_renew(struct hnsw *g, const struct dense *d, const struct dense_same *same,

@@ -135,7 +135,8 @@ is_too_far(const struct renewal *r)
 {
 	uint64_t nodes = r->old->h.nodes, gone = nodes - r->reused + r->old->h.deleted;
 
-	return r->reused == 0 || r->reused > nodes || gone * 100 > nodes * DELETED_MAX_PERCENT ||
+	return r->reused == 0 || r->reused > nodes ||
+	    gone * 100 > nodes * DELETED_MAX_PERCENT ||
 	    2 * (uint64_t)r->reused < r->b.same->nodes;
 }
 
@@ -151,7 +152,8 @@ old_list(const struct renewal *r, uint32_t row, uint32_t level, uint32_t *out)
 
 	if (level == 0) {
 		for (uint32_t i = 0; i < 2 * m; i++)
-			if ((to = old->links[(size_t)row * 2 * m + i]) < old->h.rows && to != row)
+			if ((to = old->links[(size_t)row * 2 * m + i]) < old->h.rows &&
+			    to != row)
 				out[n++] = to;
 		return n;
 	}
@@ -227,7 +229,8 @@ take_list(struct renewal *r, uint32_t row, uint32_t level)
 {
 	static const uint32_t room = (2 * DENSE_M_MAX + 1) * 2 * DENSE_M_MAX;
 	const struct dense *d = r->b.d;
-	uint32_t most = level == 0 ? 2 * r->b.m : r->b.m, rows[(2 * DENSE_M_MAX + 1) * 2 * DENSE_M_MAX];
+	uint32_t most = level == 0 ? 2 * r->b.m : r->b.m,
+	    rows[(2 * DENSE_M_MAX + 1) * 2 * DENSE_M_MAX];
 	float like[VEC_BATCH];
 	struct pool p = {.key = r->near, .cap = room};
 	struct hnsw_like q;

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define NEON __attribute__((target("arch=armv8.2-a+dotprod")))
-#define NEON_INLINE __attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) static inline
+#define NEON_INLINE \
+	__attribute__((target("arch=armv8.2-a+dotprod"), always_inline)) static inline
 
 enum { LANES = 32, RECORD_TAIL = 16 };
 
@@ -130,7 +131,8 @@ NEON_INLINE void
 add_dot(struct lanes *l, const float *a, const float *b)
 {
 	for (int i = 0; i < 8; i++)
-		l->s[i] = vaddq_f32(l->s[i], vmulq_f32(vld1q_f32(a + 4 * i), vld1q_f32(b + 4 * i)));
+		l->s[i] = vaddq_f32(l->s[i], vmulq_f32(vld1q_f32(a + 4 * i),
+		    vld1q_f32(b + 4 * i)));
 }
 
 NEON_INLINE void

@@ -18,7 +18,8 @@ vec_ops_of(enum vec_tier tier)
 		return &vec_scalar_ops;
 #if defined(__x86_64__)
 	__builtin_cpu_init();
-	if (tier == VEC_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c"))
+	if (tier == VEC_AVX2 && __builtin_cpu_supports("avx2") &&
+	    __builtin_cpu_supports("f16c"))
 		return &vec_avx2_ops;
 	if (tier == VEC_AVX512 && __builtin_cpu_supports("avx512f") &&
 	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&

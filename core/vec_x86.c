@@ -179,7 +179,8 @@ AVX2_INLINE void
 add_l2_256(struct lanes256 *l, const float *a, const float *b)
 {
 	for (int i = 0; i < 4; i++) {
-		__m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + 8 * i), _mm256_loadu_ps(b + 8 * i));
+		__m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + 8 * i),
+		    _mm256_loadu_ps(b + 8 * i));
 		l->s[i] = _mm256_add_ps(l->s[i], _mm256_mul_ps(d, d));
 	}
 }
@@ -188,7 +189,8 @@ AVX2_INLINE void
 widen256(float *out, const uint16_t *in)
 {
 	for (int i = 0; i < 4; i++)
-		_mm256_storeu_ps(out + 8 * i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + 8 * i))));
+		_mm256_storeu_ps(out + 8 * i,
+		    _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + 8 * i))));
 }
 
 AVX2_INLINE void
@@ -296,7 +298,8 @@ avx2_from_half(float *out, const uint16_t *in, size_t n)
 	size_t i = 0;
 
 	for (; i + 8 <= n; i += 8)
-		_mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + i))));
+		_mm256_storeu_ps(out + i,
+		    _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + i))));
 	for (; i < n; i++)
 		out[i] = _cvtsh_ss(in[i]);
 }

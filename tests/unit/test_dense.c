@@ -64,7 +64,8 @@ make_rows(uint32_t rows, uint32_t dim, uint64_t seed)
 	for (uint32_t row = 0; row < rows; row++) {
 		const float *c = centre + (size_t)(next_random() % CENTRES) * dim;
 		for (uint32_t i = 0; i < dim; i++)
-			v[(size_t)row * dim + i] = c[i] + bell() * 2 / sqrtf((float)(1 + i / 4));
+			v[(size_t)row * dim + i] =
+			    c[i] + bell() * 2 / sqrtf((float)(1 + i / 4));
 	}
 	free(centre);
 	return v;
@@ -189,21 +190,26 @@ a_scan_finds_the_nearest_under_every_metric(void **state)
 	(void)state;
 	for (int metric = 0; metric < DENSE_METRIC_MAX; metric++)
 		for (int exact = 0; exact < DENSE_EXACT_MAX; exact++) {
-			struct dense_params p = {.dim = DIM, .metric = (enum dense_metric)metric,
+			struct dense_params p = {.dim = DIM,
+			    .metric = (enum dense_metric)metric,
 			    .exact = (enum dense_exact)exact};
 			struct dense_options o = {.k = K};
 			struct shelf b;
 			put_on_shelf(&b, v, ROWS, &p);
 			for (uint32_t i = 0; i < 20; i++) {
 				uint32_t n, want;
-				double floor = true_floor(v, ROWS, DIM, p.metric, q + i * DIM, NULL, K, &want);
-				assert_ok(dense_search(b.d, b.s, q + i * DIM, &o, hit, &n, NULL, &e), &e);
+				double floor = true_floor(v, ROWS, DIM, p.metric, q + i * DIM,
+				    NULL, K, &want);
+				assert_ok(dense_search(b.d, b.s, q + i * DIM, &o, hit, &n, NULL,
+				    &e), &e);
 				assert_int_equal(n, K);
 				assert_int_equal(hits_above(hit, n, floor), K);
 				for (uint32_t k = 0; k < n; k++) {
-					double s = true_score(p.metric, q + i * DIM, v + hit[k].row * DIM, DIM);
+					double s = true_score(p.metric, q + i * DIM,
+					    v + hit[k].row * DIM, DIM);
 					assert_true(fabs(s - hit[k].score) <= 2e-3 * (1 + fabs(s)));
-					assert_true(hit[k].score == dense_score(b.d, hit[k].row, q + i * DIM));
+					assert_true(hit[k].score == dense_score(b.d, hit[k].row,
+					    q + i * DIM));
 					assert_true(k == 0 || hit[k - 1].score >= hit[k].score);
 				}
 			}
@@ -227,7 +233,8 @@ rows_without_a_vector_are_never_returned(void **state)
 	for (uint32_t row = 0; row < ROWS; row += 3)
 		memset(v + row * DIM, 0, DIM * sizeof *v);
 	for (int graph = DENSE_GRAPH_NEVER; graph <= DENSE_GRAPH_ALWAYS; graph++) {
-		struct dense_params p = {.dim = DIM, .metric = DENSE_L2, .graph = (enum dense_graph)graph};
+		struct dense_params p = {.dim = DIM, .metric = DENSE_L2,
+		    .graph = (enum dense_graph)graph};
 		struct shelf b;
 		put_on_shelf(&b, v, ROWS, &p);
 		assert_int_equal(b.built.rows_with_vector, 66);
@@ -361,7 +368,8 @@ many_queries_answer_as_one_by_one(void **state)
 		o.allowed_count = filtered ? 8 + 64 + 1 + 24 : 0;
 		assert_ok(dense_search_many(b.d, b.s, q, QUERIES, &o, many, count, &e), &e);
 		for (uint32_t i = 0; i < QUERIES; i++) {
-			assert_ok(dense_search(b.d, b.s, q + i * DIM, &o, one, &n, NULL, &e), &e);
+			assert_ok(dense_search(b.d, b.s, q + i * DIM, &o, one, &n, NULL, &e),
+			    &e);
 			assert_int_equal(count[i], n);
 			assert_int_equal(n, i == 5 ? 0 : K);
 			assert_memory_equal(many + i * K, one, n * sizeof *one);
@@ -467,7 +475,8 @@ graph_recall(struct shelf *b, const float *v, uint32_t rows, uint32_t dim, const
 	struct err e;
 
 	for (uint32_t i = 0; i < queries; i++) {
-		double floor = true_floor(v, rows, dim, DENSE_COSINE, q + i * dim, NULL, K, &want);
+		double floor = true_floor(v, rows, dim, DENSE_COSINE, q + i * dim, NULL, K,
+		    &want);
 		assert_ok(dense_search(b->d, b->s, q + i * dim, &o, hit, &n, &report, &e), &e);
 		assert_int_equal(n, K);
 		assert_false(report.scanned);
@@ -531,7 +540,8 @@ bytes_are_the_same_for_any_number_of_threads(void **state)
 {
 	enum { ROWS = 2000, DIM = 20 };
 	float *v = make_rows(ROWS, DIM, 15);
-	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 50, .m = 6};
+	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 50,
+	    .m = 6};
 	char *first = NULL, *again;
 	size_t n1 = 0, n2;
 	struct err e;
@@ -566,7 +576,8 @@ plan_growth(const float *all, uint32_t one_in, float *v, uint32_t *old_row)
 	for (uint32_t row = 0; row < NEW_ROWS; row++) {
 		if (row < OLD_ROWS && row % one_in == 1)
 			continue;
-		memcpy(v + (size_t)n * GROW_DIM, all + (size_t)row * GROW_DIM, GROW_DIM * sizeof *v);
+		memcpy(v + (size_t)n * GROW_DIM, all + (size_t)row * GROW_DIM,
+		    GROW_DIM * sizeof *v);
 		old_row[n++] = row < OLD_ROWS ? row : DENSE_NO_ROW;
 	}
 	return n;
@@ -578,7 +589,8 @@ a_renewed_graph_finds_as_much_as_a_new_one(void **state)
 	float *all = make_rows(NEW_ROWS, GROW_DIM, 17), *q = make_rows(100, GROW_DIM, 18);
 	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
 	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
-	struct dense_params p = {.dim = GROW_DIM, .exact = DENSE_FP32, .graph = DENSE_GRAPH_ALWAYS,
+	struct dense_params p = {.dim = GROW_DIM, .exact = DENSE_FP32,
+	    .graph = DENSE_GRAPH_ALWAYS,
 	    .ef_construction = 80};
 	struct dense_built built;
 	struct shelf old, b;
@@ -588,8 +600,10 @@ a_renewed_graph_finds_as_much_as_a_new_one(void **state)
 
 	(void)state;
 	snprintf(grown, sizeof grown, "%s.grown", path);
-	for (uint32_t row = 0; row < OLD_ROWS; row += 40)	/* copies, whose head goes or stays */
-		memcpy(all + (row + 1) * GROW_DIM, all + (row + 2) * GROW_DIM, GROW_DIM * sizeof *v);
+	for (uint32_t row = 0; row < OLD_ROWS; row += 40)	/* copies,
+	    whose head goes or stays */
+		memcpy(all + (row + 1) * GROW_DIM, all + (row + 2) * GROW_DIM,
+		    GROW_DIM * sizeof *v);
 	put_on_shelf(&old, all, OLD_ROWS, &p);
 	n = plan_growth(all, 10, v, old_row);
 	struct dense_base base = {old.d, old_row};
@@ -618,7 +632,8 @@ a_base_too_different_is_not_used(void **state)
 	float *all = make_rows(NEW_ROWS, GROW_DIM, 19);
 	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
 	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
-	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 20,
+	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS,
+	    .ef_construction = 20,
 	    .m = 6};
 	struct dense_built built;
 	struct shelf old;
@@ -637,7 +652,8 @@ a_base_too_different_is_not_used(void **state)
 	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
 	assert_int_equal(built.reused, 0);
 	p.m = 6;
-	for (uint32_t row = 0; row < n; row++)			/* a liar: every row did change */
+	for (uint32_t row =
+	    0; row < n; row++)			/* a liar: every row did change */
 		old_row[row] = (row * 7 + 5) % OLD_ROWS;
 	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
 	assert_int_equal(built.reused, 0);
@@ -653,7 +669,8 @@ renewing_gives_the_same_bytes_again(void **state)
 	float *all = make_rows(NEW_ROWS, GROW_DIM, 20);
 	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
 	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
-	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS, .ef_construction = 30,
+	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS,
+	    .ef_construction = 30,
 	    .m = 6};
 	char grown[640], *one, *two;
 	size_t n1, n2;
@@ -682,7 +699,8 @@ renewing_gives_the_same_bytes_again(void **state)
 
 /* ---- hostile sections: right checksums, wrong content ---- */
 
-static const enum rpx_kind kinds[] = {RPX_DENSE, RPX_CODES, RPX_EXACT, RPX_LINKS, RPX_UPPER, RPX_SAME};
+static const enum rpx_kind kinds[] = {RPX_DENSE, RPX_CODES, RPX_EXACT, RPX_LINKS, RPX_UPPER,
+    RPX_SAME};
 
 static void
 write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *e)
@@ -698,7 +716,8 @@ write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *
 		unsigned char *copy = malloc(n + 64);
 		memcpy(copy, p, n);
 		for (uint32_t k = 0; i == victim && n > 0 && k < 1 + next_random() % 8; k++) {
-			static const uint32_t odd[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 299, 300, 0x7fc00000};
+			static const uint32_t odd[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff,
+			    299, 300, 0x7fc00000};
 			uint32_t x = next_random() % 3 ? odd[next_random() % 8] : next_random();
 			size_t at = next_random() % (n / 4) * 4;
 			if (next_random() % 2)
@@ -718,7 +737,8 @@ write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *
 static void
 renew_from(const struct dense *d, const float *v, uint32_t rows, uint32_t dim)
 {
-	struct dense_params p = {.dim = dim, .graph = DENSE_GRAPH_ALWAYS, .m = 4, .ef_construction = 20};
+	struct dense_params p = {.dim = dim, .graph = DENSE_GRAPH_ALWAYS, .m = 4,
+	    .ef_construction = 20};
 	uint32_t *old_row = malloc(rows * sizeof *old_row);
 	struct dense_base base = {d, old_row};
 	struct rpx_writer *w;
@@ -776,7 +796,8 @@ hostile_sections_never_read_out_of_bounds(void **state)
 {
 	enum { ROWS = 300, DIM = 16 };
 	float *v = make_rows(ROWS, DIM, 16);
-	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_ALWAYS, .m = 4, .ef_construction = 20};
+	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_ALWAYS, .m = 4,
+	    .ef_construction = 20};
 	char damaged[640];
 	struct shelf b;
 	struct err e;

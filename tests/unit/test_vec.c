@@ -63,7 +63,8 @@ codes_give_the_same_integer_for_every_length(void **state)
 	for (size_t n = 0; n < N_MAX; n += n < 200 ? 1 : 37) {
 		fill_codes(code, q, n);
 		EACH_TIER(ops)
-			assert_int_equal(ops->dot7(q, code, n), vec_scalar_ops.dot7(q, code, n));
+			assert_int_equal(ops->dot7(q, code, n), vec_scalar_ops.dot7(q, code,
+			    n));
 	}
 }
 
@@ -136,14 +137,16 @@ dot_stays_within_its_error_bound(void **state)
 		sum += (double)a[i] * b[i];
 		size += fabs((double)a[i] * b[i]);
 	}
-	assert_true(fabs(vec_ops()->dot(a, b, N_MAX) - sum) <= size * (N_MAX / 32.0 + 6) * 0x1p-24);
+	assert_true(fabs(vec_ops()->dot(a, b,
+	    N_MAX) - sum) <= size * (N_MAX / 32.0 + 6) * 0x1p-24);
 }
 
 static void
 halves_round_alike_and_come_back(void **state)
 {
 	static const float odd[] = {0, -0.0f, 1, 65504, 65519.9f, 65520, 1e9f, -1e9f, 0x1p-24f,
-	    0x1p-25f, 0x1.8p-25f, 0x1.004p-14f, 5.9e-8f, 1e-20f, 0x1.002p0f, 0x1.006p0f, INFINITY};
+	    0x1p-25f, 0x1.8p-25f, 0x1.004p-14f, 5.9e-8f, 1e-20f, 0x1.002p0f, 0x1.006p0f,
+	    INFINITY};
 	const struct vec_ops *ops, *ref = &vec_scalar_ops;
 	uint16_t want[17], got[17], back[17];
 	float wide[17];
