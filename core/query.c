@@ -37,6 +37,8 @@ struct ranking {
 	uint32_t allowed_count;
 	struct fuse_hit *hits;
 	size_t count;
+	float *other;			/* vector of the row in other_row */
+	uint32_t other_row;
 };
 
 int
@@ -252,6 +254,52 @@ feed_back(struct ranking *r, struct err *e)
 	return fuse_halves(r, e);
 }
 
+/* ---- what the request asks besides ---- */
+
+static uint32_t
+document_of(void *context, uint32_t row)
+{
+	struct ranking *r = context;
+
+	return r->x->row[row].document;
+}
+
+/* Cosine of two rows.  Asked for many rows against one, so that one's vector is kept. */
+static float
+likeness_of(void *context, uint32_t row, uint32_t other)
+{
+	struct ranking *r = context;
+	float score;
+
+	if (r->other_row != other) {
+		dense_vector(r->x->dense, other, r->other);
+		r->other_row = other;
+	}
+	score = dense_score(r->x->dense, row, r->other);
+	return score > -1 ? score : 0;
+}
+
+static int
+diversify(struct ranking *r, struct err *e)
+{
+	if (!r->q->diverse || r->x->dense == NULL)
+		return 0;
+	r->other_row = DENSE_NO_ROW;
+	r->other = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *r->other);
+	if (r->other == NULL)
+		return no_memory(e);
+	fuse_diversify(r->hits, r->count, r->q->top_k, r->q->lambda, likeness_of, r);
+	return 0;
+}
+
+static int
+arrange(struct ranking *r, struct err *e)
+{
+	if (r->q->per_document > 0)
+		r->count = fuse_group(r->hits, r->count, r->q->per_document, document_of, r);
+	return diversify(r, e);
+}
+
 static int
 rank(struct ranking *r, struct err *e)
 {
@@ -266,9 +314,9 @@ rank(struct ranking *r, struct err *e)
 		return -1;
 	if (q->mode != FUSE_LEXICAL && (embed_text(r, e) == -1 || search_vectors(r, e) == -1))
 		return -1;
-	if (fuse_halves(r, e) == -1)
+	if (fuse_halves(r, e) == -1 || feed_back(r, e) == -1)
 		return -1;
-	return feed_back(r, e);
+	return arrange(r, e);
 }
 
 int

@@ -32,6 +32,9 @@ struct query {
 	unsigned top_k;		/* 1..TOP_K_MAX */
 	enum fuse_mode mode;
 	bool operators;		/* +must, -not and "a phrase" mean something (lex.h) */
+	unsigned per_document;	/* hits of one document at most; 0: any number */
+	bool diverse;		/* maximal marginal relevance (fuse.h) with lambda; by the */
+	float lambda;		/* vectors, so without effect where there are none */
 };
 
 struct query_hit {

@@ -17,6 +17,7 @@ struct question {
 	struct json_object *body;	/* owned; the texts below are borrowed from it */
 	const char *tenant;
 	struct query query;
+	bool explain;
 };
 
 static int
@@ -31,6 +32,27 @@ read_mode(struct question *q, struct err *e)
 	return err_set(e, ERR_RANGE, "\"mode\" must be hybrid, minmax, rrf, lexical or dense");
 }
 
+/* "mmr": 0..1, "group_by": "document" with "group_size". */
+static int
+read_arrangement(struct question *q, struct err *e)
+{
+	const char *by = NULL;
+	double lambda = -1;
+	int64_t size = 1;
+
+	if (json_get_double(q->body, "mmr", false, 0, 1, &lambda, e) == -1 ||
+	    json_get_text(q->body, "group_by", false, 32, &by, e) == -1 ||
+	    json_get_int(q->body, "group_size", false, 1, TOP_K_MAX, &size, e) == -1 ||
+	    json_get_bool(q->body, "explain", false, &q->explain, e) == -1)
+		return -1;
+	if (by != NULL && strcmp(by, "document") != 0)
+		return err_set(e, ERR_RANGE, "\"group_by\" must be document");
+	q->query.per_document = by != NULL ? (unsigned)size : 0;
+	q->query.diverse = lambda >= 0;
+	q->query.lambda = (float)lambda;
+	return 0;
+}
+
 static int
 read_question(struct question *q, struct api *api, struct req *r, const char *const *allowed,
     struct err *e)
@@ -43,7 +65,7 @@ read_question(struct question *q, struct api *api, struct req *r, const char *co
 	    json_get_text(q->body, "query", true, REQUEST_BODY_MAX, &q->query.text, e) == -1 ||
 	    json_get_int(q->body, "top_k", false, 1, api->top_k_max, &top_k, e) == -1 ||
 	    json_get_bool(q->body, "operators", false, &q->query.operators, e) == -1 ||
-	    read_mode(q, e) == -1)
+	    read_mode(q, e) == -1 || read_arrangement(q, e) == -1)
 		return -1;
 	json_object_object_get_ex(q->body, "query", &text);
 	q->query.text_len = (size_t)json_object_get_string_len(text);
@@ -51,8 +73,25 @@ read_question(struct question *q, struct api *api, struct req *r, const char *co
 	return 0;
 }
 
+/* Parts of the score, which add up to it, and where the hit stood in each half. */
 static void
-put_hit(struct buf *b, const struct query_hit *h)
+put_explanation(struct buf *b, const struct fuse_hit *h)
+{
+	buf_adds(b, ", \"explain\": {\"words\": ");
+	json_put_float(b, h->part.bm25);
+	buf_adds(b, ", \"nearness\": ");
+	json_put_float(b, h->part.near);
+	buf_adds(b, ", \"vector\": ");
+	json_put_float(b, h->part.dense);
+	buf_adds(b, ", \"bm25\": ");
+	json_put_float(b, h->bm25);
+	buf_adds(b, ", \"cosine\": ");
+	json_put_float(b, h->cosine);
+	buf_addf(b, ", \"word_rank\": %u, \"vector_rank\": %u}", h->lexical_place, h->dense_place);
+}
+
+static void
+put_hit(struct buf *b, const struct query_hit *h, bool explain)
 {
 	buf_adds(b, "{\"score\": ");
 	json_put_float(b, h->score);
@@ -65,17 +104,19 @@ put_hit(struct buf *b, const struct query_hit *h)
 	buf_addf(b, ", \"start\": %llu, \"end\": %llu, \"heading\": ",
 	    (unsigned long long)h->chunk.start, (unsigned long long)h->chunk.end);
 	json_put_text(b, h->chunk.heading, strlen(h->chunk.heading));
+	if (explain)
+		put_explanation(b, &h->how);
 	buf_addc(b, '}');
 }
 
 static void
-put_hits(struct buf *b, const struct query_result *r)
+put_hits(struct buf *b, const struct query_result *r, bool explain)
 {
 	buf_adds(b, "\"hits\": [");
 	for (size_t i = 0; i < r->count; i++) {
 		if (i > 0)
 			buf_adds(b, ", ");
-		put_hit(b, &r->hits[i]);
+		put_hit(b, &r->hits[i], explain);
 	}
 	buf_addc(b, ']');
 }
@@ -114,7 +155,7 @@ answer_question(struct api *api, struct req *r, const struct question *q, int wi
 	if (with_response && put_response(&p->body, &result, e) == -1)
 		return -1;
 	buf_adds(&p->body, ", ");
-	put_hits(&p->body, &result);
+	put_hits(&p->body, &result, q->explain);
 	buf_addf(&p->body, ", \"generation\": \"%s\"", index_generation(index));
 	if (with_response)
 		buf_adds(&p->body, ", \"llm_generated\": false");
@@ -133,7 +174,8 @@ note_tenant(struct api *api, const char *tenant)
 int
 api_query(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
-	static const char *const members[] = {"query", "top_k", "mode", "operators", NULL};
+	static const char *const members[] = {"query", "top_k", "mode", "operators", "mmr",
+	    "group_by", "group_size", "explain", NULL};
 	struct question q = {.tenant = segment};
 	int rc = -1;
 
@@ -148,7 +190,8 @@ int
 api_retrieve(
     struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
-	static const char *const members[] = {"tenant", "query", "top_k", "mode", "operators", NULL};
+	static const char *const members[] = {"tenant", "query", "top_k", "mode", "operators",
+	    "mmr", "group_by", "group_size", "explain", NULL};
 	struct question q = {.tenant = serving_only_tenant(api->serving)};
 	int rc = -1;
 
