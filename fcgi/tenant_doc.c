@@ -290,7 +290,10 @@ read_model(struct tenant_doc *d, struct json_object *root, struct err *e)
 		return -1;
 	if (model[0] == '\0')
 		return err_set(e, ERR_CONFIG, "\"embedding_model\" is empty");
-	if (strcmp(model, "builtin:lsa") != 0) {
+	if (strncmp(model, "static:", 7) == 0 && model[7] != '/')
+		return err_set(e, ERR_CONFIG,
+		    "\"embedding_model\": static: is followed by the absolute path of a folder");
+	if (strcmp(model, "builtin:lsa") != 0 && strncmp(model, "static:", 7) != 0) {
 		buf_addf(&d->notes, "embedding_model: no gateway to models is configured for "
 				    "\"%.100s\"; built with builtin:lsa\n", model);
 		model = "builtin:lsa";
