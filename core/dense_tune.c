@@ -98,7 +98,7 @@ find_slacks(struct dense *d, struct tune *t, struct err *e)
 {
 	float recall;
 
-	for (int i = 0, at = 0; at < GOALS; i++) {
+	for (int i = 0, at = 0; i < STEPS && at < GOALS; i++) {
 		if (recall_at(d, t, step[i], &recall, e) == -1)
 			return -1;
 		for (; at < GOALS && (recall >= goal[at] || i == STEPS - 1); at++) {
