@@ -83,7 +83,7 @@ larger_first(const void *a, const void *b)
 static double
 best_possible(const struct eval_set *s, const struct eval_question *q)
 {
-	uint32_t gain[256];
+	uint32_t gain[256] = {0};
 	size_t n = q->judgements < 256 ? q->judgements : 256;
 	double sum = 0;
 
