@@ -2,12 +2,14 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <fastcgi.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int
@@ -91,8 +93,94 @@ conn_accept(struct conn *c, struct err *e)
 	return conn_next(c, e);
 }
 
-void
-conn_finish(struct conn *c)
+/* ---- the answer ---- */
+
+enum {
+	RECORD_BYTES = FCGI_MAX_LENGTH & ~7,	/* of one record: the most, without padding */
+	BATCH_RECORDS = 64,			/* 4 MiB, more than nearly every answer */
+};
+
+static void
+put_head(FCGI_Header *h, int type, int id, size_t n)
 {
-	FCGX_Finish_r(&c->request);
+	*h = (FCGI_Header){
+	    .version = FCGI_VERSION_1,
+	    .type = (unsigned char)type,
+	    .requestIdB1 = (unsigned char)(id >> 8),
+	    .requestIdB0 = (unsigned char)id,
+	    .contentLengthB1 = (unsigned char)(n >> 8),
+	    .contentLengthB0 = (unsigned char)n,
+	};
+}
+
+static int
+send_all(int fd, struct iovec *iov, size_t count)
+{
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
+
+	while (m.msg_iovlen > 0) {
+		ssize_t sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+		if (sent == -1 && errno == EINTR)
+			continue;
+		if (sent <= 0)
+			return -1;	/* gone, or slower than CONN_READ_TIMEOUT_MS */
+		while (m.msg_iovlen > 0 && (size_t)sent >= m.msg_iov->iov_len) {
+			sent -= (ssize_t)m.msg_iov->iov_len;
+			m.msg_iov++;
+			m.msg_iovlen--;
+		}
+		if (m.msg_iovlen > 0) {
+			m.msg_iov->iov_base = (char *)m.msg_iov->iov_base + sent;
+			m.msg_iov->iov_len -= (size_t)sent;
+		}
+	}
+	return 0;
+}
+
+/* The end of the output and of the request. */
+struct ending {
+	FCGI_Header output;
+	FCGI_EndRequestRecord request;
+};
+_Static_assert(sizeof(struct ending) == 24, "records follow each other without a gap");
+
+static int
+send_answer(int fd, int id, const char *data, size_t n)
+{
+	FCGI_Header heads[BATCH_RECORDS];
+	struct iovec iov[2 * BATCH_RECORDS + 1];
+	struct ending end = {.request.body.protocolStatus = FCGI_REQUEST_COMPLETE};
+	size_t count;
+
+	put_head(&end.output, FCGI_STDOUT, id, 0);
+	put_head(&end.request.header, FCGI_END_REQUEST, id, sizeof end.request.body);
+	do {
+		count = 0;
+		for (int i = 0; i < BATCH_RECORDS && n > 0; i++) {
+			size_t part = n < RECORD_BYTES ? n : RECORD_BYTES;
+			put_head(&heads[i], FCGI_STDOUT, id, part);
+			iov[count++] = (struct iovec){&heads[i], sizeof heads[i]};
+			iov[count++] = (struct iovec){(char *)data, part};
+			data += part;
+			n -= part;
+		}
+		if (n == 0)
+			iov[count++] = (struct iovec){&end, sizeof end};
+		if (send_all(fd, iov, count) == -1)
+			return -1;
+	} while (n > 0);
+	return 0;
+}
+
+int
+conn_reply(struct conn *c, const char *data, size_t n)
+{
+	FCGX_Request *r = &c->request;
+	int rc = send_answer(r->ipcFd, r->requestId, data, n);
+
+	/* What FCGX_Finish_r() does, but for its own way of ending the output. */
+	if (rc == -1 || FCGX_GetError(r->in) != 0)
+		r->keepConnection = 0;
+	FCGX_Free(r, !r->keepConnection);
+	return rc;
 }

@@ -12,6 +12,7 @@
 #define RAGPOOL_CONN_H
 
 #include <fcgiapp.h>
+#include <stddef.h>
 
 #include "err.h"
 
@@ -35,6 +36,13 @@ void conn_drop_kept(struct conn *c);
 int conn_accept(struct conn *c, struct err *e);
 /* Reads again from the kept connection; as conn_accept(). */
 int conn_next(struct conn *c, struct err *e);
-void conn_finish(struct conn *c);
+/* Sends the whole answer, head and body, and finishes the request; -1 when the peer did not
+ * take all of it, which is nobody's fault here.
+ *
+ * All FastCGI records go out in one sendmsg(): up to the socket's buffer (208 KiB) a worker
+ * that is killed has sent everything or nothing.  libfcgi would flush every 8 KiB, and nginx
+ * (without fastcgi_keep_conn) takes an answer that ends too early for a complete one: the
+ * client then waits for the rest that its Content-Length promises. */
+int conn_reply(struct conn *c, const char *data, size_t n);
 
 #endif

@@ -255,8 +255,7 @@ serve_request(struct worker *w)
 
 	begin_request(w);
 	answer(w, r->envp, read_fcgi, r);
-	FCGX_PutStr(w->output.data, (int)w->output.len, r->out);
-	conn_finish(&w->conn);
+	conn_reply(&w->conn, w->output.data, w->output.len);
 	end_request(w);
 }
 

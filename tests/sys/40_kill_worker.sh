@@ -53,8 +53,8 @@ run_kills() {
 	local n
 	: >"$T/answers.jsonl"
 	: >"$T/gaps"
-	load "$T/load.json" --url "$url/query/en" --body '{"query": "oil and letters by boat"}' \
-		--connections 8 --seconds 120 --log "$T/answers.jsonl"
+	load "$T/load.json" --url "$url/query/zh" --bodies "$T/long.jsonl" --connections 8 \
+		--seconds 120 --log "$T/answers.jsonl"
 	for n in $(seq "$kills"); do
 		kill_one "$n"
 	done
@@ -68,11 +68,18 @@ run_kills() {
 
 median_gap() { sort -n "$T/gaps" | sed -n "$(((kills + 1) / 2))p"; }
 
-sample en
+# Long questions, so that a worker is busy nearly all the time and a kill finds it at work.
+sample zh
+"$PYTHON" -c '
+import glob, json, sys
+text = "".join(open(f, encoding="utf-8").read() for f in sorted(glob.glob(sys.argv[1] + "/*.md")))
+for at in range(0, 4000, 500):
+    print(json.dumps({"query": (text * 4)[at:at + 5000], "top_k": 20}, ensure_ascii=False))
+' "$T/sources/zh" >"$T/long.jsonl"
 start_pool WORKERS=2
 start_nginx
-put_tenant en v1 "$T/sources/en"
-wait_for 60 "en is served" answers 200 /query/en '{"query": "bread"}'
+put_tenant zh v1 "$T/sources/zh"
+wait_for 60 "zh is served" answers 200 /query/zh '{"query": "升级"}'
 wait_for 10 "two workers" has_workers 2
 
 run_kills
