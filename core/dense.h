@@ -63,6 +63,8 @@ struct dense_params {
 struct dense_base {
 	const struct dense *old;
 	const uint32_t *old_row_of_new;	/* rows entries; DENSE_NO_ROW for a new row */
+	bool keeps_vectors;		/* old rows keep code and exact vector as they are there;
+					 * `vectors` is not read for them */
 };
 
 /* What a build did; every field is filled. */
@@ -76,7 +78,8 @@ struct dense_built {
 };
 
 /* Adds the sections of rows x dim floats to w.  The vectors of all rows are needed, also
- * with a base: a row counts as unchanged only if its bytes are.  base and built may be
+ * with a base that does not keep its vectors: a row counts as unchanged only if its bytes
+ * are.  One that keeps them must have the same dimension, metric and exact kind, ERR_RANGE.  base and built may be
  * NULL.  A base of other parameters, or of which more than a fifth went away, is not
  * used; built->reused tells.  Errors: ERR_RANGE for parameters and for a value that is
  * not finite or too large to square, ERR_NOMEM, and the writer's own. */

@@ -37,12 +37,22 @@ check_params(struct dense_params *p, uint32_t rows, struct err *e)
 	return 0;
 }
 
+/* The row of the base whose vector this one keeps. */
+static uint32_t
+kept_row(const struct dense_base *base, uint32_t row)
+{
+	return base != NULL && base->keeps_vectors ? base->old_row_of_new[row] : DENSE_NO_ROW;
+}
+
 /* Every value must be finite, and its square too; what halves cannot hold wants floats. */
 static int
-check_vectors(const float *vectors, uint32_t rows, struct dense_params *p, struct err *e)
+check_vectors(const float *vectors, uint32_t rows, const struct dense_base *base,
+    struct dense_params *p, struct err *e)
 {
 	for (uint32_t row = 0; row < rows; row++) {
 		const float *v = vectors + (size_t)row * p->dim;
+		if (kept_row(base, row) != DENSE_NO_ROW)
+			continue;
 		float norm2 = (float)vec_norm2(v, p->dim);
 		if (!isfinite(norm2))
 			return err_set(e, ERR_RANGE, "the vector of row %u is not finite", row);
@@ -108,11 +118,62 @@ fill_header(struct build *b, uint32_t rows)
 	b->d.ops = vec_ops();
 }
 
+/* What is kept must fit: same strides, same meaning, rows that exist. */
 static int
-encode_all(struct build *b, const float *vectors, struct err *e)
+check_base(const struct build *b, const struct dense_base *base, struct err *e)
+{
+	const struct dense_header *h = &b->d.h, *old;
+
+	if (base == NULL || !base->keeps_vectors)
+		return 0;
+	old = &base->old->h;
+	if (old->dim != h->dim || old->metric != h->metric || old->exact != h->exact ||
+	    old->code_stride != h->code_stride || old->exact_stride != h->exact_stride)
+		return err_set(e, ERR_RANGE, "the base's vectors are of another kind");
+	for (uint32_t row = 0; row < h->rows; row++)
+		if (kept_row(base, row) != DENSE_NO_ROW && kept_row(base, row) >= old->rows)
+			return err_set(e, ERR_RANGE, "row %u of the base: it has %u",
+			    kept_row(base, row), old->rows);
+	return 0;
+}
+
+static void
+encode_row(struct build *b, uint32_t row, const float *v)
+{
+	const struct dense_header *h = &b->d.h;
+	void *exact = b->exact + (size_t)row * h->exact_stride;
+	float unit[INDEX_DIM_MAX];
+
+	if (b->p.metric == DENSE_COSINE) {
+		vec_normalise(unit, v, h->dim);
+		v = unit;
+	}
+	dense_encode(b->codes + (size_t)row * h->code_stride, v, h->dim);
+	if (b->p.exact == DENSE_FP32)
+		memcpy(exact, v, h->exact_stride);
+	else
+		b->d.ops->to_half(exact, v, h->dim);
+}
+
+/* Which rows share a vector is found out anew. */
+static void
+copy_row(struct build *b, uint32_t row, const struct dense *old, uint32_t old_row)
+{
+	const struct dense_header *h = &b->d.h;
+	uint8_t *code = b->codes + (size_t)row * h->code_stride;
+	struct code_tail *tail = (void *)(code + b->d.code_bytes);
+
+	memcpy(code, dense_code(old, old_row), h->code_stride);
+	tail->sum &= ~CODE_IS_HEAD;
+	memcpy(b->exact + (size_t)row * h->exact_stride,
+	    old->exact + (size_t)old_row * h->exact_stride, h->exact_stride);
+}
+
+static int
+encode_all(
+    struct build *b, const float *vectors, const struct dense_base *base, struct err *e)
 {
 	struct dense_header *h = &b->d.h;
-	float unit[INDEX_DIM_MAX];
 
 	if ((b->codes = grab((size_t)h->rows * h->code_stride, e)) == NULL ||
 	    (b->exact = grab((size_t)h->rows * h->exact_stride, e)) == NULL)
@@ -120,19 +181,12 @@ encode_all(struct build *b, const float *vectors, struct err *e)
 	b->d.codes = b->codes;
 	b->d.exact = b->exact;
 	for (uint32_t row = 0; row < h->rows; row++) {
-		const float *v = vectors + (size_t)row * h->dim;
-		void *exact = b->exact + (size_t)row * h->exact_stride;
-		if (b->p.metric == DENSE_COSINE) {
-			vec_normalise(unit, v, h->dim);
-			v = unit;
-		}
-		dense_encode(b->codes + (size_t)row * h->code_stride, v, h->dim);
+		if (kept_row(base, row) != DENSE_NO_ROW)
+			copy_row(b, row, base->old, kept_row(base, row));
+		else
+			encode_row(b, row, vectors + (size_t)row * h->dim);
 		h->rows_with_vector += dense_has_vector(&b->d, row);
 		h->longest = fmaxf(h->longest, sqrtf(dense_tail(&b->d, row)->norm2));
-		if (b->p.exact == DENSE_FP32)
-			memcpy(exact, v, h->exact_stride);
-		else
-			b->d.ops->to_half(exact, v, h->dim);
 	}
 	return 0;
 }
@@ -215,10 +269,11 @@ dense_write(struct rpx_writer *w, const float *vectors, uint32_t rows,
 	struct build b = {.p = *p};
 	int rc = -1;
 
-	if (check_params(&b.p, rows, e) == -1 || check_vectors(vectors, rows, &b.p, e) == -1)
+	if (check_params(&b.p, rows, e) == -1 ||
+	    check_vectors(vectors, rows, base, &b.p, e) == -1)
 		return -1;
 	fill_header(&b, rows);
-	if (encode_all(&b, vectors, e) == -1)
+	if (check_base(&b, base, e) == -1 || encode_all(&b, vectors, base, e) == -1)
 		goto out;
 	if (wants_graph(p, rows, b.d.h.code_stride, b.d.h.rows_with_vector) &&
 	    make_graph(&b, base, e) == -1)

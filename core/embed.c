@@ -135,6 +135,12 @@ embed_name(const struct embed *m)
 	return m->name;
 }
 
+const struct lsa *
+embed_lsa(const struct embed *m)
+{
+	return m->kind == EMBED_KIND_LSA ? &m->lsa : NULL;
+}
+
 /* ---- queries ---- */
 
 /* analyze_fn: counts a term of the query. */

@@ -28,6 +28,7 @@
 #include "static_model.h"
 
 struct embed;
+struct lsa;
 
 /* How the lexicon is asked: 1 found, 0 unknown, -1 with *e filled. */
 struct embed_lexicon {
@@ -48,6 +49,8 @@ enum embed_kind embed_kind(const struct embed *m);
 uint32_t embed_dim(const struct embed *m);
 /* "builtin:lsa", the folder, the name of the model outside; "" without a dense arm. */
 const char *embed_name(const struct embed *m);
+/* The built-in model, borrowed; NULL: the embedder is another. */
+const struct lsa *embed_lsa(const struct embed *m);
 
 /* The vector of a query, unit length, into out[dim].  *has is false when no word of it is
  * known (out is zero then), or there is no dense arm.  Stop words count only when there is

@@ -33,6 +33,7 @@ struct manifest {
 	uint64_t documents;
 	uint64_t chunks;
 	uint32_t dim;				/* 0: no dense arm */
+	uint64_t changed;			/* chunks, since the embedder was trained */
 	uint64_t index_bytes, store_bytes;
 	char index_sha256[SHA256_HEX_BYTES];
 	char store_sha256[SHA256_HEX_BYTES];

@@ -101,6 +101,9 @@ int lsa_carry(struct lsa *m, const struct lsa *base,
  * gets zeros.  t must have the lexicon the model is for. */
 int lsa_rows(const struct lsa *m, const struct termdoc *t, uint32_t first, uint32_t n,
     float *out, struct err *e);
+/* The same of n rows in any order: row[i]'s into out[row[i] * dim], the rest is left. */
+int lsa_rows_listed(const struct lsa *m, const struct termdoc *t, const uint32_t *row,
+    uint32_t n, float *out, struct err *e);
 /* Writes the section. */
 int lsa_put(const struct lsa *m, struct rpx_writer *w, struct err *e);
 void lsa_fini(struct lsa *m);

@@ -452,6 +452,19 @@ out:
 	return rc;
 }
 
+static void
+fold_in(const struct lsa *m, struct lsa_weigher *w, uint32_t row, float *v)
+{
+	memset(v, 0, m->dim * sizeof *v);
+	weigh(w, row);
+	for (uint32_t k = 0; k < w->n; k++) {
+		uint32_t slot = m->slot[w->term[k]];
+		if (slot < m->slots)
+			lsa_add(m, slot, w->weight[k], v);
+	}
+	vec_normalise(v, v, m->dim);
+}
+
 int
 lsa_rows(const struct lsa *m, const struct termdoc *t, uint32_t first, uint32_t n, float *out,
     struct err *e)
@@ -462,19 +475,30 @@ lsa_rows(const struct lsa *m, const struct termdoc *t, uint32_t first, uint32_t 
 		return err_set(e, ERR_INTERNAL, "rows and model do not belong together");
 	if (weigher_init(&w, t, e) == -1)
 		return -1;
-	memset(out, 0, (size_t)n * m->dim * sizeof *out);
-	for (uint32_t r = 0; r < n; r++) {
-		float *v = out + (size_t)r * m->dim;
-		weigh(&w, first + r);
-		for (uint32_t k = 0; k < w.n; k++) {
-			uint32_t slot = m->slot[w.term[k]];
-			if (slot < m->slots)
-				lsa_add(m, slot, w.weight[k], v);
-		}
-		vec_normalise(v, v, m->dim);
-	}
+	for (uint32_t r = 0; r < n; r++)
+		fold_in(m, &w, first + r, out + (size_t)r * m->dim);
 	weigher_fini(&w);
 	return 0;
+}
+
+int
+lsa_rows_listed(const struct lsa *m, const struct termdoc *t, const uint32_t *row, uint32_t n,
+    float *out, struct err *e)
+{
+	struct lsa_weigher w;
+	int rc = 0;
+
+	if (m->terms != t->terms)
+		return err_set(e, ERR_INTERNAL, "rows and model do not belong together");
+	if (weigher_init(&w, t, e) == -1)
+		return -1;
+	for (uint32_t i = 0; i < n && rc == 0; i++)
+		if (row[i] < t->rows)
+			fold_in(m, &w, row[i], out + (size_t)row[i] * m->dim);
+		else
+			rc = err_set(e, ERR_INTERNAL, "row %u of %u", row[i], t->rows);
+	weigher_fini(&w);
+	return rc;
 }
 
 int

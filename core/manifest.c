@@ -44,6 +44,7 @@ format_manifest(struct buf *b, const struct manifest *m)
 	put_member(b, "base", m->base);
 	buf_addf(b, "  \"documents\": %llu,\n  \"chunks\": %llu,\n  \"dim\": %u,\n",
 	    (unsigned long long)m->documents, (unsigned long long)m->chunks, m->dim);
+	buf_addf(b, "  \"changed_since_training\": %llu,\n", (unsigned long long)m->changed);
 	buf_adds(b, "  \"files\": {\n");
 	put_file(b, "index.rpx", m->index_bytes, m->index_sha256, ",");
 	put_file(b, "store.db", m->store_bytes, m->store_sha256, "");
@@ -137,6 +138,7 @@ read_members(struct manifest *m, struct json_object *o, struct err *e)
 	    read_count(o, "documents", INDEX_ROWS_MAX, &m->documents, e) == -1 ||
 	    read_count(o, "chunks", INDEX_ROWS_MAX, &m->chunks, e) == -1 ||
 	    read_count(o, "dim", INDEX_DIM_MAX, &dim, e) == -1 ||
+	    read_count(o, "changed_since_training", INDEX_ROWS_MAX, &m->changed, e) == -1 ||
 	    json_get_object(o, "files", true, &files, e) == -1 ||
 	    read_file_entry(files, "index.rpx", &m->index_bytes, m->index_sha256, e) == -1 ||
 	    read_file_entry(files, "store.db", &m->store_bytes, m->store_sha256, e) == -1)
