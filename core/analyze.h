@@ -38,6 +38,9 @@
 
 struct analyzer;
 
+/* Counted up when the same text gives other terms: generations are then built in full. */
+enum { ANALYZER_VERSION = 1 };
+
 enum analyze_flag {
 	ANALYZE_STOP_WORD = 1,	/* on the lists of stop.h */
 };

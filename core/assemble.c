@@ -16,6 +16,9 @@
 #include "static_model.h"
 #include "termdoc.h"
 
+/* Counted up when other parts of a document become a row's terms or its vector. */
+enum { ROW_VERSION = 1 };
+
 struct assembly {
 	const char *dir;
 	const char *tenant;
@@ -31,6 +34,8 @@ struct assembly {
 	struct static_model *model;	/* NULL: the built-in embedder */
 	float *vectors;			/* the static model's, a row each */
 	struct buf passage;		/* what is embedded */
+	const struct index *base;	/* borrowed, NULL: a full build */
+	enum dense_graph graph;
 };
 
 /* The folder in "static:<folder>", NULL for another embedder. */
@@ -78,6 +83,18 @@ assembly_new(struct assembly **out, const char *dir, const char *tenant,
 }
 
 void
+assembly_set_base(struct assembly *a, const struct index *base)
+{
+	a->base = base;
+}
+
+void
+assembly_set_graph(struct assembly *a, enum dense_graph graph)
+{
+	a->graph = graph;
+}
+
+void
 assembly_free(struct assembly *a)
 {
 	if (a == NULL)
@@ -117,19 +134,21 @@ assembly_add_document(struct assembly *a, const struct store_document *d, struct
 	return store_add_document(a->store, d, &a->document, e);
 }
 
-/* The chunk's identity: the document it is in, where, and what it says. */
+/* The chunk's identity: the document it is in and what it says, which its title and headings
+ * are part of: rows with one identity have the same terms.  Not where: an edit moves all
+ * that follows. */
 static int
 chunk_identity(
     const struct assembly *a, const struct store_chunk *c, uint64_t *id, struct err *e)
 {
 	struct hash_sha256 *h = hash_sha256_new(e);
-	uint64_t span[2] = {c->start, c->end};
 	uint8_t digest[SHA256_BYTES];
 
 	if (h == NULL)
 		return -1;
 	hash_sha256_add(h, a->key, strlen(a->key) + 1);
-	hash_sha256_add(h, span, sizeof span);
+	hash_sha256_add(h, a->title, strlen(a->title) + 1);
+	hash_sha256_add(h, c->heading, strlen(c->heading) + 1);
 	hash_sha256_add(h, c->text, c->text_len);
 	hash_sha256_end(h, digest);
 	memcpy(id, digest, sizeof *id);
@@ -208,14 +227,15 @@ assembly_add_chunk(struct assembly *a, const struct store_chunk *c, struct err *
 
 /* ---- the files ---- */
 
-/* What the bytes depend on besides the documents. */
-static int
-parameters_digest(const struct build_config *c, char hex[SHA256_HEX_BYTES], struct err *e)
+int
+assembly_parameters(const struct build_config *c, char hex[SHA256_HEX_BYTES], struct err *e)
 {
 	uint8_t digest[SHA256_BYTES];
 	char text[512];
-	int n = snprintf(text, sizeof text, "chunk_size=%u\nchunk_overlap=%u\nlanguage=%s\nmodel=%s\n",
-	    c->chunk_size, c->chunk_overlap, c->language, c->embedding_model);
+	int n = snprintf(text, sizeof text,
+	    "analyzer=%d\nrow=%d\nchunk_size=%u\nchunk_overlap=%u\nlanguage=%s\nmodel=%s\n",
+	    ANALYZER_VERSION, ROW_VERSION, c->chunk_size, c->chunk_overlap, c->language,
+	    c->embedding_model);
 
 	if (hash_sha256_of(text, (size_t)n, digest, e) == -1)
 		return -1;
@@ -251,7 +271,10 @@ write_manifest(const struct assembly *a, const struct assembly_report *report, s
 	m.documents = report->documents;
 	m.chunks = report->chunks;
 	m.dim = report->dim;
-	if (parameters_digest(a->config, m.parameters, e) == -1 ||
+	m.changed = report->changed;
+	if (!report->is_full)
+		snprintf(m.base, sizeof m.base, "%s", index_generation(a->base));
+	if (assembly_parameters(a->config, m.parameters, e) == -1 ||
 	    digest_file(a->dir, "index.rpx", m.index_sha256, &m.index_bytes, e) == -1 ||
 	    digest_file(a->dir, "store.db", m.store_sha256, &m.store_bytes, e) == -1)
 		return -1;
@@ -266,12 +289,20 @@ write_index(struct assembly *a, struct assembly_report *report, struct err *e)
 	    .rows = a->rows,
 	    .vectors = a->vectors,
 	    .model = a->model,
-	    .model_name = static_folder(a->config)};
+	    .model_name = static_folder(a->config),
+	    .base = a->base,
+	    .graph = a->graph};
+	struct index_made made;
 	char path[PATH_MAX];
 
-	if (file_join(path, sizeof path, a->dir, "index.rpx", e) == -1)
+	if (file_join(path, sizeof path, a->dir, "index.rpx", e) == -1 ||
+	    index_write(path, &input, &made, e) == -1)
 		return -1;
-	return index_write(path, &input, &report->dim, e);
+	report->dim = made.dim;
+	report->is_full = !made.has_grown;
+	report->reused_rows = made.reused_rows;
+	report->changed = made.changed;
+	return 0;
 }
 
 int

@@ -12,10 +12,14 @@
 #ifndef RAGPOOL_ASSEMBLE_H
 #define RAGPOOL_ASSEMBLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "build.h"
+#include "dense.h"
 #include "err.h"
+#include "hash.h"
+#include "index.h"
 #include "store.h"
 
 struct assembly;
@@ -24,11 +28,18 @@ struct assembly_report {
 	uint64_t documents;
 	uint64_t chunks;
 	uint32_t dim;		/* of the vectors, 0 without a dense arm */
+	bool is_full;		/* nothing of the base is in it */
+	uint64_t reused_rows;	/* of the base, unless it is full */
+	uint64_t changed;	/* chunks, since the embedder was trained */
 };
 
 /* dir exists and is empty; dir, tenant and config are borrowed until the end. */
 int assembly_new(struct assembly **out, const char *dir, const char *tenant,
     const struct build_config *config, struct err *e);
+/* The generation to grow from, of the same parameters; borrowed until the end. */
+void assembly_set_base(struct assembly *a, const struct index *base);
+/* For tests: a graph also where it does not pay. */
+void assembly_set_graph(struct assembly *a, enum dense_graph graph);
 /* NULL is fine. */
 void assembly_free(struct assembly *a);
 int assembly_add_document(struct assembly *a, const struct store_document *d, struct err *e);
@@ -36,5 +47,10 @@ int assembly_add_document(struct assembly *a, const struct store_document *d, st
 int assembly_add_chunk(struct assembly *a, const struct store_chunk *c, struct err *e);
 /* Writes what is left to write.  a stays the caller's to free. */
 int assembly_finish(struct assembly *a, struct assembly_report *report, struct err *e);
+
+/* SHA-256 of what the bytes of index.rpx depend on besides those of store.db and, where it
+ * grew, the base. */
+int assembly_parameters(
+    const struct build_config *c, char hex[SHA256_HEX_BYTES], struct err *e);
 
 #endif

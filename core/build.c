@@ -11,7 +11,10 @@
 #include "assemble.h"
 #include "file.h"
 #include "generation.h"
+#include "hash.h"
+#include "index.h"
 #include "knowledge.h"
+#include "store.h"
 
 /* ---- knowledge to files ---- */
 
@@ -28,8 +31,8 @@ take_chunk(void *context, const struct store_chunk *c, struct err *e)
 }
 
 static int
-write_files(struct knowledge *k, const struct build_request *r, const char *dir,
-    struct build_report *report, struct err *e)
+write_files(struct knowledge *k, const struct build_request *r, const struct index *base,
+    const char *dir, struct build_report *report, struct err *e)
 {
 	static const struct knowledge_walk walk = {take_document, take_chunk};
 	struct assembly_report made;
@@ -38,10 +41,15 @@ write_files(struct knowledge *k, const struct build_request *r, const char *dir,
 
 	if (assembly_new(&a, dir, r->tenant, r->config, e) == -1)
 		return -1;
+	assembly_set_base(a, base);
+	assembly_set_graph(a, r->graph);
 	if (knowledge_each(k, &walk, a, e) == 0 && assembly_finish(a, &made, e) == 0) {
 		report->documents = made.documents;
 		report->chunks = made.chunks;
 		report->dim = made.dim;
+		report->reused_rows = made.reused_rows;
+		if (!made.is_full)
+			snprintf(report->base, sizeof report->base, "%s", index_generation(base));
 		rc = 0;
 	}
 	assembly_free(a);
@@ -62,6 +70,131 @@ make_folder(char dir[PATH_MAX], const struct build_request *r, struct err *e)
 	return mkdir(dir, 0755) == 0 ? 0 : err_sys(e, ERR_IO, "mkdir %s", dir);
 }
 
+/* ---- the generation to grow from ---- */
+
+/* NULL whenever there is a reason for a full build; a generation that is damaged or
+ * missing is one, not an error: what it was made from is in source.db. */
+static struct index *
+open_base(const struct build_request *r)
+{
+	char name[GENERATION_NAME_BYTES], parameters[SHA256_HEX_BYTES];
+	struct index *base;
+
+	if (r->full || assembly_parameters(r->config, parameters, NULL) == -1 ||
+	    generation_current(name, r->data_dir, r->tenant, NULL) == -1 ||
+	    generation_verify(r->data_dir, r->tenant, name, NULL) == -1 ||
+	    index_open(&base, r->data_dir, r->tenant, name, NULL) == -1)
+		return NULL;
+	if (strcmp(base->manifest.parameters, parameters) == 0)
+		return base;
+	index_close(base);
+	return NULL;
+}
+
+/* ---- when the texts are those of the base ---- */
+
+struct copying {
+	struct store_writer *store;
+	uint64_t document;
+};
+
+static int
+copy_document(void *context, const struct store_document *d, struct err *e)
+{
+	struct copying *c = context;
+
+	return store_add_document(c->store, d, &c->document, e);
+}
+
+static int
+copy_chunk(void *context, const struct store_chunk *chunk, struct err *e)
+{
+	struct copying *c = context;
+	struct store_chunk mine = *chunk;
+
+	mine.document = c->document;
+	return store_add_chunk(c->store, &mine, e);
+}
+
+static int
+write_store(struct knowledge *k, const char *path, struct err *e)
+{
+	static const struct knowledge_walk walk = {copy_document, copy_chunk};
+	struct copying c = {0};
+
+	if (store_create(&c.store, path, e) == -1)
+		return -1;
+	if (knowledge_each(k, &walk, &c, e) == -1) {
+		store_abandon(c.store);
+		return -1;
+	}
+	return store_finish(c.store, e);
+}
+
+/* 1: dir/store.db is that of the base and its index stands beside it; 0: there is nothing
+ * in dir. */
+static int
+take_index(struct knowledge *k, const struct build_request *r, const struct index *base,
+    const char *dir, struct err *e)
+{
+	char store[PATH_MAX], old[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
+	char hex[SHA256_HEX_BYTES];
+	uint8_t digest[SHA256_BYTES];
+	uint64_t bytes;
+
+	if (file_join(store, sizeof store, dir, "store.db", e) == -1 ||
+	    file_join(to, sizeof to, dir, "index.rpx", e) == -1 ||
+	    generation_dir(old, r->data_dir, r->tenant, base->generation, e) == -1 ||
+	    file_join(from, sizeof from, old, "index.rpx", e) == -1 ||
+	    write_store(k, store, e) == -1 || hash_sha256_file(store, digest, &bytes, e) == -1)
+		return -1;
+	hash_hex(digest, hex);
+	/* The base may have been swept, or the disk may know no links: then it is built. */
+	if (strcmp(hex, base->manifest.store_sha256) == 0 && link(from, to) == 0)
+		return 1;
+	return unlink(store) == 0 ? 0 : err_sys(e, ERR_IO, "%s", store);
+}
+
+/* With the version too, the generation is the base itself. */
+static int
+name_again(const struct build_request *r, const struct index *base, const char *dir,
+    struct build_report *report, struct err *e)
+{
+	struct manifest m = base->manifest;
+	char hash12[13];
+
+	report->documents = m.documents;
+	report->chunks = m.chunks;
+	report->dim = m.dim;
+	if (strcmp(m.config_version, r->config->version) != 0) {
+		snprintf(m.config_version, sizeof m.config_version, "%s", r->config->version);
+		snprintf(m.base, sizeof m.base, "%s", base->generation);
+		report->reused_rows = m.chunks;
+	}
+	snprintf(report->base, sizeof report->base, "%s", m.base);
+	return manifest_write(&m, dir, hash12, e);
+}
+
+/* ---- publishing ---- */
+
+static int
+fill_folder(struct knowledge *k, const struct build_request *r, const char *dir,
+    struct build_report *report, struct err *e)
+{
+	bool is_same = report->added + report->changed + report->removed == 0;
+	struct index *base = open_base(r);
+	int rc = 0;
+
+	if (base != NULL && is_same)
+		rc = take_index(k, r, base, dir, e);
+	if (rc == 1)
+		rc = name_again(r, base, dir, report, e);
+	else if (rc == 0)
+		rc = write_files(k, r, base, dir, report, e);
+	index_close(base);
+	return rc;
+}
+
 static int
 make_generation(struct knowledge *k, const struct build_request *r, struct build_report *report,
     struct err *e)
@@ -70,7 +203,7 @@ make_generation(struct knowledge *k, const struct build_request *r, struct build
 
 	if (make_folder(dir, r, e) == -1)
 		return -1;
-	if (write_files(k, r, dir, report, e) == -1 ||
+	if (fill_folder(k, r, dir, report, e) == -1 ||
 	    generation_publish(report->generation, &report->existed, r->data_dir, r->tenant, dir,
 		e) == -1) {
 		file_remove_tree(dir, NULL);

@@ -6,7 +6,12 @@
  * generation that serves is never touched.  Publishing does not make it live: that is
  * the pointer's business (generation_set_current()).
  *
- * Same source, parameters and base: same bytes, same name.
+ * Base    a build grows from the tenant's current generation, if that is whole, has the same
+ *         parameters, and is near enough (grow.h); the manifest names it.  Where the texts
+ *         are those of the base, its index is taken as it is, by a hard link.  A base that
+ *         is swept meanwhile stays readable: its files are held open.
+ * Bytes   same source, parameters and base: same bytes, same name.  A full build depends on
+ *         source and parameters alone.
  *
  * Errors  ERR_BUSY another build of the tenant runs; ERR_SOURCE, ERR_SHRINK the source;
  *         ERR_IO, ERR_DB, ERR_LIMIT, ERR_NOMEM.
@@ -18,6 +23,7 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "dense.h"
 #include "err.h"
 
 enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128 };
@@ -38,6 +44,8 @@ struct build_request {
 	const char *tenant;
 	const struct build_config *config;
 	bool allow_shrink;
+	bool full;			/* do not grow from the current generation */
+	enum dense_graph graph;		/* auto but for tests */
 	/* told of every document that was left out, and why; may be NULL */
 	void (*refused)(void *context, const char *key, const char *why);
 	void *refused_context;
@@ -50,6 +58,8 @@ struct build_report {
 	uint64_t chunks;
 	uint64_t listed, added, changed, removed, unchanged, refused;	/* of the source */
 	uint32_t dim;		/* of the vectors, 0 without a dense arm */
+	char base[GENERATION_NAME_BYTES];	/* grown from; "" for a full build */
+	uint64_t reused_rows;	/* chunks taken over from the base */
 };
 
 int build_run(const struct build_request *r, struct build_report *report, struct err *e);

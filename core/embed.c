@@ -136,7 +136,7 @@ embed_name(const struct embed *m)
 }
 
 const struct lsa *
-embed_lsa(const struct embed *m)
+embed_model(const struct embed *m)
 {
 	return m->kind == EMBED_KIND_LSA ? &m->lsa : NULL;
 }

@@ -50,7 +50,7 @@ uint32_t embed_dim(const struct embed *m);
 /* "builtin:lsa", the folder, the name of the model outside; "" without a dense arm. */
 const char *embed_name(const struct embed *m);
 /* The built-in model, borrowed; NULL: the embedder is another. */
-const struct lsa *embed_lsa(const struct embed *m);
+const struct lsa *embed_model(const struct embed *m);
 
 /* The vector of a query, unit length, into out[dim].  *has is false when no word of it is
  * known (out is zero then), or there is no dense arm.  Stop words count only when there is

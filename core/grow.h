@@ -1,8 +1,8 @@
 /* grow.h - which rows of a new generation are rows of the one before, and whether that is
  * enough to grow from it.
  *
- * Rows are the same when their identity is (index_row.chunk: document, headings, span,
- * content).  Of several with one identity the first is the first again, and so on.
+ * Rows are the same when their identity is (index_row.chunk: document, title,
+ * headings, text).  Of several with one identity the first is the first again, and so on.
  *
  * Limits  GROW_GONE_MAX_PERCENT of the base's rows may be gone, and, where the base carries a
  *         model trained on its own rows, less than GROW_CHANGED_PERCENT of the rows may have

@@ -22,7 +22,7 @@
 
 /* An entry of RPX_ROWS. */
 struct index_row {
-	uint64_t chunk;		/* identity of the chunk: document, span and content */
+	uint64_t chunk;		/* identity: document key, title, headings, text */
 	uint32_t document;	/* in store.db, from 1 */
 	uint32_t zero;
 };

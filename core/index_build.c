@@ -22,7 +22,7 @@ struct writing {
 static bool
 has_kept_vectors(const struct index *base)
 {
-	const struct lsa *m = embed_lsa(base->embed);
+	const struct lsa *m = embed_model(base->embed);
 	struct dense_info info;
 
 	if (m == NULL || base->dense == NULL)
@@ -99,7 +99,7 @@ carry_model(struct lsa *m, const struct writing *x, struct err *e)
 	const struct index *base = x->in->base;
 	struct old_lexicon old = {.lex = base->lex, .err = e};
 
-	if (lsa_carry(m, embed_lsa(base->embed), old_id, &old, x->in->terms, e) == -1)
+	if (lsa_carry(m, embed_model(base->embed), old_id, &old, x->in->terms, e) == -1)
 		return -1;
 	if (!old.has_failed)
 		return 0;

@@ -33,6 +33,7 @@ static const char usage[] =
     "  -c, --config FILE   the tenant's document, JSON\n"
     "      --json          the last line of standard output is one JSON object\n"
     "      --no-publish    leave the pointer `current` as it is\n"
+    "      --full          do not grow from the current generation\n"
     "      --allow-shrink  accept a source that lists far fewer documents than before\n"
     "  -q, --quiet         say nothing about single documents\n"
     "  -h, --help          this text\n"
@@ -42,7 +43,7 @@ static const char usage[] =
 
 struct options {
 	const char *data_dir, *tenant, *config_path;
-	bool json, publish, allow_shrink, quiet;
+	bool json, publish, allow_shrink, full, quiet;
 };
 
 static void
@@ -55,7 +56,7 @@ refuse(const char *what)
 static void
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { JSON = 256, NO_PUBLISH, ALLOW_SHRINK };
+	enum { JSON = 256, NO_PUBLISH, ALLOW_SHRINK, FULL };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"tenant", required_argument, NULL, 't'},
@@ -63,6 +64,7 @@ read_options(struct options *o, int argc, char **argv)
 	    {"json", no_argument, NULL, JSON},
 	    {"no-publish", no_argument, NULL, NO_PUBLISH},
 	    {"allow-shrink", no_argument, NULL, ALLOW_SHRINK},
+	    {"full", no_argument, NULL, FULL},
 	    {"quiet", no_argument, NULL, 'q'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -92,6 +94,9 @@ read_options(struct options *o, int argc, char **argv)
 			break;
 		case ALLOW_SHRINK:
 			o->allow_shrink = true;
+			break;
+		case FULL:
+			o->full = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -131,9 +136,12 @@ print_json(const struct build_report *b, double seconds)
 	    b->generation, b->existed ? "true" : "false", (unsigned long long)b->documents,
 	    (unsigned long long)b->chunks);
 	printf("\"embedded\": %llu, \"reused\": %llu, \"refused\": %llu, \"removed\": %llu, "
-	       "\"dim\": %u, \"seconds\": %.3f}\n",
+	       "\"dim\": %u, ",
 	    (unsigned long long)(b->added + b->changed), (unsigned long long)b->unchanged,
-	    (unsigned long long)b->refused, (unsigned long long)b->removed, b->dim, seconds);
+	    (unsigned long long)b->refused, (unsigned long long)b->removed, b->dim);
+	printf("\"base\": \"%s\", \"full\": %s, \"reused_rows\": %llu, \"seconds\": %.3f}\n",
+	    b->base, b->base[0] == '\0' ? "true" : "false", (unsigned long long)b->reused_rows,
+	    seconds);
 }
 
 static void
@@ -169,6 +177,7 @@ build(const struct options *o, struct err *e)
 	    .tenant = o->tenant,
 	    .config = &doc.config,
 	    .allow_shrink = o->allow_shrink,
+	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
 	};
 	if (tenant_doc_check_source(&doc, e) == -1 || build_run(&request, &report, e) == -1 ||

@@ -606,7 +606,7 @@ a_renewed_graph_finds_as_much_as_a_new_one(void **state)
 		    GROW_DIM * sizeof *v);
 	put_on_shelf(&old, all, OLD_ROWS, &p);
 	n = plan_growth(all, 10, v, old_row);
-	struct dense_base base = {old.d, old_row};
+	struct dense_base base = {.old = old.d, .old_row_of_new = old_row};
 	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
 	assert_true(built.reused > OLD_ROWS * 8 / 10);
 	assert_true(built.healed > 0);
@@ -643,7 +643,7 @@ a_base_too_different_is_not_used(void **state)
 	(void)state;
 	snprintf(grown, sizeof grown, "%s.grown", path);
 	put_on_shelf(&old, all, OLD_ROWS, &p);
-	struct dense_base base = {old.d, old_row};
+	struct dense_base base = {.old = old.d, .old_row_of_new = old_row};
 	n = plan_growth(all, 4, v, old_row);			/* a quarter went */
 	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
 	assert_int_equal(built.reused, 0);
@@ -657,6 +657,53 @@ a_base_too_different_is_not_used(void **state)
 		old_row[row] = (row * 7 + 5) % OLD_ROWS;
 	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
 	assert_int_equal(built.reused, 0);
+	clear_shelf(&old);
+	free(old_row);
+	free(v);
+	free(all);
+}
+
+static void
+kept_vectors_are_those_of_the_base_bit_for_bit(void **state)
+{
+	float *all = make_rows(NEW_ROWS, GROW_DIM, 23), kept[GROW_DIM], was[GROW_DIM];
+	float *v = malloc((size_t)NEW_ROWS * GROW_DIM * sizeof *v);
+	uint32_t *old_row = malloc(NEW_ROWS * sizeof *old_row), n;
+	struct dense_params p = {.dim = GROW_DIM, .graph = DENSE_GRAPH_ALWAYS,
+	    .ef_construction = 20,
+	    .m = 6};
+	struct dense_built built;
+	struct shelf old, b;
+	char grown[640];
+	struct err e;
+
+	(void)state;
+	snprintf(grown, sizeof grown, "%s.grown", path);
+	memcpy(all + GROW_DIM, all, GROW_DIM * sizeof *all);	/* a copy, whose head stays */
+	put_on_shelf(&old, all, OLD_ROWS, &p);
+	n = plan_growth(all, 50, v, old_row);
+	for (uint32_t row = 0; row < n; row++)
+		if (old_row[row] != DENSE_NO_ROW)
+			v[(size_t)row * GROW_DIM] = NAN;	/* not read */
+	struct dense_base base = {
+	    .old = old.d, .old_row_of_new = old_row, .keeps_vectors = true};
+	assert_ok(write_index(grown, v, n, &p, &base, &built, &e), &e);
+	assert_true(built.reused > OLD_ROWS * 9 / 10);
+	open_shelf(&b, grown);
+	assert_ok(dense_verify(b.d, &e), &e);
+	for (uint32_t row = 0; row < n; row++) {
+		if (old_row[row] == DENSE_NO_ROW)
+			continue;
+		dense_vector(b.d, row, kept);
+		dense_vector(old.d, old_row[row], was);
+		assert_memory_equal(kept, was, sizeof kept);
+	}
+	clear_shelf(&b);
+	old_row[0] = OLD_ROWS;
+	assert_refused(write_index(grown, v, n, &p, &base, &built, &e), &e, ERR_RANGE);
+	old_row[0] = 0;
+	p.exact = DENSE_FP32;
+	assert_refused(write_index(grown, v, n, &p, &base, &built, &e), &e, ERR_RANGE);
 	clear_shelf(&old);
 	free(old_row);
 	free(v);
@@ -680,7 +727,7 @@ renewing_gives_the_same_bytes_again(void **state)
 	(void)state;
 	snprintf(grown, sizeof grown, "%s.grown", path);
 	put_on_shelf(&old, all, OLD_ROWS, &p);
-	struct dense_base base = {old.d, old_row};
+	struct dense_base base = {.old = old.d, .old_row_of_new = old_row};
 	n = plan_growth(all, 10, v, old_row);
 	assert_ok(write_index(grown, v, n, &p, &base, NULL, &e), &e);
 	assert_ok(file_read(&one, &n1, grown, 1 << 26, &e), &e);
@@ -740,7 +787,7 @@ renew_from(const struct dense *d, const float *v, uint32_t rows, uint32_t dim)
 	struct dense_params p = {.dim = dim, .graph = DENSE_GRAPH_ALWAYS, .m = 4,
 	    .ef_construction = 20};
 	uint32_t *old_row = malloc(rows * sizeof *old_row);
-	struct dense_base base = {d, old_row};
+	struct dense_base base = {.old = d, .old_row_of_new = old_row};
 	struct rpx_writer *w;
 	char to[640];
 	struct err e;
@@ -833,6 +880,7 @@ main(void)
 	    cmocka_unit_test(bytes_are_the_same_for_any_number_of_threads),
 	    cmocka_unit_test(a_renewed_graph_finds_as_much_as_a_new_one),
 	    cmocka_unit_test(a_base_too_different_is_not_used),
+	    cmocka_unit_test(kept_vectors_are_those_of_the_base_bit_for_bit),
 	    cmocka_unit_test(renewing_gives_the_same_bytes_again),
 	    cmocka_unit_test(hostile_sections_never_read_out_of_bounds),
 	};
