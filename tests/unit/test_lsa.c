@@ -229,6 +229,35 @@ a_row_folded_in_lies_where_training_put_it(void **state)
 	termdoc_fini(&d);
 }
 
+static void
+listed_rows_are_embedded_as_all_are(void **state)
+{
+	static const uint32_t list[] = {119, 0, 7}, beyond[] = {120};
+	struct termdoc d;
+	struct lsa m;
+	struct err e;
+	float *all, *some;
+
+	(void)state;
+	make_rows(&d, 120, 40, 400);
+	assert_ok(lsa_train(&m, &d, &e), &e);
+	all = calloc((size_t)d.rows * m.dim, sizeof *all);
+	some = calloc((size_t)d.rows * m.dim, sizeof *some);
+	assert_ok(lsa_rows(&m, &d, 0, d.rows, all, &e), &e);
+	assert_ok(lsa_rows_listed(&m, &d, list, 3, some, &e), &e);
+	for (uint32_t r = 0; r < d.rows; r++) {
+		bool is_listed = r == 119 || r == 0 || r == 7;
+		int differs = memcmp(some + (size_t)r * m.dim, all + (size_t)r * m.dim,
+		    m.dim * sizeof *all);
+		assert_int_equal(differs == 0, is_listed);
+	}
+	assert_refused(lsa_rows_listed(&m, &d, beyond, 1, some, &e), &e, ERR_INTERNAL);
+	free(some);
+	free(all);
+	lsa_fini(&m);
+	termdoc_fini(&d);
+}
+
 static int64_t
 find_old(void *lexicon, const char *term, size_t len)
 {
@@ -466,6 +495,7 @@ main(void)
 	    cmocka_unit_test(queries_find_rows_of_their_topic_without_sharing_a_word),
 	    cmocka_unit_test(same_rows_give_the_same_bytes),
 	    cmocka_unit_test(a_row_folded_in_lies_where_training_put_it),
+	    cmocka_unit_test(listed_rows_are_embedded_as_all_are),
 	    cmocka_unit_test(carried_model_keeps_each_terms_vector),
 	    cmocka_unit_test(too_little_is_refused_and_nothing_known_has_no_vector),
 	    cmocka_unit_test(poor_collections_still_train),
