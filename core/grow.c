@@ -52,8 +52,8 @@ match(struct grow *g, const struct named *new, const struct named *old)
 }
 
 int
-grow_match(struct grow *g, const struct index_row *rows, uint32_t n, const struct index_row *old,
-    uint32_t old_n, struct err *e)
+grow_match(struct grow *g, const struct index_row *rows, uint32_t n,
+    const struct index_row *old, uint32_t old_n, struct err *e)
 {
 	struct named *a = NULL, *b = NULL;
 	int rc = -1;

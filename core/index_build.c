@@ -2,7 +2,6 @@
 #include "index_build.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "grow.h"
 #include "lsa.h"

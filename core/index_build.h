@@ -6,8 +6,9 @@
  * Base    with the generation before given, and near enough (grow.h), rows that it holds
  *         keep their vectors, new ones are folded into its model, and its graph is renewed.
  *         The lexical sections are made anew from the rows, always: that costs a
- *         quarter of analysing the texts (doc/notes/incremental.md).  So the bytes depend on the input and,
- *         where made->has_grown, on the base; otherwise on the input alone.
+ *         quarter of analysing the texts (doc/notes/incremental.md).  So the bytes depend
+ *         on the input and, where made->has_grown, on the base; otherwise on the input
+ *         alone.
  * Cost    linear in the tokens for the lexical half; see lsa.h and dense.h for theirs.
  */
 #ifndef RAGPOOL_INDEX_BUILD_H
