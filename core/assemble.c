@@ -35,7 +35,6 @@ struct assembly {
 	float *vectors;			/* the static model's, a row each */
 	struct buf passage;		/* what is embedded */
 	const struct index *base;	/* borrowed, NULL: a full build */
-	enum dense_graph graph;
 };
 
 /* The folder in "static:<folder>", NULL for another embedder. */
@@ -86,12 +85,6 @@ void
 assembly_set_base(struct assembly *a, const struct index *base)
 {
 	a->base = base;
-}
-
-void
-assembly_set_graph(struct assembly *a, enum dense_graph graph)
-{
-	a->graph = graph;
 }
 
 void
@@ -233,9 +226,10 @@ assembly_parameters(const struct build_config *c, char hex[SHA256_HEX_BYTES], st
 	uint8_t digest[SHA256_BYTES];
 	char text[512];
 	int n = snprintf(text, sizeof text,
-	    "analyzer=%d\nrow=%d\nchunk_size=%u\nchunk_overlap=%u\nlanguage=%s\nmodel=%s\n",
+	    "analyzer=%d\nrow=%d\nchunk_size=%u\nchunk_overlap=%u\nlanguage=%s\nmodel=%s\n"
+	    "m=%u\nef_construction=%u\nexact=%d\ngraph=%d\n",
 	    ANALYZER_VERSION, ROW_VERSION, c->chunk_size, c->chunk_overlap, c->language,
-	    c->embedding_model);
+	    c->embedding_model, c->m, c->ef_construction, (int)c->exact, (int)c->graph);
 
 	if (hash_sha256_of(text, (size_t)n, digest, e) == -1)
 		return -1;
@@ -291,7 +285,7 @@ write_index(struct assembly *a, struct assembly_report *report, struct err *e)
 	    .model = a->model,
 	    .model_name = static_folder(a->config),
 	    .base = a->base,
-	    .graph = a->graph};
+	    .config = a->config};
 	struct index_made made;
 	char path[PATH_MAX];
 

@@ -38,8 +38,6 @@ int assembly_new(struct assembly **out, const char *dir, const char *tenant,
     const struct build_config *config, struct err *e);
 /* The generation to grow from, of the same parameters; borrowed until the end. */
 void assembly_set_base(struct assembly *a, const struct index *base);
-/* For tests: a graph also where it does not pay. */
-void assembly_set_graph(struct assembly *a, enum dense_graph graph);
 /* NULL is fine. */
 void assembly_free(struct assembly *a);
 int assembly_add_document(struct assembly *a, const struct store_document *d, struct err *e);

@@ -42,7 +42,6 @@ write_files(struct knowledge *k, const struct build_request *r, const struct ind
 	if (assembly_new(&a, dir, r->tenant, r->config, e) == -1)
 		return -1;
 	assembly_set_base(a, base);
-	assembly_set_graph(a, r->graph);
 	if (knowledge_each(k, &walk, a, e) == 0 && assembly_finish(a, &made, e) == 0) {
 		report->documents = made.documents;
 		report->chunks = made.chunks;

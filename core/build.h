@@ -37,6 +37,10 @@ struct build_config {
 	unsigned chunk_overlap;			/* tokens, less than chunk_size */
 	char language[LANGUAGE_BYTES];		/* stemmer: "english", ..., "none" */
 	char embedding_model[MODEL_NAME_BYTES];	/* "builtin:lsa", "static:/path", a name */
+	/* How vectors are indexed (dense.h); 0 in each is the default. */
+	unsigned m, ef_construction;
+	enum dense_exact exact;
+	enum dense_graph graph;
 };
 
 struct build_request {
@@ -45,7 +49,6 @@ struct build_request {
 	const struct build_config *config;
 	bool allow_shrink;
 	bool full;			/* do not grow from the current generation */
-	enum dense_graph graph;		/* auto but for tests */
 	/* told of every document that was left out, and why; may be NULL */
 	void (*refused)(void *context, const char *key, const char *why);
 	void *refused_context;

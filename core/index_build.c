@@ -62,8 +62,13 @@ static int
 write_vectors(struct writing *x, const float *vectors, uint32_t dim, struct dense_built *built,
     struct err *e)
 {
-	struct dense_params p = {
-	    .dim = dim, .metric = DENSE_COSINE, .exact = DENSE_FP16, .graph = x->in->graph};
+	const struct build_config *c = x->in->config;
+	struct dense_params p = {.dim = dim,
+	    .metric = DENSE_COSINE,
+	    .exact = c->exact,
+	    .graph = c->graph,
+	    .m = c->m,
+	    .ef_construction = c->ef_construction};
 	struct dense_base base;
 
 	if (!x->grows)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "build.h"
 #include "err.h"
 #include "index.h"
 #include "static_model.h"
@@ -32,7 +33,7 @@ struct index_input {
 	const char *model_name;		/* as it is to be found again */
 	/* Of the same parameters, borrowed; NULL: from the input alone. */
 	const struct index *base;
-	enum dense_graph graph;		/* auto but for tests */
+	const struct build_config *config;	/* how vectors are indexed */
 };
 
 struct index_made {

@@ -4,6 +4,7 @@
 #include <libstemmer.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bounds.h"
 #include "json.h"
@@ -221,45 +222,79 @@ read_language(struct tenant_doc *d, struct json_object *params, struct err *e)
 	return copy_text(d->config.language, sizeof d->config.language, "language", language, e);
 }
 
-/* How the dense arm is searched is the index's own business; the members of other
- * systems' documents are read, checked for type and noted. */
+/* A member that takes one of a few words; *at is the place of the one it has. */
 static int
-read_graph_params(struct tenant_doc *d, struct json_object *params, struct err *e)
+read_word(struct json_object *o, const char *name, const char *const *words, int *at,
+    struct err *e)
 {
-	static const char *const names[] = {"index_type", "metric_type"};
+	const char *text = NULL;
+
+	if (json_get_text(o, name, false, 64, &text, e) == -1)
+		return -1;
+	if (text == NULL)
+		return 0;
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcasecmp(words[i], text) == 0) {
+			*at = i;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_CONFIG, "\"%s\" is \"%s\"; it may be %s, %s%s%s", name, text, words[0],
+	    words[1], words[2] != NULL ? ", " : "", words[2] != NULL ? words[2] : "");
+}
+
+/* "params": {"M", "efConstruction", "ef"}. */
+static int
+read_hnsw(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
 	static const char *const known[] = {"M", "efConstruction", "ef"};
 	struct json_object *inner = NULL;
-	const char *text;
-	int64_t number;
+	int64_t m = 0, ef_construction = 0, ef = 0;
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		text = NULL;
-		if (json_get_text(params, names[i], false, 64, &text, e) == -1)
-			return -1;
-		if (text != NULL)
-			buf_addf(&d->notes, "index_params: \"%s\" is read and has no effect\n",
-			    names[i]);
-	}
 	if (json_get_object(params, "params", false, &inner, e) == -1)
 		return -1;
 	if (inner == NULL)
 		return 0;
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (json_get_int(inner, known[i], false, 1, 65536, &number, e) == -1) {
-			err_prefix(e, "params");
-			return -1;
-		}
-	buf_adds(&d->notes, "index_params: \"params\" is read and has no effect\n");
+	if (json_get_int(inner, "M", false, 2, DENSE_M_MAX, &m, e) == -1 ||
+	    json_get_int(inner, "efConstruction", false, 1, DENSE_EF_MAX, &ef_construction, e) ==
+		-1 ||
+	    json_get_int(inner, "ef", false, 1, DENSE_EF_MAX, &ef, e) == -1) {
+		err_prefix(e, "params");
+		return -1;
+	}
+	if (ef != 0)
+		buf_adds(&d->notes, "index_params: params: \"ef\" is chosen by each query\n");
+	d->config.m = (unsigned)m;
+	d->config.ef_construction = (unsigned)ef_construction;
 	note_unknown(
 	    &d->notes, "index_params: params: ", inner, known, sizeof known / sizeof known[0]);
 	return 0;
+}
+
+/* Names as Milvus has them.  All vectors are of unit length, so that its three metrics
+ * rank alike, and none needs another index. */
+static int
+read_graph_params(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
+	static const char *const types[] = {"HNSW", "FLAT", NULL};
+	static const char *const metrics[] = {"COSINE", "IP", "L2", NULL};
+	static const char *const precisions[] = {"fp16", "fp32", NULL};
+	int type = 0, metric = 0, precision = 0;
+
+	if (read_word(params, "index_type", types, &type, e) == -1 ||
+	    read_word(params, "metric_type", metrics, &metric, e) == -1 ||
+	    read_word(params, "vector_precision", precisions, &precision, e) == -1)
+		return -1;
+	d->config.graph = type == 1 ? DENSE_GRAPH_NEVER : DENSE_GRAPH_AUTO;
+	d->config.exact = precision == 1 ? DENSE_FP32 : DENSE_FP16;
+	return read_hnsw(d, params, e);
 }
 
 static int
 read_params(struct tenant_doc *d, struct json_object *params, struct err *e)
 {
 	static const char *const known[] = {"chunk_size", "chunk_overlap", "language",
-	    "index_type", "metric_type", "params"};
+	    "index_type", "metric_type", "vector_precision", "params"};
 	int64_t size = CHUNK_SIZE_DEFAULT, overlap = -1;
 
 	if (json_get_int(params, "chunk_size", false, CHUNK_TOKENS_MIN, CHUNK_TOKENS_MAX, &size,

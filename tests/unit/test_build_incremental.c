@@ -126,9 +126,9 @@ static void
 build(const struct run *r, struct build_report *report)
 {
 	struct build_config c = {.source_type = "directory", .chunk_size = 256,
-	    .chunk_overlap = 0, .embedding_model = "builtin:lsa"};
+	    .chunk_overlap = 0, .embedding_model = "builtin:lsa", .graph = DENSE_GRAPH_ALWAYS};
 	struct build_request q = {.data_dir = data_dir(r), .tenant = "t", .config = &c,
-	    .full = r->full, .graph = DENSE_GRAPH_ALWAYS, .allow_shrink = true};
+	    .full = r->full, .allow_shrink = true};
 	struct err e;
 
 	snprintf(c.version, sizeof c.version, "%s", r->version);
