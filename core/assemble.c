@@ -25,6 +25,7 @@ struct assembly {
 	const struct build_config *config;
 	struct store_writer *store;
 	struct analyzer *analyzer;
+	struct columns_writer *columns;
 	struct termdoc terms;
 	struct index_row *rows;
 	size_t room;
@@ -71,7 +72,7 @@ assembly_new(struct assembly **out, const char *dir, const char *tenant,
 	a->config = config;
 	buf_init(&a->passage, DOCUMENT_BYTES_MAX);
 	if (file_join(path, sizeof path, dir, "store.db", e) == -1 ||
-	    termdoc_init(&a->terms, e) == -1 ||
+	    termdoc_init(&a->terms, e) == -1 || columns_new(&a->columns, e) == -1 ||
 	    analyzer_new(&a->analyzer, config->language, e) == -1 || open_model(a, e) == -1 ||
 	    store_create(&a->store, path, e) == -1) {
 		assembly_free(a);
@@ -95,6 +96,7 @@ assembly_free(struct assembly *a)
 	store_abandon(a->store);
 	analyzer_free(a->analyzer);
 	termdoc_fini(&a->terms);
+	columns_free(a->columns);
 	static_model_close(a->model);
 	buf_fini(&a->passage);
 	free(a->vectors);
@@ -122,7 +124,8 @@ int
 assembly_add_document(struct assembly *a, const struct store_document *d, struct err *e)
 {
 	a->documents++;
-	if (keep_text(&a->key, d->key, e) == -1 || keep_text(&a->title, d->title, e) == -1)
+	if (keep_text(&a->key, d->key, e) == -1 || keep_text(&a->title, d->title, e) == -1 ||
+	    columns_add(a->columns, d->meta != NULL ? d->meta : "{}", e) == -1)
 		return -1;
 	return store_add_document(a->store, d, &a->document, e);
 }
@@ -281,6 +284,7 @@ write_index(struct assembly *a, struct assembly_report *report, struct err *e)
 	struct index_input input = {.tenant = a->tenant,
 	    .terms = &a->terms,
 	    .rows = a->rows,
+	    .columns = a->columns,
 	    .vectors = a->vectors,
 	    .model = a->model,
 	    .model_name = static_folder(a->config),

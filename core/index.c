@@ -23,6 +23,18 @@ open_rows(struct index *x, struct err *e)
 	return 0;
 }
 
+static int
+open_columns(struct index *x, struct err *e)
+{
+	if (columns_open(&x->columns, &x->rpx, e) == -1)
+		return -1;
+	if (x->columns != NULL && columns_documents(x->columns) != x->manifest.documents)
+		return err_set(e, ERR_CORRUPT, "index.rpx: columns of %u documents, the manifest "
+			"says %llu", columns_documents(x->columns),
+		    (unsigned long long)x->manifest.documents);
+	return 0;
+}
+
 /* How the embedder asks the lexicon. */
 static int
 find_term(
@@ -80,7 +92,7 @@ open_parts(struct index *x, const char *dir, struct err *e)
 		return -1;
 	if (lex_rows(x->lex) != x->rows)
 		return err_set(e, ERR_CORRUPT, "index.rpx: sections disagree about the rows");
-	if (open_vectors(x, dir, e) == -1 ||
+	if (open_columns(x, e) == -1 || open_vectors(x, dir, e) == -1 ||
 	    file_join(path, sizeof path, dir, "store.db", e) == -1)
 		return -1;
 	return store_open(&x->store, path, e);
@@ -119,8 +131,37 @@ index_close(struct index *x)
 	dense_close(x->dense);
 	embed_close(x->embed);
 	lex_close(x->lex);
+	columns_close(x->columns);
 	rpx_close(&x->rpx);
 	free(x);
+}
+
+int
+index_filter(const struct index *x, const struct filter *f, uint64_t *out, uint32_t *count,
+    struct arena *a, struct err *e)
+{
+	uint32_t documents = x->columns != NULL ? columns_documents(x->columns) : 0;
+	uint64_t *is = arena_calloc(a, documents / 64 + 1, sizeof *is);
+
+	*count = 0;
+	if (x->columns == NULL)
+		return err_set(e, ERR_UNAVAILABLE,
+		    "this generation was built without columns to filter by; build it again");
+	if (is == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for the filter");
+	if (columns_filter(x->columns, f, is, a, e) == -1)
+		return -1;
+	memset(out, 0, ((size_t)x->rows + 63) / 64 * sizeof *out);
+	for (uint32_t row = 0; row < x->rows; row++) {
+		uint32_t d = x->row[row].document - 1;	/* from 1: 0 is out of bounds too */
+		if (d >= documents)
+			return err_set(e, ERR_CORRUPT, "index.rpx: row %u has no document", row);
+		if ((is[d / 64] >> d % 64 & 1) == 0)
+			continue;
+		out[row / 64] |= UINT64_C(1) << row % 64;
+		++*count;
+	}
+	return 0;
 }
 
 const char *

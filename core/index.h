@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "columns.h"
 #include "dense.h"
 #include "embed.h"
 #include "err.h"
@@ -38,11 +39,16 @@ struct index {
 	struct lex *lex;
 	struct embed *embed;
 	struct dense *dense;		/* NULL: no dense arm */
+	struct columns *columns;	/* NULL: none */
 	struct store *store;
 };
 
 int index_open(struct index **out, const char *data_dir, const char *tenant,
     const char *generation, struct err *e);
+/* The rows of the documents that the filter lets through, a bit each, into out ((rows + 63)
+ * / 64 words), and how many.  ERR_UNAVAILABLE: the generation has no columns. */
+int index_filter(const struct index *x, const struct filter *f, uint64_t *out, uint32_t *count,
+    struct arena *a, struct err *e);
 /* NULL is fine. */
 void index_close(struct index *x);
 const char *index_generation(const struct index *x);

@@ -190,6 +190,8 @@ write_sections(struct writing *x, struct err *e)
 	if (rpx_add(x->w, RPX_ROWS, in->rows, rows * sizeof in->rows[0], rows, e) == -1 ||
 	    lex_write(x->w, in->terms, &words, e) == -1 || decide_growth(x, e) == -1)
 		return -1;
+	if (in->columns != NULL && columns_write(in->columns, x->w, e) == -1)
+		return -1;
 	return in->vectors != NULL ? write_static(x, e) : write_lsa(x, e);
 }
 

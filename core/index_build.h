@@ -27,6 +27,7 @@ struct index_input {
 	const char *tenant;
 	const struct termdoc *terms;	/* sealed */
 	const struct index_row *rows;	/* terms->rows of them */
+	struct columns_writer *columns;	/* NULL: no columns */
 	/* A static model's vectors, rows x its dimension; NULL: the built-in embedder. */
 	const float *vectors;
 	const struct static_model *model;

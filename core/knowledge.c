@@ -11,18 +11,20 @@
 #include <unistd.h>
 
 #include "bounds.h"
+#include "buf.h"
 #include "chunk.h"
 #include "db.h"
 #include "file.h"
 #include "generation.h"
 #include "hash.h"
+#include "metadata.h"
 #include "text.h"
 
 #define KNOWLEDGE_APPLICATION_ID 0x5250534bu	/* "RPSK" */
 enum {
-	KNOWLEDGE_VERSION = 1,
+	KNOWLEDGE_VERSION = 2,
 	/* Raised whenever extraction or chunking changes what comes out. */
-	EXTRACTION_VERSION = 1,
+	EXTRACTION_VERSION = 2,
 	SHRINK_GUARD_MIN = 20,
 };
 
@@ -30,10 +32,12 @@ static const char schema[] =
     "create table document(id integer primary key, key text not null unique,"
     " size integer not null, stamp text not null, sha256 text not null,"
     " params text not null, title text not null, charset text not null,"
-    " refused text not null, text text not null) strict;"
+    " refused text not null, text text not null, meta text not null) strict;"
     "create table chunk(document integer not null references document(id) on delete cascade,"
     " ordinal integer not null, start integer not null, end integer not null,"
     " heading text not null, primary key(document, ordinal)) strict, without rowid;";
+
+static const char drop_older[] = "drop table if exists chunk; drop table if exists document";
 
 enum statement {
 	FIND_DOCUMENT,
@@ -52,18 +56,18 @@ static const char *const statements[STATEMENTS] = {
     [FIND_DOCUMENT] = "select id, size, stamp, sha256, params, refused from document"
 		      " where key = ?",
     [PUT_DOCUMENT] = "insert into document(key, size, stamp, sha256, params, title, charset,"
-		     " refused, text) values(?,?,?,?,?,?,?,?,?)"
+		     " refused, text, meta) values(?,?,?,?,?,?,?,?,?,?)"
 		     " on conflict(key) do update set size = excluded.size,"
 		     " stamp = excluded.stamp, sha256 = excluded.sha256,"
 		     " params = excluded.params, title = excluded.title,"
 		     " charset = excluded.charset, refused = excluded.refused,"
-		     " text = excluded.text returning id",
+		     " text = excluded.text, meta = excluded.meta returning id",
     [SEE_DOCUMENT] = "insert or ignore into temp.seen values(?)",
     [CLEAR_CHUNKS] = "delete from chunk where document = ?",
     [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?)",
     [COUNT_DOCUMENTS] = "select count(*) from document",
     [DROP_UNSEEN] = "delete from document where id not in (select id from temp.seen)",
-    [EACH_DOCUMENT] = "select id, key, size, sha256, title, charset, text from document"
+    [EACH_DOCUMENT] = "select id, key, size, sha256, title, charset, text, meta from document"
 		      " where refused = '' order by key",
     [EACH_CHUNK] = "select start, end, heading from chunk where document = ? order by ordinal",
     [EACH_REFUSED] = "select key, refused from document where refused <> '' order by key",
@@ -110,7 +114,8 @@ prepare_schema(struct knowledge *k, const char *path, struct err *e)
 	snprintf(identity, sizeof identity,
 	    "pragma application_id = %d; pragma user_version = %d;",
 	    (int)KNOWLEDGE_APPLICATION_ID, KNOWLEDGE_VERSION);
-	if (db_run(k->db, "begin immediate", e) == -1 || db_run(k->db, schema, e) == -1 ||
+	if (db_run(k->db, "begin immediate", e) == -1 || db_run(k->db, drop_older, e) == -1 ||
+	    db_run(k->db, schema, e) == -1 ||
 	    db_run(k->db, identity, e) == -1)
 		return -1;
 	return db_run(k->db, "commit", e);
@@ -164,6 +169,7 @@ struct sync {
 	struct source *source;
 	struct chunk_params chunking;
 	char params[64];	/* what the chunks depend on besides the bytes */
+	struct buf meta;	/* of the document that is written */
 	struct sync_report *report;
 };
 
@@ -221,6 +227,10 @@ put_document(
 	sqlite3_stmt *s = y->k->s[PUT_DOCUMENT];
 	int64_t id;
 
+	buf_reset(&y->meta);
+	metadata_of(&y->meta, item->key, item->size, &d->text);
+	if (buf_check(&y->meta, "the metadata", e) == -1)
+		return -1;
 	bind_text(s, 1, item->key);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)item->size);
 	bind_text(s, 3, item->stamp);
@@ -231,6 +241,7 @@ put_document(
 	bind_text(s, 8, d->refused);
 	sqlite3_bind_text64(s, 9, d->text.text != NULL ? d->text.text : "", d->text.len,
 	    SQLITE_STATIC, SQLITE_UTF8);
+	sqlite3_bind_text64(s, 10, y->meta.data, y->meta.len, SQLITE_STATIC, SQLITE_UTF8);
 	if (db_step_row(s, e) != 1) {
 		sqlite3_reset(s);
 		return -1;
@@ -418,12 +429,15 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 	    config->chunk_size, config->chunk_overlap);
 	if (db_run(k->db, "begin immediate", e) == -1)
 		return -1;
+	buf_init(&y.meta, METADATA_BYTES_MAX);
 	if (db_run(k->db, "delete from temp.seen", e) == -1 || count_documents(k, &before, e) == -1 ||
 	    source->list(source, sync_item, &y, e) == -1 ||
 	    drop_vanished(&y, allow_shrink, before, e) == -1 || db_run(k->db, "commit", e) == -1)
 		goto fail;
+	buf_fini(&y.meta);
 	return 0;
 fail:
+	buf_fini(&y.meta);
 	sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
 	return -1;
 }
@@ -488,7 +502,7 @@ knowledge_each(
 		    .title = column_text(s, 4),
 		    .source = column_text(s, 1),
 		    .charset = column_text(s, 5),
-		    .meta = "{}",
+		    .meta = column_text(s, 7),
 		};
 		rc = walk->document(context, &d, e);
 		if (rc == 0)

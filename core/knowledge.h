@@ -5,8 +5,11 @@
  * are, vanished ones go.  One transaction: after a crash it is the old state or the new.
  *
  *   document(key primary key, size, stamp, sha256, params, title, charset, bytes_are_text,
- *            refused, text)   refused = "" or why the document gave no text
+ *            refused, text, meta)   refused = "" or why the document gave no text;
+ *            meta: JSON (metadata.h)
  *   chunk(document -> document.rowid, ordinal, start, end, heading)
+ *
+ * A source.db of an older version is emptied and filled again by the next sync.
  *
  * One process at a time writes a tenant: knowledge_open() takes DATA/tenants/<t>/lock
  * (ERR_BUSY when another build has it) and holds it until knowledge_close().

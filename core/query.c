@@ -132,7 +132,7 @@ near_of_candidates(struct ranking *r, struct err *e)
 static int
 search_words(struct ranking *r, struct err *e)
 {
-	struct lex_options o = {.k = r->wanted};
+	struct lex_options o = {.k = r->wanted, .allowed = r->allowed};
 	struct lex_hit *hits = arena_alloc(r->a, r->wanted * sizeof *hits);
 
 	r->lexical = arena_calloc(r->a, r->wanted, sizeof *r->lexical);
@@ -146,18 +146,32 @@ search_words(struct ranking *r, struct err *e)
 	return near_of_candidates(r, e);
 }
 
+/* Which documents may answer is known before anything is searched. */
+static int
+apply_filter(struct ranking *r, struct err *e)
+{
+	size_t words = ((size_t)r->x->rows + 63) / 64;
+
+	if (r->q->filter == NULL)
+		return 0;
+	if ((r->allowed = arena_alloc(r->a, words * sizeof *r->allowed)) == NULL)
+		return no_memory(e);
+	return index_filter(r->x, r->q->filter, r->allowed, &r->allowed_count, r->a, e);
+}
+
 /* What +word, -word and "phrases" rule out is ruled out for the dense half too. */
 static int
 apply_clauses(struct ranking *r, struct err *e)
 {
 	size_t words = ((size_t)r->x->rows + 63) / 64;
+	const uint64_t *filtered = r->allowed;
 
 	if (r->s->words.clauses == 0 && !r->s->words.is_impossible)
 		return 0;
 	if ((r->allowed = arena_alloc(r->a, words * sizeof *r->allowed)) == NULL)
 		return no_memory(e);
 	return lex_rows_allowed(
-	    r->x->lex, r->s->lex, &r->s->words, NULL, r->allowed, &r->allowed_count, e);
+	    r->x->lex, r->s->lex, &r->s->words, filtered, r->allowed, &r->allowed_count, e);
 }
 
 /* ---- vectors ---- */
@@ -308,8 +322,10 @@ rank(struct ranking *r, struct err *e)
 	if ((r->analyzer = analyzer_of(r->s, r->x->manifest.language, e)) == NULL ||
 	    lex_query_parse(&r->s->words, r->x->lex, r->analyzer, q->text, q->text_len,
 		q->operators ? LEX_OPERATORS : LEX_PLAIN, e) == -1 ||
-	    apply_clauses(r, e) == -1)
+	    apply_filter(r, e) == -1 || apply_clauses(r, e) == -1)
 		return -1;
+	if (r->allowed != NULL && r->allowed_count == 0)
+		return 0;
 	if (q->mode != FUSE_DENSE && search_words(r, e) == -1)
 		return -1;
 	if (q->mode != FUSE_LEXICAL && (embed_text(r, e) == -1 || search_vectors(r, e) == -1))

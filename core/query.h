@@ -11,7 +11,7 @@
  *         query to query.
  * Order   best first, ties by the lower row, so that an answer repeats exactly.
  * Errors  ERR_EMPTY_QUERY, ERR_QUERY_SIZE, ERR_RANGE (top_k), ERR_NOMEM, and what the
- *         store answers.  No hit is no error.
+ *         store and the columns answer.  No hit is no error.
  */
 #ifndef RAGPOOL_QUERY_H
 #define RAGPOOL_QUERY_H
@@ -35,6 +35,7 @@ struct query {
 	unsigned per_document;	/* hits of one document at most; 0: any number */
 	bool diverse;		/* maximal marginal relevance (fuse.h) with lambda; by the */
 	float lambda;		/* vectors, so without effect where there are none */
+	const struct filter *filter;	/* the documents to answer from; NULL: all (filter.h) */
 };
 
 struct query_hit {

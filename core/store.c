@@ -137,7 +137,8 @@ store_open(struct store **out, const char *path, struct err *e)
 		return err_sys(e, ERR_NOMEM, "%s", path);
 	if (db_open_sealed(&s->db, path, STORE_APPLICATION_ID, STORE_VERSION, e) == -1 ||
 	    db_statement(&s->fetch, s->db,
-		"select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key"
+		"select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key,"
+		" d.meta"
 		" from chunk c join document d on d.id = c.document where c.id = ?",
 		e) == -1) {
 		store_close(s);
@@ -179,6 +180,7 @@ copy_chunk(sqlite3_stmt *s, struct arena *a, struct store_chunk *out, struct err
 	out->title = copy_text(s, 5, a, NULL);
 	out->source = copy_text(s, 6, a, NULL);
 	out->key = copy_text(s, 7, a, NULL);
+	out->meta = copy_text(s, 8, a, NULL);
 	return a->failed ? err_set(e, ERR_NOMEM, "no memory for the answer") : 0;
 }
 

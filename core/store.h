@@ -41,6 +41,7 @@ struct store_chunk {
 	const char *title;	/* of the document (reading only) */
 	const char *source;	/* of the document (reading only) */
 	const char *key;	/* of the document (reading only) */
+	const char *meta;	/* of the document, a JSON object (reading only) */
 };
 
 /* ---- writing ---- */

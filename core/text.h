@@ -71,6 +71,7 @@ struct text_document {
 	char charset[24];	/* what was decoded: "UTF-8", "GB18030", ... */
 	size_t replaced;	/* undecodable bytes that became U+FFFD */
 	char title[TEXT_TITLE_BYTES];	/* "" when the document names none */
+	size_t front_at, front_len;	/* Markdown's front matter, both marks with it */
 	struct text_block *blocks;
 	size_t block_count;
 	struct text_heading *headings;

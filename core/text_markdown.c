@@ -341,6 +341,10 @@ skip_front_matter(struct scan *m)
 	size_t body = front_matter(m);
 	struct line l;
 
+	if (body > 0) {
+		m->b->d->front_at = text_skip_space(m->s, 0, body);
+		m->b->d->front_len = body - m->b->d->front_at;
+	}
 	for (size_t p = 0; p < body; p = l.next) {
 		read_line(m->s, p, body, &l);
 		if (m->b->d->title[0] == '\0') {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "filter_json.h"
 #include "json.h"
 
 struct question {
@@ -18,6 +19,7 @@ struct question {
 	const char *tenant;
 	struct query query;
 	bool explain;
+	bool with_metadata;
 };
 
 static int
@@ -53,6 +55,24 @@ read_arrangement(struct question *q, struct err *e)
 	return 0;
 }
 
+/* "filters", or "filter": one of them. */
+static int
+read_filter(struct question *q, struct req *r, struct err *e)
+{
+	static const char *const names[] = {"filters", "filter"};
+	struct json_object *o;
+
+	for (int i = 0; i < 2; i++) {
+		if (!json_object_object_get_ex(q->body, names[i], &o) || o == NULL)
+			continue;
+		if (q->query.filter != NULL)
+			return err_set(e, ERR_FILTER, "filter: \"filters\" is there already");
+		if (filter_from_json(&q->query.filter, o, names[i], r->arena, e) == -1)
+			return -1;
+	}
+	return json_get_bool(q->body, "with_metadata", false, &q->with_metadata, e);
+}
+
 static int
 read_question(struct question *q, struct api *api, struct req *r, const char *const *allowed,
     struct err *e)
@@ -65,7 +85,7 @@ read_question(struct question *q, struct api *api, struct req *r, const char *co
 	    json_get_text(q->body, "query", true, REQUEST_BODY_MAX, &q->query.text, e) == -1 ||
 	    json_get_int(q->body, "top_k", false, 1, api->top_k_max, &top_k, e) == -1 ||
 	    json_get_bool(q->body, "operators", false, &q->query.operators, e) == -1 ||
-	    read_mode(q, e) == -1 || read_arrangement(q, e) == -1)
+	    read_mode(q, e) == -1 || read_arrangement(q, e) == -1 || read_filter(q, r, e) == -1)
 		return -1;
 	json_object_object_get_ex(q->body, "query", &text);
 	q->query.text_len = (size_t)json_object_get_string_len(text);
@@ -90,8 +110,22 @@ put_explanation(struct buf *b, const struct fuse_hit *h)
 	buf_addf(b, ", \"word_rank\": %u, \"vector_rank\": %u}", h->lexical_place, h->dense_place);
 }
 
-static void
-put_hit(struct buf *b, const struct query_hit *h, bool explain)
+/* It comes from a file: only an object of strict JSON goes into the answer. */
+static int
+put_metadata(struct buf *b, const char *meta, struct err *e)
+{
+	struct json_object *o;
+
+	if (json_parse_object(&o, meta, strlen(meta), NULL) == -1)
+		return err_set(e, ERR_CORRUPT, "store.db: the metadata of a document is damaged");
+	json_object_put(o);
+	buf_adds(b, ", \"metadata\": ");
+	buf_adds(b, meta);
+	return 0;
+}
+
+static int
+put_hit(struct buf *b, const struct query_hit *h, const struct question *q, struct err *e)
 {
 	buf_adds(b, "{\"score\": ");
 	json_put_float(b, h->score);
@@ -104,21 +138,26 @@ put_hit(struct buf *b, const struct query_hit *h, bool explain)
 	buf_addf(b, ", \"start\": %llu, \"end\": %llu, \"heading\": ",
 	    (unsigned long long)h->chunk.start, (unsigned long long)h->chunk.end);
 	json_put_text(b, h->chunk.heading, strlen(h->chunk.heading));
-	if (explain)
+	if (q->explain)
 		put_explanation(b, &h->how);
+	if (q->with_metadata && put_metadata(b, h->chunk.meta, e) == -1)
+		return -1;
 	buf_addc(b, '}');
+	return 0;
 }
 
-static void
-put_hits(struct buf *b, const struct query_result *r, bool explain)
+static int
+put_hits(struct buf *b, const struct query_result *r, const struct question *q, struct err *e)
 {
 	buf_adds(b, "\"hits\": [");
 	for (size_t i = 0; i < r->count; i++) {
 		if (i > 0)
 			buf_adds(b, ", ");
-		put_hit(b, &r->hits[i], explain);
+		if (put_hit(b, &r->hits[i], q, e) == -1)
+			return -1;
 	}
 	buf_addc(b, ']');
+	return 0;
 }
 
 static int
@@ -155,7 +194,8 @@ answer_question(struct api *api, struct req *r, const struct question *q, int wi
 	if (with_response && put_response(&p->body, &result, e) == -1)
 		return -1;
 	buf_adds(&p->body, ", ");
-	put_hits(&p->body, &result, q->explain);
+	if (put_hits(&p->body, &result, q, e) == -1)
+		return -1;
 	buf_addf(&p->body, ", \"generation\": \"%s\"", index_generation(index));
 	if (with_response)
 		buf_adds(&p->body, ", \"llm_generated\": false");
@@ -175,7 +215,7 @@ int
 api_query(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
 	static const char *const members[] = {"query", "top_k", "mode", "operators", "mmr",
-	    "group_by", "group_size", "explain", NULL};
+	    "group_by", "group_size", "explain", "filters", "filter", "with_metadata", NULL};
 	struct question q = {.tenant = segment};
 	int rc = -1;
 
@@ -191,7 +231,7 @@ api_retrieve(
     struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
 	static const char *const members[] = {"tenant", "query", "top_k", "mode", "operators",
-	    "mmr", "group_by", "group_size", "explain", NULL};
+	    "mmr", "group_by", "group_size", "explain", "filters", "filter", "with_metadata", NULL};
 	struct question q = {.tenant = serving_only_tenant(api->serving)};
 	int rc = -1;
 

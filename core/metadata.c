@@ -1,0 +1,326 @@
+/* metadata.c - what is known about a document besides its text. */
+#include "metadata.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "json.h"
+#include "text_parts.h"
+
+struct span {
+	const char *s;
+	size_t n;
+};
+
+struct front {
+	struct buf *out;
+	struct span name[METADATA_FIELDS_MAX];
+	size_t names;
+	char separator;		/* ':' or '=' */
+	size_t before;		/* of out: where the field under way begins */
+	size_t items;		/* of its list */
+	bool in_items;		/* "- item" lines may follow */
+	bool is_dropped;	/* the field under way turned out to be unreadable */
+};
+
+static struct span
+trim(const char *s, size_t n)
+{
+	size_t from = text_skip_space(s, 0, n);
+
+	return (struct span){s + from, text_trim_space(s, from, n) - from};
+}
+
+/* ---- scalars ---- */
+
+static void
+put_string(struct buf *out, const char *s, size_t n)
+{
+	json_put_text(out, s, n <= FILTER_TEXT_BYTES ? n : utf8_floor(s, FILTER_TEXT_BYTES));
+}
+
+static size_t
+digits(struct span v, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < v.n && v.s[at + n] >= '0' && v.s[at + n] <= '9')
+		n++;
+	return n;
+}
+
+/* A finite number as JSON writes it. */
+static bool
+is_number(struct span v)
+{
+	char text[32];
+	size_t at = v.n > 0 && v.s[0] == '-', n = digits(v, at);
+
+	if (v.n >= sizeof text || n == 0 || (n > 1 && v.s[at] == '0'))
+		return false;
+	at += n;
+	if (at < v.n && v.s[at] == '.') {
+		if ((n = digits(v, at + 1)) == 0)
+			return false;
+		at += 1 + n;
+	}
+	if (at < v.n && (v.s[at] == 'e' || v.s[at] == 'E')) {
+		at++;
+		at += at < v.n && (v.s[at] == '+' || v.s[at] == '-');
+		if ((n = digits(v, at)) == 0)
+			return false;
+		at += n;
+	}
+	if (at != v.n)
+		return false;
+	memcpy(text, v.s, v.n);
+	text[v.n] = '\0';
+	return isfinite(strtod(text, NULL));
+}
+
+static bool
+is_word(struct span v, const char *low, const char *title, const char *high)
+{
+	size_t n = strlen(low);
+
+	return v.n == n && (memcmp(v.s, low, n) == 0 || memcmp(v.s, title, n) == 0 ||
+			       memcmp(v.s, high, n) == 0);
+}
+
+/* The bytes of the quoted string at the beginning of v, both quotes counted; 0: none that
+ * ends. */
+static size_t
+quoted_len(struct span v)
+{
+	char quote = v.n > 0 ? v.s[0] : 0;
+
+	if (quote != '"' && quote != '\'')
+		return 0;
+	for (size_t i = 1; i < v.n; i++) {
+		if (quote == '"' && v.s[i] == '\\')
+			i++;
+		else if (v.s[i] == quote && quote == '\'' && i + 1 < v.n && v.s[i + 1] == quote)
+			i++;
+		else if (v.s[i] == quote)
+			return i + 1;
+	}
+	return 0;
+}
+
+static void
+put_quoted(struct buf *out, struct span v)
+{
+	char text[FILTER_TEXT_BYTES + 8];
+	size_t n = 0;
+
+	for (size_t i = 1; i + 1 < v.n && n < sizeof text; i++) {
+		char c = v.s[i];
+		if (c == '\'' && v.s[0] == '\'') {
+			i++;
+		} else if (c == '\\' && v.s[0] == '"') {
+			c = v.s[++i];
+			c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
+		}
+		text[n++] = c;
+	}
+	put_string(out, text, n);
+}
+
+/* false: it is a null, or nothing that is read. */
+static bool
+put_scalar(struct buf *out, struct span v)
+{
+	if (v.n == 0 || quoted_len(v) == v.n) {
+		if (v.n > 0)
+			put_quoted(out, v);
+		return v.n > 0;
+	}
+	if (strchr("\"'[]{}|>&*!%@`,", v.s[0]) != NULL || is_word(v, "null", "Null", "NULL") ||
+	    (v.n == 1 && v.s[0] == '~'))
+		return false;
+	if (is_word(v, "true", "True", "TRUE"))
+		buf_adds(out, "true");
+	else if (is_word(v, "false", "False", "FALSE"))
+		buf_adds(out, "false");
+	else if (is_number(v))
+		buf_add(out, v.s, v.n);
+	else
+		put_string(out, v.s, v.n);
+	return true;
+}
+
+/* Without a comment behind it. */
+static struct span
+without_comment(struct span v)
+{
+	size_t at = quoted_len(v);
+
+	for (; at < v.n; at++)
+		if (v.s[at] == '#' && (at == 0 || v.s[at - 1] == ' ' || v.s[at - 1] == '\t'))
+			return trim(v.s, at);
+	return v;
+}
+
+/* ---- lists ---- */
+
+static void
+put_item(struct front *f, struct span v)
+{
+	size_t before = f->out->len;
+
+	if (f->items == METADATA_LIST_MAX)
+		return;
+	buf_adds(f->out, f->items == 0 ? "" : ", ");
+	if (put_scalar(f->out, v))
+		f->items++;
+	else if (!f->out->failed)
+		f->out->len = before;
+}
+
+/* "[a, 'b', 3]": v is what stands between the brackets. */
+static bool
+put_list(struct front *f, struct span v)
+{
+	f->items = 0;
+	buf_addc(f->out, '[');
+	for (size_t at = 0; at < v.n;) {
+		struct span item = trim(v.s + at, v.n - at);
+		size_t len = quoted_len(item);
+		const char *end;
+		if (item.n == 0)
+			break;
+		end = memchr(item.s + len, ',', item.n - len);
+		len = end != NULL ? (size_t)(end - item.s) : item.n;
+		if (item.s[0] == '[' || item.s[0] == '{')
+			return false;
+		put_item(f, trim(item.s, len));
+		at = (size_t)(item.s - v.s) + len + 1;
+	}
+	buf_addc(f->out, ']');
+	return true;
+}
+
+/* ---- lines ---- */
+
+static bool
+is_taken(const struct front *f, struct span name)
+{
+	static const char *const ours[] = {"path", "title", "kind", "folder", "bytes"};
+
+	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+		if (strlen(ours[i]) == name.n && memcmp(ours[i], name.s, name.n) == 0)
+			return true;
+	for (size_t i = 0; i < f->names; i++)
+		if (f->name[i].n == name.n && memcmp(f->name[i].s, name.s, name.n) == 0)
+			return true;
+	return false;
+}
+
+/* Ends the field under way: a list of "- item" lines is closed, or all of it goes. */
+static void
+close_field(struct front *f)
+{
+	if (f->in_items && f->items > 0 && !f->is_dropped)
+		buf_addc(f->out, ']');
+	else if ((f->in_items || f->is_dropped) && !f->out->failed)
+		f->out->len = f->before;
+	f->in_items = f->is_dropped = false;
+}
+
+static void
+take_value(struct front *f, struct span v)
+{
+	v = without_comment(v);
+	if (v.n == 0 && f->separator == ':') {
+		f->in_items = true;
+		f->items = 0;
+		buf_addc(f->out, '[');
+	} else if (v.n >= 2 && v.s[0] == '[' && v.s[v.n - 1] == ']') {
+		f->is_dropped = !put_list(f, (struct span){v.s + 1, v.n - 2});
+	} else {
+		f->is_dropped = !put_scalar(f->out, v);
+	}
+}
+
+static void
+take_field(struct front *f, struct span line)
+{
+	const char *mark = memchr(line.s, f->separator, line.n);
+	size_t at = mark != NULL ? (size_t)(mark - line.s) : 0;
+	struct span name = trim(line.s, at);
+
+	close_field(f);
+	if (at + 1 < line.n && f->separator == ':' && text_space_len(mark + 1, 1) == 0)
+		return;		/* "http://..." is no field */
+	if (name.n >= 2 && quoted_len(name) == name.n)
+		name = (struct span){name.s + 1, name.n - 2};
+	if (name.n == 0 || name.n > FILTER_FIELD_BYTES || name.s[0] == '$' ||
+	    utf8_floor(name.s, name.n) != name.n || memchr(name.s, '\\', name.n) != NULL ||
+	    is_taken(f, name) || f->names == METADATA_FIELDS_MAX)
+		return;
+	f->name[f->names++] = name;
+	f->before = f->out->len;
+	buf_adds(f->out, ", ");
+	json_put_text(f->out, name.s, name.n);
+	buf_adds(f->out, ": ");
+	take_value(f, trim(mark + 1, line.n - at - 1));
+}
+
+static void
+take_line(struct front *f, const char *s, size_t n)
+{
+	struct span line = trim(s, n);
+	bool is_indented = n > 0 && (s[0] == ' ' || s[0] == '\t');
+	bool is_item = line.n > 0 && line.s[0] == '-' &&
+		       (line.n == 1 || text_space_len(line.s + 1, 1) > 0);
+
+	if (line.n == 0 || line.s[0] == '#')
+		return;
+	if (f->separator == '=' && line.s[0] == '[') {
+		close_field(f);
+		f->names = METADATA_FIELDS_MAX;		/* tables: what follows is nested */
+	} else if (is_item && f->in_items) {
+		put_item(f, without_comment(trim(line.s + 1, line.n - 1)));
+	} else if (is_indented) {
+		/* It goes on in a way that is not read: a map, or words on several lines. */
+		f->is_dropped = f->in_items || f->is_dropped || f->separator == ':';
+	} else {
+		take_field(f, line);
+	}
+}
+
+static void
+put_front_matter(struct buf *out, const struct text_document *d)
+{
+	struct front f = {.out = out, .before = out->len};
+	size_t next;
+
+	if (d->front_len == 0)
+		return;
+	f.separator = d->text[d->front_at] == '+' ? '=' : ':';
+	text_line_end(d->text, d->front_at, d->front_at + d->front_len, &next);
+	for (size_t at = next; at < d->front_at + d->front_len; at = next) {
+		size_t end = text_line_end(d->text, at, d->front_at + d->front_len, &next);
+		if (next < d->front_at + d->front_len)
+			take_line(&f, d->text + at, end - at);	/* the last is the mark */
+	}
+	close_field(&f);
+}
+
+void
+metadata_of(struct buf *out, const char *key, uint64_t bytes, const struct text_document *d)
+{
+	const char *slash = strrchr(key, '/');
+
+	buf_adds(out, "{\"path\": ");
+	put_string(out, key, strlen(key));
+	buf_adds(out, ", \"title\": ");
+	put_string(out, d->title, strlen(d->title));
+	buf_addf(out, ", \"kind\": \"%s\", \"folder\": ", text_kind_name(d->kind));
+	put_string(out, key, slash != NULL ? (size_t)(slash - key) : 0);
+	buf_addf(out, ", \"bytes\": %llu", (unsigned long long)bytes);
+	put_front_matter(out, d);
+	buf_addc(out, '}');
+}

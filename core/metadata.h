@@ -1,0 +1,39 @@
+/* metadata.h - what is known about a document besides its text, as a JSON object.
+ *
+ *   path    its key                       title   as text.h found it, or ""
+ *   kind    plain, markdown or html       folder  the key without its last part, or ""
+ *   bytes   of the file
+ *
+ * and what the front matter of a Markdown document says (YAML between "---" lines, TOML
+ * between "+++" lines), of which this much is read:
+ *
+ *   key: plain words      key: "quoted"      key: 'quoted'      key: 12.5      key: true
+ *   key: [one, "two", 3]
+ *   key:
+ *     - one
+ *     - two
+ *
+ * Everything else (nested maps, block scalars, anchors, multi-line values) is left out, as
+ * are nulls, a key named before, and the five names above.  A number is what JSON calls
+ * one; dates are strings, which compare as dates do.
+ *
+ * Bounds  METADATA_FIELDS_MAX keys of at most FILTER_FIELD_BYTES; strings are cut to
+ *         FILTER_TEXT_BYTES, on a character; lists to METADATA_LIST_MAX values.
+ * Cost    linear.
+ */
+#ifndef RAGPOOL_METADATA_H
+#define RAGPOOL_METADATA_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "text.h"
+
+enum { METADATA_FIELDS_MAX = 48, METADATA_LIST_MAX = 256, METADATA_BYTES_MAX = 1 << 20 };
+
+/* Appends the object; buf_check() tells whether it fitted.  d may be zeroed: a document
+ * that gave no text. */
+void metadata_of(
+    struct buf *out, const char *key, uint64_t bytes, const struct text_document *d);
+
+#endif
