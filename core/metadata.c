@@ -252,6 +252,8 @@ take_field(struct front *f, struct span line)
 	struct span name = trim(line.s, at);
 
 	close_field(f);
+	if (mark == NULL)
+		return;
 	if (at + 1 < line.n && f->separator == ':' && text_space_len(mark + 1, 1) == 0)
 		return;		/* "http://..." is no field */
 	if (name.n >= 2 && quoted_len(name) == name.n)

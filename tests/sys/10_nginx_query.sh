@@ -43,6 +43,11 @@ is "a word of two characters is found" \
 	"$(json 'j["hits"][0]["source"].endswith("tenant-isolation.md")')" true
 is "Chinese comes back unharmed" "$(json '"哨兵键" in "".join(h["text"] for h in j["hits"])')" true
 
+post /query/en '{"query": "bread", "top_k": 20, "with_metadata": true,
+	"filters": {"type": "eq", "key": "path", "value": "bicycle.txt"}}'
+is "a filter is obeyed" "$status $(json 'len(j["hits"]) > 0 and
+	{h["metadata"]["path"] for h in j["hits"]} == {"bicycle.txt"}')" "200 true"
+
 post /retrieve '{"tenant": "en", "query": "granite tower", "top_k": 1}'
 is "/retrieve answers" "$status" 200
 is "/retrieve finds" "$(json 'any("lighthouse" in json.dumps(h) for h in [j])')" true

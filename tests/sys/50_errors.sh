@@ -110,6 +110,11 @@ done <<-'END'
 	out_of_range {"query": "x", "top_k": 0}
 	out_of_range {"query": "x", "top_k": 1001}
 	unknown_field {"query": "x", "topk": 5}
+	wrong_type {"query": "x", "with_metadata": 1}
+	invalid_filter {"query": "x", "filters": 7}
+	invalid_filter {"query": "x", "filters": {"type": "like", "key": "a", "value": 1}}
+	invalid_filter {"query": "x", "filter": {"a": {"$near": 3}}}
+	invalid_filter {"query": "x", "filter": {}, "filters": {}}
 END
 
 printf '{"query": "%s"}' "$(repeat a 70000)" >"$T/long-query"
