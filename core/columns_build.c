@@ -360,7 +360,7 @@ static int
 put_values(struct out *o, const struct draft *d, uint32_t type, struct err *e)
 {
 	for (size_t i = 0; i < d->count; i++) {
-		uint8_t truth = d->cells[i].truth;
+		uint8_t truth = type == FILTER_BOOL && d->cells[i].truth;
 		const void *value = type == FILTER_STRING ? (const void *)&d->code[i]
 				    : type == FILTER_NUMBER ? (const void *)&d->cells[i].number
 							    : (const void *)&truth;
