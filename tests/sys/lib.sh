@@ -23,6 +23,8 @@ PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 RAGPOOL_SOURCE=${RAGPOOL_SOURCE:-$(cd "$here/../.." && pwd)}
 RAGPOOL_BUILD=${RAGPOOL_BUILD:-$RAGPOOL_SOURCE}
+etc=$RAGPOOL_SOURCE/etc
+. "$RAGPOOL_SOURCE/scripts/render.sh"
 bin=${RAGPOOL_BIN:-$RAGPOOL_BUILD}
 PYTHON=$(test -x /usr/bin/python3 && echo /usr/bin/python3 || command -v python3 || true)
 
@@ -211,6 +213,10 @@ need_built() {	# need_built NAME...: our own programs, in the build tree
 
 # --- configuration ---------------------------------------------------------------------
 
+fill() {	# fill TEMPLATE OUT KEY=VALUE...: see scripts/render.sh
+	render "$@" || die "cannot make $2 from etc/$1"
+}
+
 free_ports() {	# free_ports N: N of them, different ones, on 127.0.0.1
 	"$PYTHON" -c '
 import socket, sys
@@ -218,21 +224,6 @@ held = [socket.socket() for _ in range(int(sys.argv[1]))]
 for s in held:
     s.bind(("127.0.0.1", 0))
 print(*[s.getsockname()[1] for s in held])' "$1"
-}
-
-# render TEMPLATE OUT KEY=VALUE...: fills in @KEY@, but not in comments.  "\n" in a value
-# begins a new line.
-render() {
-	local template=$1 out=$2 pair
-	local -a edits=()
-	shift 2
-	for pair in "$@"; do
-		edits+=(-e "/^#/!s|@${pair%%=*}@|${pair#*=}|g")
-	done
-	sed "${edits[@]}" "$RAGPOOL_SOURCE/etc/$template" >"$out" || die "cannot write $out"
-	if grep -q '^[^#]*@[A-Z]\+@' "$out"; then
-		die "$out: not filled in: $(grep -m1 '^[^#]*@[A-Z]\+@' "$out")"
-	fi
 }
 
 # --- the servers -----------------------------------------------------------------------
@@ -255,7 +246,7 @@ start_pool() {
 	socket=$T/run/query.sock
 	conf=$T/ragpool.conf
 	mkdir -p "$T/data" "$T/tenants.d"
-	render ragpool.conf.in "$conf" "DATA=$T/data" "RUN=$T/run" "TENANTS=$T/tenants.d" \
+	fill ragpool.conf.in "$conf" "DATA=$T/data" "RUN=$T/run" "TENANTS=$T/tenants.d" \
 		"SOCKET=$socket" MODE=0666 "WORKERS=$workers" "CONSUL=$consul" \
 		"GLOBAL=worker_program = $bin/ragpool-worker\nbuild_program = $builder\n$global"
 	"$bin/ragpoold" -c "$conf" -t >"$T/configtest.log" 2>&1 || die "ragpoold -t refuses $conf"
@@ -278,8 +269,8 @@ start_nginx() {
 	local -a as_user=()
 	port=$(free_ports 1)
 	mkdir -p "$T/run/nginx-tmp"
-	render nginx/standalone.conf.in "$T/nginx.conf" "CONF=$T/run" "RUN=$T/run"
-	render nginx/ragpool.conf.in "$T/run/nginx-ragpool.conf" "SOCKET=$socket" \
+	fill nginx/standalone.conf.in "$T/nginx.conf" "CONF=$T/run" "RUN=$T/run"
+	fill nginx/ragpool.conf.in "$T/run/nginx-ragpool.conf" "SOCKET=$socket" \
 		"LISTEN=127.0.0.1:$port"
 	[ $# = 0 ] || sed -i "$1" "$T/run/nginx-ragpool.conf"
 	[ "$(id -u)" != 0 ] || as_user=(-g 'user root;')
@@ -299,9 +290,9 @@ start_apache() {
 		[ ! -e "$modules/mod_proxy_fcgi.so" ] || break
 	done
 	[ "$(id -u)" != 0 ] || user='User www-data\nGroup www-data'
-	render apache/standalone.conf.in "$T/apache.conf" "RUN=$T/run" "LISTEN=127.0.0.1:$port" \
+	fill apache/standalone.conf.in "$T/apache.conf" "RUN=$T/run" "LISTEN=127.0.0.1:$port" \
 		"MODULES=$modules" "USER=$user"
-	render apache/ragpool.conf.in "$T/run/apache-ragpool.conf" "SOCKET=$socket"
+	fill apache/ragpool.conf.in "$T/run/apache-ragpool.conf" "SOCKET=$socket"
 	start apache apache2 -f "$T/apache.conf" -DFOREGROUND
 	apache=$started
 	url=http://127.0.0.1:$port
