@@ -196,8 +196,10 @@ embed_text(struct ranking *r, struct err *e)
 static int
 search_vectors(struct ranking *r, struct err *e)
 {
-	struct dense_options o = {
-	    .k = r->wanted, .allowed = r->allowed, .allowed_count = r->allowed_count};
+	struct dense_options o = {.k = r->wanted,
+	    .recall = r->q->recall < 1 ? r->q->recall : 0,
+	    .exact = r->q->recall >= 1,
+	    .allowed = r->allowed, .allowed_count = r->allowed_count};
 	struct dense_hit *hits;
 
 	if (r->vector == NULL)

@@ -31,6 +31,7 @@ struct query {
 	size_t text_len;
 	unsigned top_k;		/* 1..TOP_K_MAX */
 	enum fuse_mode mode;
+	float recall;		/* wanted of the graph's walk, 0: dense.h's default; 1: a scan */
 	bool operators;		/* +must, -not and "a phrase" mean something (lex.h) */
 	unsigned per_document;	/* hits of one document at most; 0: any number */
 	bool diverse;		/* maximal marginal relevance (fuse.h) with lambda; by the */

@@ -34,15 +34,16 @@ read_mode(struct question *q, struct err *e)
 	return err_set(e, ERR_RANGE, "\"mode\" must be hybrid, minmax, rrf, lexical or dense");
 }
 
-/* "mmr": 0..1, "group_by": "document" with "group_size". */
+/* "mmr": 0..1, "recall": 0.5..1, "group_by": "document" with "group_size". */
 static int
 read_arrangement(struct question *q, struct err *e)
 {
 	const char *by = NULL;
-	double lambda = -1;
+	double lambda = -1, recall = 0;
 	int64_t size = 1;
 
 	if (json_get_double(q->body, "mmr", false, 0, 1, &lambda, e) == -1 ||
+	    json_get_double(q->body, "recall", false, 0.5, 1, &recall, e) == -1 ||
 	    json_get_text(q->body, "group_by", false, 32, &by, e) == -1 ||
 	    json_get_int(q->body, "group_size", false, 1, TOP_K_MAX, &size, e) == -1 ||
 	    json_get_bool(q->body, "explain", false, &q->explain, e) == -1)
@@ -52,6 +53,7 @@ read_arrangement(struct question *q, struct err *e)
 	q->query.per_document = by != NULL ? (unsigned)size : 0;
 	q->query.diverse = lambda >= 0;
 	q->query.lambda = (float)lambda;
+	q->query.recall = (float)recall;
 	return 0;
 }
 
@@ -214,7 +216,7 @@ note_tenant(struct api *api, const char *tenant)
 int
 api_query(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
-	static const char *const members[] = {"query", "top_k", "mode", "operators", "mmr",
+	static const char *const members[] = {"query", "top_k", "mode", "operators", "mmr", "recall",
 	    "group_by", "group_size", "explain", "filters", "filter", "with_metadata", NULL};
 	struct question q = {.tenant = segment};
 	int rc = -1;
@@ -231,7 +233,8 @@ api_retrieve(
     struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
 {
 	static const char *const members[] = {"tenant", "query", "top_k", "mode", "operators",
-	    "mmr", "group_by", "group_size", "explain", "filters", "filter", "with_metadata", NULL};
+	    "mmr", "recall", "group_by", "group_size", "explain", "filters", "filter",
+	    "with_metadata", NULL};
 	struct question q = {.tenant = serving_only_tenant(api->serving)};
 	int rc = -1;
 
