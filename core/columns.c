@@ -75,8 +75,10 @@ read_columns(struct columns *c, const char *section, size_t bytes, struct err *e
 		k->name = section + k->entry.name_at;
 		k->first = (const void *)(section + k->entry.first_at);
 		k->values = section + k->entry.values_at;
-		k->places = (const void *)(section + k->entry.places_at);
-		k->bytes = section + k->entry.bytes_at;
+		if (k->entry.type == FILTER_STRING) {
+			k->places = (const void *)(section + k->entry.places_at);
+			k->bytes = section + k->entry.bytes_at;
+		}
 		if (i > 0 && !is_in_order(k - 1, k))
 			return err_set(e, ERR_CORRUPT, "index.rpx: columns are out of order");
 	}

@@ -45,8 +45,8 @@ is "Chinese comes back unharmed" "$(json '"哨兵键" in "".join(h["text"] for h
 
 post /query/en '{"query": "bread", "top_k": 20, "with_metadata": true,
 	"filters": {"type": "eq", "key": "path", "value": "bicycle.txt"}}'
-is "a filter is obeyed" "$status $(json 'len(j["hits"]) > 0 and
-	{h["metadata"]["path"] for h in j["hits"]} == {"bicycle.txt"}')" "200 true"
+is "a filter is obeyed" "$status $(json '(len(j["hits"]) > 0 and
+	{h["metadata"]["path"] for h in j["hits"]} == {"bicycle.txt"})')" "200 true"
 
 post /retrieve '{"tenant": "en", "query": "granite tower", "top_k": 1}'
 is "/retrieve answers" "$status" 200
