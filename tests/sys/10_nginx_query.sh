@@ -43,7 +43,7 @@ is "a word of two characters is found" \
 	"$(json 'j["hits"][0]["source"].endswith("tenant-isolation.md")')" true
 is "Chinese comes back unharmed" "$(json '"哨兵键" in "".join(h["text"] for h in j["hits"])')" true
 
-post /query/en '{"query": "bread", "top_k": 20, "with_metadata": true,
+post /query/en '{"query": "bread and inner tube", "top_k": 20, "with_metadata": true,
 	"filters": {"type": "eq", "key": "path", "value": "bicycle.txt"}}'
 is "a filter is obeyed" "$status $(json '(len(j["hits"]) > 0 and
 	{h["metadata"]["path"] for h in j["hits"]} == {"bicycle.txt"})')" "200 true"
