@@ -172,10 +172,12 @@ stop() {	# stop PID [SIGNAL]: asks, waits, and ends it after 10 s; only children
 }
 
 cleanup() {
-	local code=$? i
+	local code=$? pid
 	trap - EXIT
-	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
-		[ -z "${pids[i]:-}" ] || stop "${pids[i]}"
+	# The array has holes where a test stopped something itself: by what is in it, not by
+	# counting.  Last started, first ended.
+	for pid in $(printf '%s\n' "${pids[@]}" | tac); do
+		stop "$pid"
 	done
 	if [ "$finished" != yes ]; then
 		dump_logs
