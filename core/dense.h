@@ -79,10 +79,11 @@ struct dense_built {
 
 /* Adds the sections of rows x dim floats to w.  The vectors of all rows are needed, also
  * with a base that does not keep its vectors: a row counts as unchanged only if its bytes
- * are.  One that keeps them must have the same dimension, metric and exact kind, ERR_RANGE.  base and built may be
- * NULL.  A base of other parameters, or of which more than a fifth went away, is not
- * used; built->reused tells.  Errors: ERR_RANGE for parameters and for a value that is
- * not finite or too large to square, ERR_NOMEM, and the writer's own. */
+ * are.  One that keeps them must have the same dimension, metric and exact kind, or
+ * ERR_RANGE.  base and built may be NULL.  A base of other parameters, or of which more
+ * than a fifth went away, is not used; built->reused tells.  Errors: ERR_RANGE for
+ * parameters and for a value that is not finite or too large to square, ERR_NOMEM, and the
+ * writer's own. */
 int dense_write(struct rpx_writer *w, const float *vectors, uint32_t rows,
     const struct dense_params *p, const struct dense_base *base, struct dense_built *built,
     struct err *e);

@@ -209,7 +209,8 @@ add_judgement(struct eval_set *s, const struct place *documents, const struct pl
 	q = bsearch(&question, questions, s->question_count, sizeof *q, by_id);
 	d = bsearch(&document, documents, s->document_count, sizeof *d, by_id);
 	if (q == NULL || d == NULL)
-		return err_set(e, ERR_CORRUPT, "an unknown id: %.64s", q == NULL ? question.id : document.id);
+		return err_set(e, ERR_CORRUPT, "an unknown id: %.64s",
+		    q == NULL ? question.id : document.id);
 	if (value <= 0)
 		return 0;
 	if ((j = reallocarray(s->judgements, s->judgement_count + 1, sizeof *j)) == NULL)

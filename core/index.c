@@ -62,7 +62,8 @@ open_vectors(struct index *x, const char *dir, struct err *e)
 	if (embed_open(&x->embed, &x->rpx, dir, &lexicon, e) == -1)
 		return -1;
 	if (embed_dim(x->embed) != x->manifest.dim)
-		return err_set(e, ERR_CORRUPT, "index.rpx: vectors of %u numbers, the manifest says %u",
+		return err_set(e, ERR_CORRUPT,
+		    "index.rpx: vectors of %u numbers, the manifest says %u",
 		    embed_dim(x->embed), x->manifest.dim);
 	if (x->manifest.dim == 0)
 		return 0;
