@@ -289,7 +289,7 @@ grow(const char *path, const char *old_path, const struct dense_params *p)
 	/* The rows that go leave their place to new ones: data moves, the truth stays. */
 	for (uint32_t row = 0; row < rows; row++)
 		old_row[row] = row < kept && row % 20 != 7 ? row : DENSE_NO_ROW;
-	base = (struct dense_base){b.d, old_row};
+	base = (struct dense_base){.old = b.d, .old_row_of_new = old_row};
 	build(path, rows, p, &base);
 	printf("{\"engine\":\"ragpool-grow\",\"set\":\"%s\",\"kept\":%u,\"gone\":%u,\"new\":%u}\n",
 	    set.name, kept - gone, gone, rows - kept + gone);
