@@ -6,6 +6,7 @@
  *   sup_roll.c     rosters and rolls, and the sweep after them
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
+ *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls, what is live
  *   sup_command.c  the lines of the control socket
  *   status.c       the whole truth as JSON
  *
@@ -168,6 +169,19 @@ void sup_builds_stop(struct sup *s, bool fast);
 bool sup_builds_any(const struct sup *s);
 size_t sup_builds_fds(const struct sup *s, struct curl_waitfd *fds);
 int64_t sup_builds_due(const struct sup *s);
+
+/* sup_fleet.c: without Consul, or with the option off, everything is allowed at once. */
+/* Whether this host may roll now.  Asking begins to queue for it; once true it stays so
+ * until sup_fleet_roll_done(). */
+bool sup_fleet_may_roll(struct sup *s);
+/* Gives the permission, or the place in the queue, back; harmless without either. */
+void sup_fleet_roll_done(struct sup *s);
+/* The permission was lost in the middle of the roll: finish the worker in hand and order
+ * nobody else until this answers false again. */
+bool sup_fleet_has_lost_roll(const struct sup *s);
+/* The same for building one tenant. */
+bool sup_fleet_may_build(struct sup *s, const char *tenant);
+void sup_fleet_build_done(struct sup *s, const char *tenant);
 
 /* sup_command.c */
 void sup_command(void *context, control_id client, const char *line, size_t n);
