@@ -7,6 +7,7 @@
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls, what is live
+ *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
  *   status.c       the whole truth as JSON
  *
@@ -31,6 +32,7 @@
 #include "drop.h"
 #include "live.h"
 #include "orphans.h"
+#include "quarantine.h"
 #include "roll.h"
 #include "roster.h"
 #include "runlock.h"
@@ -106,6 +108,7 @@ struct sup {
 	struct roll roll;
 	struct roster roster;		/* the newest one written */
 	struct live live;
+	struct quarantine quarantine;
 	uint64_t rolls_failed;
 
 	struct catalog *catalog;
@@ -182,6 +185,14 @@ bool sup_fleet_has_lost_roll(const struct sup *s);
 /* The same for building one tenant. */
 bool sup_fleet_may_build(struct sup *s, const char *tenant);
 void sup_fleet_build_done(struct sup *s, const char *tenant);
+
+/* sup_quarantine.c */
+void sup_quarantine_open(struct sup *s);
+/* Durable, and said in the log; nothing is taken from the workers by it. */
+void sup_quarantine_add(
+    struct sup *s, const char *tenant, const char *generation, const char *reason);
+/* An operator asks again: the whole tenant's; answers how many. */
+size_t sup_quarantine_clear(struct sup *s, const char *tenant);
 
 /* sup_command.c */
 void sup_command(void *context, control_id client, const char *line, size_t n);

@@ -159,8 +159,10 @@ start(struct sup *s, struct err *e)
 
 	if (start_as_root(s, e) == -1 || log_to_file(g->log_file, e) == -1 ||
 	    runlock_write_pid(&s->lock, g->pid_file, e) == -1 || open_board(s, e) == -1 ||
-	    take_signals(s, e) == -1 || start_libcurl(s, e) == -1 ||
-	    sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
+	    take_signals(s, e) == -1 || start_libcurl(s, e) == -1)
+		return -1;
+	sup_quarantine_open(s);
+	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
 		return -1;
 	orphans_read(&s->orphans, g->run_dir);
 	s->roll = (struct roll){0};	/* the first roster holds all that is wanted */
@@ -397,6 +399,7 @@ finish(struct sup *s)
 		curl_global_cleanup();
 	}
 	builds_fini(&s->builds);
+	quarantine_fini(&s->quarantine);
 	live_fini(&s->live);
 	roster_fini(&s->roster);
 	board_close(&s->board);
