@@ -18,6 +18,7 @@ enum {
 	TENANT_CONFIG_MAX = 64 * 1024,	/* one tenant's document */
 
 	QUERY_TEXT_MAX = 64 * 1024,
+	QUERY_BATCH_MAX = 64,		/* questions in one request */
 	TOP_K_DEFAULT = 5,
 	TOP_K_MAX = 1000,
 

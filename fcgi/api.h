@@ -17,9 +17,8 @@ struct api {
 	unsigned top_k_max;
 };
 
-/* Reads r, fills p.  -1: *e is the answer.  `segment` is what {tenant} matched, or "". */
-typedef int api_fn(struct api *api, struct req *r, const char *segment, struct reply *p,
-    struct err *e);
+/* Reads r, fills p.  -1: *e is the answer.  r->hole[i] is what the i-th {...} matched. */
+typedef int api_fn(struct api *api, struct req *r, struct reply *p, struct err *e);
 
 api_fn api_query;	/* POST /query/{tenant} */
 api_fn api_retrieve;	/* POST /retrieve */

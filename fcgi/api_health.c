@@ -2,21 +2,21 @@
 #include "api.h"
 
 int
-api_live(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
+api_live(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
-	(void)api, (void)r, (void)segment, (void)e;
+	(void)api, (void)r, (void)e;
 	buf_adds(&p->body, "{\"status\": \"ok\"}\n");
 	return 0;
 }
 
 /* Ready means: it can answer for at least one tenant, or there is none to answer for. */
 int
-api_health(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
+api_health(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
 	const struct roster *roster = serving_roster(api->serving);
 	size_t live = 0;
 
-	(void)r, (void)segment;
+	(void)r;
 	if (roster == NULL) {
 		buf_adds(&p->body, "{\"status\": \"ok\"}\n");
 		return 0;

@@ -69,12 +69,12 @@ put_tenants(struct buf *b, const struct roster *roster)
 }
 
 int
-api_status(struct api *api, struct req *r, const char *segment, struct reply *p, struct err *e)
+api_status(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
 	const struct roster *roster = serving_roster(api->serving);
 	struct buf *b = &p->body;
 
-	(void)r, (void)segment, (void)e;
+	(void)r, (void)e;
 	buf_addf(b, "{\"epoch\": %llu, ", roster != NULL ? (unsigned long long)roster->epoch : 0);
 	if (api->board != NULL)
 		buf_addf(b, "\"target_epoch\": %llu, ", get(&api->board->head->epoch));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fastcgi.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,8 +145,9 @@ struct ending {
 };
 _Static_assert(sizeof(struct ending) == 24, "records follow each other without a gap");
 
+/* With `ends`, the records that end the answer follow the last piece of it. */
 static int
-send_answer(int fd, int id, const char *data, size_t n)
+send_answer(int fd, int id, const char *data, size_t n, bool ends)
 {
 	FCGI_Header heads[BATCH_RECORDS];
 	struct iovec iov[2 * BATCH_RECORDS + 1];
@@ -164,7 +166,7 @@ send_answer(int fd, int id, const char *data, size_t n)
 			data += part;
 			n -= part;
 		}
-		if (n == 0)
+		if (n == 0 && ends)
 			iov[count++] = (struct iovec){&end, sizeof end};
 		if (send_all(fd, iov, count) == -1)
 			return -1;
@@ -176,11 +178,23 @@ int
 conn_reply(struct conn *c, const char *data, size_t n)
 {
 	FCGX_Request *r = &c->request;
-	int rc = send_answer(r->ipcFd, r->requestId, data, n);
+	int rc = send_answer(r->ipcFd, r->requestId, data, n, true);
 
 	/* What FCGX_Finish_r() does, but for its own way of ending the output. */
 	if (rc == -1 || FCGX_GetError(r->in) != 0)
 		r->keepConnection = 0;
 	FCGX_Free(r, !r->keepConnection);
 	return rc;
+}
+
+int
+conn_send(struct conn *c, const char *data, size_t n)
+{
+	return send_answer(c->request.ipcFd, c->request.requestId, data, n, false);
+}
+
+int
+conn_fd(const struct conn *c)
+{
+	return c->request.ipcFd;
 }

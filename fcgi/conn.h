@@ -44,5 +44,10 @@ int conn_next(struct conn *c, struct err *e);
  * (without fastcgi_keep_conn) takes an answer that ends too early for a complete one: the
  * client then waits for the rest that its Content-Length promises. */
 int conn_reply(struct conn *c, const char *data, size_t n);
+/* A piece of an answer that comes in pieces, sent at once; -1 when the peer is gone or takes
+ * longer than CONN_READ_TIMEOUT_MS.  conn_reply() with the last piece, or none, ends it. */
+int conn_send(struct conn *c, const char *data, size_t n);
+/* The socket to the web server, which hangs up when its client does. */
+int conn_fd(const struct conn *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* reply.c - one answer. */
 #include "reply.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +10,12 @@
 
 enum { RETRY_AFTER_S = 2 };
 
+static const char type_json[] = "application/json";
+
 void
 reply_init(struct reply *p)
 {
-	p->status = 200;
+	*p = (struct reply){.status = 200, .type = type_json, .peer_fd = -1};
 	buf_init(&p->headers, REPLY_HEADERS_MAX);
 	buf_init(&p->body, REPLY_BODY_MAX);
 }
@@ -28,6 +31,9 @@ void
 reply_reset(struct reply *p)
 {
 	p->status = 200;
+	p->type = type_json;
+	p->is_streaming = false;
+	p->is_cut = false;
 	buf_reset(&p->headers);
 	buf_reset(&p->body);
 }
@@ -66,6 +72,7 @@ reply_error(struct reply *p, const struct err *e)
 	char seconds[16];
 
 	buf_reset(&p->body);
+	p->type = type_json;
 	p->status = row->http_status;
 	buf_addf(&p->body, "{\"error\": {\"code\": \"%s\", \"message\": ", row->slug);
 	json_put_text(&p->body, text, n);
@@ -86,16 +93,26 @@ reason_phrase(int status)
 		const char *phrase;
 	} t[] = {
 	    {200, "OK"},
+	    {201, "Created"},
+	    {202, "Accepted"},
+	    {204, "No Content"},
+	    {304, "Not Modified"},
 	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
 	    {413, "Content Too Large"},
 	    {415, "Unsupported Media Type"},
+	    {417, "Expectation Failed"},
 	    {422, "Unprocessable Content"},
+	    {429, "Too Many Requests"},
 	    {500, "Internal Server Error"},
 	    {502, "Bad Gateway"},
 	    {503, "Service Unavailable"},
 	    {504, "Gateway Timeout"},
+	    {507, "Insufficient Storage"},
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
@@ -104,14 +121,71 @@ reason_phrase(int status)
 	return "Status";
 }
 
-void
-reply_format(const struct reply *p, struct buf *out, int head_only)
+static void
+format_head(const struct reply *p, struct buf *out)
 {
 	buf_addf(out, "Status: %d %s\r\n", p->status, reason_phrase(p->status));
-	buf_addf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", p->body.len);
+	if (p->type[0] != '\0')
+		buf_addf(out, "Content-Type: %s\r\n", p->type);
+	if (!p->is_streaming)
+		buf_addf(out, "Content-Length: %zu\r\n", p->body.len);
 	buf_adds(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	buf_add(out, p->headers.data, p->headers.len);
 	buf_adds(out, "\r\n");
+}
+
+static int
+send_now(struct reply *p, struct buf *b, struct err *e)
+{
+	if (buf_check(b, "the answer", e) == -1)
+		return -1;
+	if (p->is_cut || p->send(p->to, b->data, b->len) == -1) {
+		p->is_cut = true;
+		return err_set(e, ERR_PEER, "the client has gone away");
+	}
+	buf_reset(b);
+	return 0;
+}
+
+int
+reply_stream_begin(struct reply *p, const char *type, struct err *e)
+{
+	struct buf head;
+	int rc;
+
+	if (p->send == NULL)
+		return err_set(e, ERR_INTERNAL, "nothing can be streamed here");
+	p->type = type;
+	p->is_streaming = true;
+	reply_header(p, "X-Accel-Buffering", "no");
+	buf_init(&head, REPLY_HEADERS_MAX + 1024);
+	format_head(p, &head);
+	rc = send_now(p, &head, e);
+	buf_fini(&head);
+	return rc;
+}
+
+int
+reply_stream_flush(struct reply *p, struct err *e)
+{
+	return p->body.len == 0 ? 0 : send_now(p, &p->body, e);
+}
+
+bool
+reply_has_reader(const struct reply *p)
+{
+	struct pollfd fd = {.fd = p->peer_fd, .events = POLLRDHUP};
+
+	if (p->is_cut)
+		return false;
+	return p->peer_fd == -1 || poll(&fd, 1, 0) != 1 ||
+	    (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
+}
+
+void
+reply_format(const struct reply *p, struct buf *out, int head_only)
+{
+	format_head(p, out);
 	if (!head_only)
 		buf_add(out, p->body.data, p->body.len);
 }

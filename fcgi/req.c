@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "bounds.h"
+#include "req_id.h"
 #include "utf8.h"
 
 static const char *const method_names[] = {
@@ -56,9 +57,10 @@ hex_digit(char c)
 	return -1;
 }
 
-/* Decodes n bytes of a URI path once; NULL when it is malformed. */
+/* Decodes n bytes of a part of a URI once; NULL when it is malformed.  In a path '+' is
+ * itself, behind '?' it is a space. */
 static const char *
-decode_path(const char *raw, size_t n, struct arena *a)
+decode(const char *raw, size_t n, bool plus_is_space, struct arena *a)
 {
 	char *out = arena_alloc(a, n + 1);
 	size_t used = 0;
@@ -72,6 +74,8 @@ decode_path(const char *raw, size_t n, struct arena *a)
 				return NULL;
 			c = hex_digit(raw[i + 1]) << 4 | hex_digit(raw[i + 2]);
 			i += 2;
+		} else if (c == '+' && plus_is_space) {
+			c = ' ';
 		}
 		if (c < 0x20 || c == 0x7f)
 			return NULL;
@@ -90,7 +94,8 @@ parse_address(struct req *r, struct err *e)
 		return err_set(e, ERR_INPUT, "the request has no REQUEST_URI");
 	mark = strchr(uri, '?');
 	r->query = mark != NULL ? mark + 1 : "";
-	r->path = decode_path(uri, mark != NULL ? (size_t)(mark - uri) : strlen(uri), r->arena);
+	r->path =
+	    decode(uri, mark != NULL ? (size_t)(mark - uri) : strlen(uri), false, r->arena);
 	if (r->path == NULL)
 		return err_set(e, r->arena->failed ? ERR_NOMEM : ERR_INPUT,
 		    "the address is not a decodable path");
@@ -126,9 +131,35 @@ req_init(struct req *r, char *const *envp, struct arena *a, req_read_fn *read, v
 	r->method = method != NULL ? method_of(method) : REQ_OTHER;
 	type = req_param(r, "CONTENT_TYPE");
 	r->content_type = type != NULL ? type : "";
+	r->id = req_id_of(req_param(r, "HTTP_X_REQUEST_ID"), a);
+	r->trace = req_trace_of(req_param(r, "HTTP_TRACEPARENT"));
 	if (parse_address(r, e) == -1)
 		return -1;
 	return parse_length(r, e);
+}
+
+int
+req_query_get(const struct req *r, const char *name, const char **out, struct err *e)
+{
+	const char *found = NULL, *end;
+	size_t n = strlen(name), length = 0;
+
+	*out = NULL;
+	for (const char *p = r->query; *p != '\0'; p = *end != '\0' ? end + 1 : end) {
+		end = strchrnul(p, '&');
+		if (strncmp(p, name, n) != 0 || (p[n] != '=' && p + n != end))
+			continue;
+		if (found != NULL)
+			return err_set(e, ERR_INPUT, "the address names \"%s\" twice", name);
+		found = p[n] == '=' ? p + n + 1 : end;
+		length = (size_t)(end - found);
+	}
+	if (found == NULL)
+		return 0;
+	if ((*out = decode(found, length, true, r->arena)) == NULL)
+		return err_set(e, r->arena->failed ? ERR_NOMEM : ERR_INPUT,
+		    "the value of \"%s\" in the address cannot be decoded", name);
+	return 0;
 }
 
 int

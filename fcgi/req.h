@@ -15,6 +15,8 @@
 #include "arena.h"
 #include "err.h"
 
+enum { REQ_HOLES_MAX = 3, REQ_ID_BYTES = 64 };
+
 enum req_method { REQ_GET, REQ_HEAD, REQ_POST, REQ_PUT, REQ_DELETE, REQ_OPTIONS, REQ_OTHER };
 
 /* Reads up to n bytes; 0 at the end, -1 on failure. */
@@ -24,6 +26,9 @@ struct req {
 	enum req_method method;
 	const char *path;		/* decoded, begins with '/' */
 	const char *query;		/* raw, after '?'; "" when absent */
+	const char *hole[REQ_HOLES_MAX];	/* what stood for {...} in the route's path */
+	const char *id;			/* X-Request-Id, or one made here; never NULL */
+	const char *trace;		/* a valid traceparent, else NULL */
 	const char *content_type;	/* "" when absent */
 	size_t content_length;
 	const char *body;		/* after req_read_body(), NUL-terminated */
@@ -33,11 +38,14 @@ struct req {
 	void *read_from;
 };
 
-/* Parses everything but the body. */
+/* Parses everything but the body.  Also after -1 the id is there. */
 int req_init(struct req *r, char *const *envp, struct arena *a, req_read_fn *read, void *from,
     struct err *e);
 /* The value of a parameter, NULL when absent. */
 const char *req_param(const struct req *r, const char *name);
+/* The decoded value of a name in the address behind '?', NULL when it is absent.
+ * ERR_INPUT when it is given twice or cannot be decoded. */
+int req_query_get(const struct req *r, const char *name, const char **out, struct err *e);
 /* Reads the announced body: ERR_BODY_SIZE above max, ERR_ENCODING when it is compressed,
  * ERR_TRUNCATED_BODY when fewer bytes come. */
 int req_read_body(struct req *r, size_t max, struct err *e);

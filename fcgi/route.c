@@ -8,7 +8,7 @@
 
 struct route {
 	enum req_method method;		/* REQ_GET answers HEAD too */
-	const char *path;		/* a last segment "{tenant}" matches any one segment */
+	const char *path;		/* a segment "{...}" matches any one segment */
 	api_fn *handler;
 	size_t body_max;		/* 0: the body is not read */
 };
@@ -23,19 +23,32 @@ static const struct route routes[] = {
 };
 enum { ROUTES = sizeof routes / sizeof routes[0] };
 
-/* Does the path match?  *segment is what stands for {tenant}, or "". */
-static bool
-matches(const char *pattern, const char *path, const char **segment)
+static size_t
+segment_bytes(const char *path)
 {
-	const char *hole = strchr(pattern, '{');
+	return (size_t)(strchrnul(path, '/') - path);
+}
 
-	*segment = "";
-	if (hole == NULL)
-		return strcmp(pattern, path) == 0;
-	if (strncmp(pattern, path, (size_t)(hole - pattern)) != 0)
-		return false;
-	*segment = path + (hole - pattern);
-	return **segment != '\0' && strchr(*segment, '/') == NULL;
+/* Does the path match?  What stands for each {...} is then in r->hole. */
+static bool
+matches(const struct route *t, struct req *r)
+{
+	const char *want = t->path, *has = r->path;
+	size_t holes = 0, n;
+
+	while (*want == '/' && *has == '/') {
+		size_t wanted = segment_bytes(++want);
+		n = segment_bytes(++has);
+		if (*want == '{' && n > 0 && holes < REQ_HOLES_MAX) {
+			if ((r->hole[holes++] = arena_copy(r->arena, has, n)) == NULL)
+				return false;
+		} else if (wanted != n || memcmp(want, has, n) != 0) {
+			return false;
+		}
+		want += wanted;
+		has += n;
+	}
+	return *want == '\0' && *has == '\0';
 }
 
 static bool
@@ -52,8 +65,8 @@ refuse_method(const struct route *t, struct reply *p, struct err *e)
 }
 
 static int
-run_handler(const struct route *t, struct api *api, struct req *r, const char *segment,
-    struct reply *p, struct err *e)
+run_handler(const struct route *t, struct api *api, struct req *r, struct reply *p,
+    struct err *e)
 {
 	if (t->body_max > 0) {
 		if (req_need_json(r, e) == -1 && r->content_length > 0)
@@ -61,7 +74,7 @@ run_handler(const struct route *t, struct api *api, struct req *r, const char *s
 		if (req_read_body(r, t->body_max, e) == -1)
 			return -1;
 	}
-	if (t->handler(api, r, segment, p, e) == -1)
+	if (t->handler(api, r, p, e) == -1)
 		return -1;
 	return buf_check(&p->body, "the answer", e);
 }
@@ -70,13 +83,12 @@ static int
 dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
 	const struct route *other = NULL;
-	const char *segment;
 
 	for (int i = 0; i < ROUTES; i++) {
-		if (!matches(routes[i].path, r->path, &segment))
+		if (!matches(&routes[i], r))
 			continue;
 		if (accepts(&routes[i], r->method))
-			return run_handler(&routes[i], api, r, segment, p, e);
+			return run_handler(&routes[i], api, r, p, e);
 		other = &routes[i];
 	}
 	if (other != NULL)
@@ -90,9 +102,12 @@ route_run(struct api *api, struct req *r, struct reply *p)
 	struct err e;
 
 	err_clear(&e);
-	if (dispatch(api, r, p, &e) == 0)
+	if (dispatch(api, r, p, &e) == 0 || p->is_cut)
 		return;
 	if (err_row(e.code)->http_status >= 500 && e.code != ERR_NOT_READY)
 		log_error("request failed code=%s %s", err_row(e.code)->slug, e.text);
-	reply_error(p, &e);
+	if (p->is_streaming)
+		buf_reset(&p->body);	/* its handler has told the client in its own way */
+	else
+		reply_error(p, &e);
 }

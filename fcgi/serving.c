@@ -21,6 +21,7 @@ struct serving {
 	bool has_roster;
 	uint64_t tick;
 	size_t open;
+	struct index *pinned;	/* asked for by its name last; NULL: none */
 	struct open_tenant tenants[SERVING_OPEN_MAX];
 };
 
@@ -54,6 +55,7 @@ serving_free(struct serving *s)
 	for (size_t i = 0; i < SERVING_OPEN_MAX; i++)
 		if (s->tenants[i].index != NULL)
 			close_tenant(s, &s->tenants[i]);
+	index_close(s->pinned);
 	roster_fini(&s->roster);
 	free(s->data_dir);
 	free(s);
@@ -133,6 +135,8 @@ serving_move(
 			    t->tenant, why.text);
 		}
 	}
+	index_close(s->pinned);		/* it may be swept before long */
+	s->pinned = NULL;
 	roster_fini(&s->roster);
 	s->roster = fresh;
 	s->has_roster = epoch != 0;
@@ -189,6 +193,35 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 	}
 	t->used = ++s->tick;
 	*out = t->index;
+	return 0;
+}
+
+int
+serving_get_pinned(struct serving *s, const char *tenant, const char *generation,
+    struct index **out, struct err *e)
+{
+	struct index *fresh;
+
+	/* The live one says whether there is such a tenant, and often it is the one. */
+	if (serving_get(s, tenant, out, e) == -1)
+		return -1;
+	if (strcmp(index_generation(*out), generation) == 0)
+		return 0;
+	if (s->pinned == NULL || strcmp(s->pinned->tenant, tenant) != 0 ||
+	    strcmp(index_generation(s->pinned), generation) != 0) {
+		if (index_open(&fresh, s->data_dir, tenant, generation, e) == -1) {
+			if (e->code == ERR_NOT_FOUND)
+				return err_set(e, ERR_GENERATION,
+				    "tenant \"%s\" has no generation %s (any more)", tenant,
+				    generation);
+			if (e->code != ERR_NOMEM)
+				e->code = ERR_UNAVAILABLE;
+			return -1;
+		}
+		index_close(s->pinned);
+		s->pinned = fresh;
+	}
+	*out = s->pinned;
 	return 0;
 }
 

@@ -39,6 +39,11 @@ int serving_move(
     struct serving *s, uint64_t epoch, struct serving_move_report *report, struct err *e);
 /* Borrowed until the next serving_get() or serving_move(). */
 int serving_get(struct serving *s, const char *tenant, struct index **out, struct err *e);
+/* A generation that is asked for by name, live or not, as long as it is kept on disk; the
+ * last one asked for stays open.  Borrowed until the next serving_get_pinned() or
+ * serving_move().  ERR_GENERATION: there is none of that name. */
+int serving_get_pinned(struct serving *s, const char *tenant, const char *generation,
+    struct index **out, struct err *e);
 /* The only tenant there is, NULL when there are none or several. */
 const char *serving_only_tenant(const struct serving *s);
 /* NULL when it runs without a roster. */

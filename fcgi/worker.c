@@ -202,24 +202,31 @@ read_fcgi(void *from, char *into, size_t n)
 	return got > 0 ? got : FCGX_GetError(r->in) != 0 ? -1 : 0;
 }
 
-/* Fills w->output with the whole answer to the request in envp. */
+/* Fills w->output with the whole answer to the request in envp, or with the end of one that
+ * was streamed. */
 static void
 answer(struct worker *w, char *const *envp, req_read_fn *read, void *from)
 {
 	struct req r;
 	struct err e;
 	char pid[16];
+	int rc;
 
 	arena_reset(&w->arena);
 	reply_reset(&w->reply);
 	buf_reset(&w->output);
 	snprintf(pid, sizeof pid, "%d", (int)getpid());
 	reply_header(&w->reply, "X-Ragpool-Worker", pid);
-	if (req_init(&r, envp, &w->arena, read, from, &e) == -1)
+	rc = req_init(&r, envp, &w->arena, read, from, &e);
+	reply_header(&w->reply, "X-Request-Id", r.id);
+	if (rc == -1)
 		reply_error(&w->reply, &e);
 	else
 		route_run(&w->api, &r, &w->reply);
-	reply_format(&w->reply, &w->output, r.method == REQ_HEAD);
+	if (w->reply.is_streaming)
+		buf_add(&w->output, w->reply.body.data, w->reply.body.len);
+	else
+		reply_format(&w->reply, &w->output, r.method == REQ_HEAD);
 }
 
 static void
@@ -248,12 +255,21 @@ end_request(struct worker *w)
 	set_state(w, w->stop ? SLOT_DRAINING : SLOT_IDLE);
 }
 
+static int
+send_fcgi(void *to, const char *bytes, size_t n)
+{
+	return conn_send(to, bytes, n);
+}
+
 static void
 serve_request(struct worker *w)
 {
 	FCGX_Request *r = &w->conn.request;
 
 	begin_request(w);
+	w->reply.send = send_fcgi;
+	w->reply.to = &w->conn;
+	w->reply.peer_fd = conn_fd(&w->conn);
 	answer(w, r->envp, read_fcgi, r);
 	conn_reply(&w->conn, w->output.data, w->output.len);
 	end_request(w);
@@ -402,6 +418,13 @@ read_stdin(void *from, char *into, size_t n)
 	return got;
 }
 
+static int
+send_stdout(void *to, const char *bytes, size_t n)
+{
+	(void)to;
+	return fwrite(bytes, 1, n, stdout) == n && fflush(stdout) == 0 ? 0 : -1;
+}
+
 int
 worker_run_cgi(const struct worker_options *o, struct err *e)
 {
@@ -410,6 +433,7 @@ worker_run_cgi(const struct worker_options *o, struct err *e)
 	int rc = -1;
 
 	if (worker_init(&w, o, e) == 0) {
+		w.reply.send = send_stdout;
 		answer(&w, environ, read_stdin, NULL);
 		if (fwrite(w.output.data, 1, w.output.len, stdout) == w.output.len &&
 		    fflush(stdout) == 0)

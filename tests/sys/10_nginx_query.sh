@@ -48,6 +48,26 @@ post /query/en '{"query": "bread and inner tube", "top_k": 20, "with_metadata": 
 is "a filter is obeyed" "$status $(json '(len(j["hits"]) > 0 and
 	{h["metadata"]["path"] for h in j["hits"]} == {"bicycle.txt"})')" "200 true"
 
+post /query/en '{"queries": ["inner tube", "granite tower"], "top_k": 1}'
+is "two questions in one request" "$status $(json '[[r["query"], len(r["hits"])] for r in j["results"]]')" \
+	'200 [["inner tube", 1], ["granite tower", 1]]'
+is "each has its own answer" "$(json '[any(w in json.dumps(r["hits"]) for w in (["bicycle"], ["lighthouse"])[i])
+	for i, r in enumerate(j["results"])]')" '[true, true]'
+post /query/en '{"query": "inner tube", "top_k": 5}'
+best=$(json 'j["hits"][0]["score"]')
+post /query/en "{\"query\": \"inner tube\", \"top_k\": 5, \"score_threshold\": $best}"
+is "a threshold keeps what reaches it" "$(json '[h["score"] for h in j["hits"]]')" "[$best]"
+live=$(header x-ragpool-generation)
+post /query/en "{\"query\": \"inner tube\", \"generation\": \"$live\"}"
+is "a generation asked for by name answers" "$status $(header x-ragpool-generation)" "200 $live"
+post /query/en '{"query": "x", "generation": "99-0123456789ab"}'
+is "one that is not there does not" "$status $(json 'j["error"]["code"]')" "404 generation_not_found"
+
+ask GET /health -H 'X-Request-Id: from-the-client.7'
+is "a request keeps its id" "$(header x-request-id)" from-the-client.7
+ask GET /health -H 'X-Request-Id: a b;c'
+like "or gets one" "$(header x-request-id)" '^[0-9a-f]{32}$'
+
 post /retrieve '{"tenant": "en", "query": "granite tower", "top_k": 1}'
 is "/retrieve answers" "$status" 200
 is "/retrieve finds" "$(json 'any("lighthouse" in json.dumps(h) for h in [j])')" true

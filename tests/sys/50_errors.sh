@@ -110,6 +110,12 @@ done <<-'END'
 	out_of_range {"query": "x", "top_k": 0}
 	out_of_range {"query": "x", "top_k": 1001}
 	unknown_field {"query": "x", "topk": 5}
+	missing_field {"queries": null}
+	conflicting_fields {"query": "x", "queries": ["y"]}
+	out_of_range {"queries": []}
+	wrong_type {"queries": ["x", 7]}
+	out_of_range {"query": "x", "generation": "../../etc"}
+	out_of_range {"query": "x", "recall": 0.9, "min_recall": 0.9}
 	wrong_type {"query": "x", "with_metadata": 1}
 	invalid_filter {"query": "x", "filters": 7}
 	invalid_filter {"query": "x", "filters": {"type": "like", "key": "a", "value": 1}}

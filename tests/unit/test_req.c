@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "../../fcgi/req.h"
+#include "../../fcgi/req_id.h"
 
 static struct arena arena;
 static const char *body_text;
@@ -128,6 +129,87 @@ only_json_in_utf8_is_taken(void **state)
 	}
 }
 
+static void
+values_behind_the_question_mark_are_decoded(void **state)
+{
+	static const struct {
+		const char *uri;
+		const char *value;	/* of "name"; NULL: absent */
+		enum err_code code;
+	} t[] = {
+	    {"/x", NULL, ERR_NONE},
+	    {"/x?", NULL, ERR_NONE},
+	    {"/x?name", "", ERR_NONE},
+	    {"/x?name=", "", ERR_NONE},
+	    {"/x?a=1&name=b%20c+d", "b c d", ERR_NONE},
+	    {"/x?names=1&nam=2&aname=3", NULL, ERR_NONE},
+	    {"/x?name=1&b=2&&", "1", ERR_NONE},
+	    {"/x?name=1&name=1", NULL, ERR_INPUT},
+	    {"/x?name=%zz", NULL, ERR_INPUT},
+	    {"/x?name=%00", NULL, ERR_INPUT},
+	    {"/x?name=%ff", NULL, ERR_INPUT},
+	};
+	const char *value;
+	struct req r;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		assert_ok(init(&r, t[i].uri, "0", "", &e), &e);
+		if (t[i].code != ERR_NONE) {
+			assert_refused(req_query_get(&r, "name", &value, &e), &e, t[i].code);
+			continue;
+		}
+		assert_ok(req_query_get(&r, "name", &value, &e), &e);
+		if ((value == NULL) != (t[i].value == NULL) ||
+		    (value != NULL && strcmp(value, t[i].value) != 0))
+			fail_msg("%s: %s", t[i].uri, value != NULL ? value : "absent");
+	}
+}
+
+static void
+ids_from_outside_are_taken_when_plain(void **state)
+{
+	static const struct {
+		const char *given;
+		bool taken;
+	} ids[] = {
+	    {"a", true},
+	    {"7f/x:y.z_w-1+2=", true},
+	    {"", false},
+	    {"a b", false},
+	    {"a\"b", false},
+	    {"a\tb", false},
+	    {"\xc3\xa9", false},
+	    {"0123456789012345678901234567890123456789012345678901234567890123", true},
+	    {"01234567890123456789012345678901234567890123456789012345678901234", false},
+	};
+	static const struct {
+		const char *given;
+		bool taken;
+	} traces[] = {
+	    {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true},
+	    {"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false},
+	    {"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false},
+	    {"00-00000000000000000000000000000000-00f067aa0ba902b7-01", false},
+	    {"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", false},
+	    {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x", false},
+	    {"", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+		const char *id = req_id_of(ids[i].given, &arena);
+		if ((id == ids[i].given) != ids[i].taken || strlen(id) == 0)
+			fail_msg("%s: %s", ids[i].given, id);
+	}
+	assert_string_not_equal(req_id_of(NULL, &arena), req_id_of(NULL, &arena));
+	for (size_t i = 0; i < sizeof traces / sizeof traces[0]; i++)
+		if ((req_trace_of(traces[i].given) != NULL) != traces[i].taken)
+			fail_msg("%s", traces[i].given);
+	assert_null(req_trace_of(NULL));
+}
+
 static int
 make_arena(void **state)
 {
@@ -151,6 +233,8 @@ main(void)
 	    cmocka_unit_test(addresses_are_decoded_once_or_refused),
 	    cmocka_unit_test(lengths_are_believed_only_when_met),
 	    cmocka_unit_test(only_json_in_utf8_is_taken),
+	    cmocka_unit_test(values_behind_the_question_mark_are_decoded),
+	    cmocka_unit_test(ids_from_outside_are_taken_when_plain),
 	};
 	return cmocka_run_group_tests(tests, make_arena, drop_arena);
 }

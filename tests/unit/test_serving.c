@@ -182,6 +182,34 @@ without_a_roster_the_pointer_is_followed(void **state)
 	serving_free(s);
 }
 
+static void
+an_older_generation_answers_when_it_is_named(void **state)
+{
+	char first[GENERATION_NAME_BYTES], second[GENERATION_NAME_BYTES];
+	struct serving_move_report report;
+	struct serving *s;
+	struct index *x, *live;
+	struct err e;
+
+	(void)state;
+	build("a", "the first words", first);
+	build("a", "the second words", second);
+	save(71, second, NULL);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 71, &report, &e), &e);
+	assert_ok(serving_get_pinned(s, "a", first, &x, &e), &e);
+	assert_string_equal(index_generation(x), first);
+	assert_ok(serving_get_pinned(s, "a", second, &live, &e), &e);
+	assert_string_equal(index_generation(live), second);
+	assert_ok(serving_get_pinned(s, "a", first, &live, &e), &e);
+	assert_ptr_equal(live, x);	/* it stayed open */
+	assert_refused(serving_get_pinned(s, "a", "9-0123456789ab", &x, &e), &e, ERR_GENERATION);
+	assert_refused(serving_get_pinned(s, "nobody", first, &x, &e), &e, ERR_TENANT);
+	assert_ok(serving_get(s, "a", &x, &e), &e);
+	assert_string_equal(index_generation(x), second);
+	serving_free(s);
+}
+
 int
 main(void)
 {
@@ -190,6 +218,7 @@ main(void)
 	    cmocka_unit_test(a_bad_generation_leaves_its_tenant_where_it_was),
 	    cmocka_unit_test(a_removed_tenant_is_gone_after_the_move),
 	    cmocka_unit_test(without_a_roster_the_pointer_is_followed),
+	    cmocka_unit_test(an_older_generation_answers_when_it_is_named),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -1,0 +1,161 @@
+/* question.c - what a caller may ask of a knowledge base. */
+#include "question.h"
+
+#include <string.h>
+
+#include "filter_json.h"
+
+static int
+read_mode(struct question *q, struct json_object *o, struct err *e)
+{
+	const char *name = "hybrid";
+
+	if (json_get_text(o, "mode", false, 32, &name, e) == -1)
+		return -1;
+	if (fuse_mode_of(name, &q->query.mode) == 0)
+		return 0;
+	return err_set(e, ERR_RANGE, "\"mode\" must be hybrid, minmax, rrf, lexical or dense");
+}
+
+/* "recall" and "min_recall" are one thing. */
+static int
+read_recall(struct question *q, struct json_object *o, struct err *e)
+{
+	static const char *const names[] = {"recall", "min_recall"};
+	double recall = 0;
+
+	for (int i = 0; i < 2; i++) {
+		double given = 0;
+		if (json_get_double(o, names[i], false, 0.5, 1, &given, e) == -1)
+			return -1;
+		if (given != 0 && recall != 0)
+			return err_set(e, ERR_RANGE,
+			    "\"recall\" and \"min_recall\" mean the same: give one of them");
+		if (given != 0)
+			recall = given;
+	}
+	q->query.recall = (float)recall;
+	return 0;
+}
+
+/* "mmr": 0..1, "group_by": "document" with "group_size". */
+static int
+read_arrangement(struct question *q, struct json_object *o, struct err *e)
+{
+	const char *by = NULL;
+	double lambda = -1;
+	int64_t size = 1;
+
+	if (json_get_double(o, "mmr", false, 0, 1, &lambda, e) == -1 ||
+	    json_get_text(o, "group_by", false, 32, &by, e) == -1 ||
+	    json_get_int(o, "group_size", false, 1, TOP_K_MAX, &size, e) == -1)
+		return -1;
+	if (by != NULL && strcmp(by, "document") != 0)
+		return err_set(e, ERR_RANGE, "\"group_by\" must be document");
+	q->query.per_document = by != NULL ? (unsigned)size : 0;
+	q->query.diverse = lambda >= 0;
+	q->query.lambda = (float)lambda;
+	return 0;
+}
+
+/* "filters", or "filter": one of them. */
+static int
+read_filter(struct question *q, struct json_object *body, struct arena *a, struct err *e)
+{
+	static const char *const names[] = {"filters", "filter"};
+	struct json_object *o;
+
+	for (int i = 0; i < 2; i++) {
+		if (!json_object_object_get_ex(body, names[i], &o) || o == NULL)
+			continue;
+		if (q->query.filter != NULL)
+			return err_set(e, ERR_FILTER, "filter: \"filters\" is there already");
+		if (filter_from_json(&q->query.filter, o, names[i], a, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+read_threshold(struct question *q, struct json_object *o, struct err *e)
+{
+	struct json_object *there;
+	double least = 0;
+
+	if (json_get_double(o, "score_threshold", false, -1e6, 1e6, &least, e) == -1)
+		return -1;
+	q->has_threshold =
+	    json_object_object_get_ex(o, "score_threshold", &there) && there != NULL;
+	q->threshold = (float)least;
+	return 0;
+}
+
+static int
+read_generation(struct question *q, struct json_object *o, struct err *e)
+{
+	if (json_get_text(
+		o, "generation", false, GENERATION_NAME_BYTES - 1, &q->generation, e) == -1)
+		return -1;
+	if (q->generation == NULL || generation_name_check(q->generation, NULL) == 0)
+		return 0;
+	return err_set(e, ERR_RANGE, "\"generation\" must be a name such as 7-0c51d3a9b2e4");
+}
+
+int
+question_read(struct question *q, struct json_object *o, unsigned top_k_max, struct arena *a,
+    struct err *e)
+{
+	int64_t top_k = TOP_K_DEFAULT < top_k_max ? TOP_K_DEFAULT : top_k_max;
+
+	if (json_get_int(o, "top_k", false, 1, top_k_max, &top_k, e) == -1 ||
+	    json_get_bool(o, "operators", false, &q->query.operators, e) == -1 ||
+	    json_get_bool(o, "explain", false, &q->explain, e) == -1 ||
+	    json_get_bool(o, "with_metadata", false, &q->with_metadata, e) == -1 ||
+	    read_mode(q, o, e) == -1 || read_recall(q, o, e) == -1 ||
+	    read_arrangement(q, o, e) == -1 || read_filter(q, o, a, e) == -1 ||
+	    read_threshold(q, o, e) == -1 || read_generation(q, o, e) == -1)
+		return -1;
+	q->query.top_k = (unsigned)top_k;
+	return 0;
+}
+
+static void
+note_tenant(struct api *api, const char *tenant)
+{
+	if (api->slot != NULL)
+		strncpy(api->slot->tenant, tenant, sizeof api->slot->tenant - 1);
+}
+
+int
+question_open(struct api *api, const struct question *q, struct reply *p, struct index **out,
+    struct err *e)
+{
+	note_tenant(api, q->tenant);
+	if (q->generation != NULL) {
+		if (serving_get_pinned(api->serving, q->tenant, q->generation, out, e) == -1)
+			return -1;
+	} else if (serving_get(api->serving, q->tenant, out, e) == -1) {
+		return -1;
+	}
+	reply_header(p, "X-Ragpool-Generation", index_generation(*out));
+	return 0;
+}
+
+int
+question_ask(struct api *api, const struct question *q, struct index *x, const char *text,
+    size_t n, struct arena *a, struct query_result *out, struct err *e)
+{
+	struct query query = q->query;
+	size_t kept = 0;
+
+	query.text = text;
+	query.text_len = n;
+	if (query_run(x, api->scratch, &query, a, out, e) == -1)
+		return -1;
+	for (size_t i = 0; q->has_threshold && i < out->count; i++)
+		if (out->hits[i].score >= q->threshold)
+			out->hits[kept++] = out->hits[i];
+	if (q->has_threshold)
+		out->count = kept;
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* question.h - what a caller may ask of a knowledge base, whichever wire it came by.
+ *
+ * A wire reads its own shape and fills a question; the members that mean the same on every
+ * wire are read here, by the same names, with the same ranges and errors:
+ *
+ *   top_k, mode, operators, mmr, recall (min_recall), group_by, group_size, explain,
+ *   filters (filter), with_metadata, score_threshold, generation
+ *
+ * then question_open() gives the generation to ask, and question_ask() runs one text.
+ *
+ * Memory  texts are borrowed from the JSON they were read from; results are arena.
+ * Errors  those of json.h for the shape, ERR_TENANT, ERR_NOT_READY, ERR_UNAVAILABLE and
+ *         ERR_GENERATION for the place, those of query.h for the question.
+ */
+#ifndef RAGPOOL_QUESTION_H
+#define RAGPOOL_QUESTION_H
+
+#include "api.h"
+#include "json.h"
+
+struct question {
+	const char *tenant;
+	const char *generation;		/* to ask another than the live one; NULL: the live one */
+	struct query query;		/* text and text_len are filled by question_ask() */
+	float threshold;		/* hits with a lower score are left out */
+	bool has_threshold;
+	bool explain;			/* show how each score came about */
+	bool with_metadata;
+};
+
+/* The names that question_read() knows, for the lists of json_only(). */
+#define QUESTION_MEMBERS \
+	"top_k", "mode", "operators", "mmr", "recall", "min_recall", "group_by", "group_size", \
+	    "explain", "filters", "filter", "with_metadata", "score_threshold", "generation"
+
+/* Fills all of it but the tenant; what is not in the object gets its default. */
+int question_read(struct question *q, struct json_object *o, unsigned top_k_max,
+    struct arena *a, struct err *e);
+/* The generation to ask, borrowed as serving_get() says; the answer's headers name it, and
+ * the scoreboard the tenant. */
+int question_open(struct api *api, const struct question *q, struct reply *p,
+    struct index **out, struct err *e);
+int question_ask(struct api *api, const struct question *q, struct index *x, const char *text,
+    size_t n, struct arena *a, struct query_result *out, struct err *e);
+
+#endif
