@@ -179,15 +179,15 @@ put_builds(const struct sup *s, struct buf *b)
 	for (int i = 0; i < BUILDS_MAX; i++) {
 		const struct build_run *r = &s->runs[i];
 		const struct build_job *job = builds_find(&s->builds, r->tenant);
-		if (r->pid == 0)
+		if (r->child.pid == 0)
 			continue;
 		buf_adds(b, first ? "{" : ",{");
 		first = false;
 		put_text(b, "tenant", r->tenant);
 		buf_addc(b, ',');
 		put_or_null(b, "version", job != NULL ? job->building : "");
-		buf_addf(b, ",\"pid\":%d,\"age_s\":%" PRId64 "}", (int)r->pid,
-		    (s->now_ms - r->started_ms) / 1000);
+		buf_addf(b, ",\"pid\":%d,\"age_s\":%" PRId64 "}", (int)r->child.pid,
+		    (s->now_ms - r->child.started_ms) / 1000);
 	}
 	buf_adds(b, "]}");
 }

@@ -26,6 +26,7 @@
 #include "buf.h"
 #include "builds.h"
 #include "catalog.h"
+#include "child.h"
 #include "conf.h"
 #include "consul.h"
 #include "control.h"
@@ -45,10 +46,7 @@ enum {
 	SUP_TICK_MS = 1000,		/* deadlines of requests that began meanwhile */
 	SUP_VERIFY_MS = 30000,		/* the last workers of a roll to come up */
 	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
-	BUILD_OUTPUT_MAX = 64 * 1024,
-	BUILD_GRACE_MS = 5000,		/* from TERM to KILL */
 	BUILD_BUSY_MS = 5000,		/* until a lock that was held is tried again */
-	BUILD_EXIT_BUSY = 75,
 };
 
 struct pool {
@@ -67,15 +65,8 @@ struct worker {
 };
 
 struct build_run {
-	pid_t pid;			/* 0: a free place */
+	struct child child;
 	char tenant[TENANT_NAME_BYTES + 1];
-	int out_fd;			/* -1 when it has closed its side */
-	struct buf out;
-	int64_t started_ms;
-	int64_t due_ms;			/* TERM, then KILL */
-	bool is_ended;			/* reaped; status valid */
-	bool was_told;			/* TERM was sent */
-	int status;
 };
 
 /* A client of `reload --wait`. */

@@ -427,7 +427,7 @@ new_sup(struct conf *conf)
 	for (int i = 0; i < CONF_POOLS_MAX; i++)
 		s->pools[i].fd = -1;
 	for (int i = 0; i < BUILDS_MAX; i++)
-		s->runs[i].out_fd = -1;
+		s->runs[i].child = (struct child)CHILD_FREE;
 	s->started_ms = s->now_ms = clk_ms();
 	builds_init(&s->builds, (unsigned)s->conf.global.builds_at_once);
 	return s;
