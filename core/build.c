@@ -215,13 +215,17 @@ int
 build_run(const struct build_request *r, struct build_report *report, struct err *e)
 {
 	struct knowledge *k = NULL;
-	struct source *source = NULL;
+	struct source *opened = NULL, *source = r->source;
 	struct sync_report sync;
 	int rc = -1;
 
 	*report = (struct build_report){0};
-	if (source_open(&source, r->config, e) == -1 ||
-	    knowledge_open(&k, r->data_dir, r->tenant, e) == -1 ||
+	if (source == NULL) {
+		if (source_open(&opened, r->config, e) == -1)
+			return -1;
+		source = opened;
+	}
+	if (knowledge_open(&k, r->data_dir, r->tenant, e) == -1 ||
 	    knowledge_sync(k, source, r->config, r->allow_shrink, &sync, e) == -1)
 		goto out;
 	report->listed = sync.listed;
@@ -238,6 +242,6 @@ build_run(const struct build_request *r, struct build_report *report, struct err
 		rc = generation_verify(r->data_dir, r->tenant, report->generation, e);
 out:
 	knowledge_close(k);
-	source_close(source);
+	source_close(opened);
 	return rc;
 }

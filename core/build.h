@@ -25,6 +25,7 @@
 #include "bounds.h"
 #include "dense.h"
 #include "err.h"
+#include "source.h"
 
 enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128 };
 
@@ -32,7 +33,7 @@ enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128 };
 struct build_config {
 	char version[VERSION_BYTES + 1];
 	char source_type[32];			/* "directory", ... */
-	char source_path[SOURCE_PATH_BYTES];	/* absolute, of a directory source */
+	char source_path[SOURCE_PATH_BYTES];	/* absolute: directory, git, sqlite; else "" */
 	unsigned chunk_size;			/* tokens */
 	unsigned chunk_overlap;			/* tokens, less than chunk_size */
 	char language[LANGUAGE_BYTES];		/* stemmer: "english", ..., "none" */
@@ -47,6 +48,7 @@ struct build_request {
 	const char *data_dir;
 	const char *tenant;
 	const struct build_config *config;
+	struct source *source;		/* borrowed; NULL: opened by the config (source.h) */
 	bool allow_shrink;
 	bool full;			/* do not grow from the current generation */
 	/* told of every document that was left out, and why; may be NULL */

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "bounds.h"
 #include "buf.h"
 #include "chunk.h"
@@ -19,6 +20,7 @@
 #include "hash.h"
 #include "metadata.h"
 #include "text.h"
+#include "utf8.h"
 
 #define KNOWLEDGE_APPLICATION_ID 0x5250534bu	/* "RPSK" */
 enum {
@@ -27,6 +29,8 @@ enum {
 	EXTRACTION_VERSION = 2,
 	SHRINK_GUARD_MIN = 20,
 };
+/* The words of all documents of one listing that are to be read. */
+#define LISTING_BYTES_MAX ((size_t)4 << 30)
 
 static const char schema[] =
     "create table document(id integer primary key, key text not null unique,"
@@ -166,10 +170,12 @@ knowledge_close(struct knowledge *k)
 
 struct sync {
 	struct knowledge *k;
-	struct source *source;
 	struct chunk_params chunking;
 	char params[64];	/* what the chunks depend on besides the bytes */
 	struct buf meta;	/* of the document that is written */
+	struct arena words;	/* of the items below */
+	struct source_item *wanted;	/* listed, new or changed: still to be read */
+	size_t wanted_count, wanted_room;
 	struct sync_report *report;
 };
 
@@ -229,6 +235,8 @@ put_document(
 
 	buf_reset(&y->meta);
 	metadata_of(&y->meta, item->key, item->size, &d->text);
+	if (item->meta != NULL && metadata_add(&y->meta, item->meta, e) == -1)
+		return -1;
 	if (buf_check(&y->meta, "the metadata", e) == -1)
 		return -1;
 	bind_text(s, 1, item->key);
@@ -263,10 +271,10 @@ is_of_document(const struct err *e)
 }
 
 static int
-digest_bytes(struct sync *y, const char *key, const char *bytes, size_t n, struct digest *d,
+digest_bytes(struct sync *y, const char *name, const char *bytes, size_t n, struct digest *d,
     struct err *e)
 {
-	if (text_extract(key, bytes, n, &d->text, e) == -1)
+	if (text_extract(name, bytes, n, &d->text, e) == -1)
 		return -1;
 	if (chunk_document(&d->text, &y->chunking, &d->chunks, e) == -1)
 		return -1;
@@ -282,10 +290,26 @@ digest_fini(struct digest *d)
 	text_document_fini(&d->text);
 }
 
+/* The title that the source knows, for a text that names none. */
+static void
+name_document(struct text_document *d, const char *title)
+{
+	size_t n;
+
+	if (d->title[0] != '\0' || title == NULL)
+		return;
+	n = strlen(title);
+	if (n >= sizeof d->title)
+		n = utf8_floor(title, sizeof d->title - 1);
+	memcpy(d->title, title, n);
+	d->title[n] = '\0';
+}
+
 static int
 take_document(
-    struct sync *y, const struct source_item *item, char *bytes, size_t n, struct err *e)
+    struct sync *y, const struct source_item *item, const char *bytes, size_t n, struct err *e)
 {
+	const char *name = item->name != NULL ? item->name : item->key;
 	uint8_t raw[SHA256_BYTES];
 	struct digest d = {0};
 	int rc;
@@ -293,7 +317,7 @@ take_document(
 	if (hash_sha256_of(bytes, n, raw, e) == -1)
 		return -1;
 	hash_hex(raw, d.sha256);
-	if (digest_bytes(y, item->key, bytes, n, &d, e) == -1) {
+	if (digest_bytes(y, name, bytes, n, &d, e) == -1) {
 		if (!is_of_document(e))
 			goto fail;
 		snprintf(d.refused, sizeof d.refused, "%s: %s", err_row(e->code)->slug, e->text);
@@ -302,6 +326,7 @@ take_document(
 		memset(&d.chunks, 0, sizeof d.chunks);
 		y->report->refused++;
 	}
+	name_document(&d.text, item->title);
 	rc = put_document(y, item, &d, e);
 	digest_fini(&d);
 	return rc;
@@ -322,28 +347,6 @@ refuse_unread(struct sync *y, const struct source_item *item, const struct err *
 	return put_document(y, item, &d, e);
 }
 
-static int
-read_and_take(struct sync *y, const struct source_item *item, struct err *e)
-{
-	char *bytes = NULL;
-	size_t n = 0;
-	struct err why;
-	int rc;
-
-	if (y->source->read(y->source, item->key, &bytes, &n, &why) == -1) {
-		if (why.code == ERR_NOT_FOUND)
-			return 0;	/* vanished since it was listed: it goes as unseen */
-		if (is_of_document(&why))
-			return refuse_unread(y, item, &why, e);
-		if (e != NULL)
-			*e = why;
-		return -1;
-	}
-	rc = take_document(y, item, bytes, n, e);
-	free(bytes);
-	return rc;
-}
-
 static bool
 column_is(sqlite3_stmt *s, int column, const char *text)
 {
@@ -352,11 +355,140 @@ column_is(sqlite3_stmt *s, int column, const char *text)
 	return is != NULL && strcmp(is, text) == 0;
 }
 
+/* The document's row, if it was kept before; 0: it was not. */
+static int
+find_kept(struct sync *y, const char *key, int64_t *id, bool *refused, struct err *e)
+{
+	sqlite3_stmt *find = y->k->s[FIND_DOCUMENT];
+	int got;
+
+	bind_text(find, 1, key);
+	if ((got = db_step_row(find, e)) == 1) {
+		*id = sqlite3_column_int64(find, 0);
+		*refused = !column_is(find, 5, "");
+	}
+	sqlite3_reset(find);
+	return got;
+}
+
+/* The source read nothing: what is kept of it is still true. */
+static int
+see_unchanged(struct sync *y, const char *key, struct err *e)
+{
+	bool refused;
+	int64_t id;
+	int got = find_kept(y, key, &id, &refused, e);
+
+	if (got == 0)
+		return err_set(e, ERR_INTERNAL, "%s: unchanged, but not kept", key);
+	if (got == -1)
+		return -1;
+	y->report->unchanged++;
+	y->report->refused += refused;
+	return see(y, id, e);
+}
+
+static int
+count_read(struct sync *y, const struct source_item *item, struct err *e)
+{
+	bool refused;
+	int64_t id;
+	int got = find_kept(y, item->key, &id, &refused, e);
+
+	if (got == 1)
+		y->report->changed++;
+	else if (got == 0)
+		y->report->added++;
+	return got == -1 ? -1 : 0;
+}
+
+/* What reading a wanted document came to. */
+static int
+take_wanted(void *context, const struct source_item *item, const char *bytes, size_t n,
+    const struct err *why, struct err *e)
+{
+	struct sync *y = context;
+	struct source_item taken = *item;
+
+	if (taken.size == SOURCE_SIZE_UNKNOWN)
+		taken.size = n;
+	if (why == NULL && bytes == NULL)
+		return see_unchanged(y, item->key, e);
+	if (count_read(y, item, e) == -1)
+		return -1;
+	if (why == NULL)
+		return take_document(y, &taken, bytes, n, e);
+	if (why->code == ERR_NOT_FOUND)
+		return 0;	/* vanished since it was listed: it goes as unseen */
+	if (is_of_document(why))
+		return refuse_unread(y, &taken, why, e);
+	if (e != NULL)
+		*e = *why;
+	return -1;
+}
+
+static char *
+keep_words(struct sync *y, const char *text)
+{
+	return text == NULL ? NULL : arena_copy(&y->words, text, strlen(text));
+}
+
+static int
+want(struct sync *y, const struct source_item *item, const char *known, struct err *e)
+{
+	struct source_item *kept;
+
+	if (y->wanted_count == y->wanted_room) {
+		size_t room = y->wanted_room == 0 ? 256 : 2 * y->wanted_room;
+		if ((kept = reallocarray(y->wanted, room, sizeof *kept)) == NULL)
+			return err_sys(e, ERR_NOMEM, "a listing");
+		y->wanted = kept;
+		y->wanted_room = room;
+	}
+	kept = &y->wanted[y->wanted_count];
+	*kept = *item;
+	kept->key = keep_words(y, item->key);
+	kept->name = keep_words(y, item->name);
+	kept->title = keep_words(y, item->title);
+	kept->meta = keep_words(y, item->meta);
+	kept->known = keep_words(y, known);
+	if (y->words.failed)
+		return err_set(e, ERR_NOMEM, "no memory for a listing");
+	y->wanted_count++;
+	return 0;
+}
+
+static bool
+is_same_document(sqlite3_stmt *found, const struct source_item *item)
+{
+	return item->stamp[0] != '\0' && column_is(found, 2, item->stamp) &&
+	    (item->size == SOURCE_SIZE_UNKNOWN ||
+		(uint64_t)sqlite3_column_int64(found, 1) == item->size);
+}
+
+/* What the listing has already settled is written at once, the rest is read later, so that
+ * a listing that breaks off or shrinks costs no reading. */
+static int
+settle_item(struct sync *y, const struct source_item *item, const char *known, struct err *e)
+{
+	struct err why;
+
+	if (item->why == NULL && item->bytes == NULL)
+		return want(y, item, known, e);
+	if (count_read(y, item, e) == -1)
+		return -1;
+	if (item->why == NULL)
+		return take_document(y, item, item->bytes, (size_t)item->size, e);
+	err_set(&why, ERR_UNSUPPORTED, "%s", item->why);
+	return refuse_unread(y, item, &why, e);
+}
+
 static int
 sync_item(void *context, const struct source_item *item, struct err *e)
 {
 	struct sync *y = context;
 	sqlite3_stmt *find = y->k->s[FIND_DOCUMENT];
+	char known[SOURCE_STAMP_BYTES] = "";
 	int64_t id = 0;
 	bool same = false, refused = false;
 	int got;
@@ -365,35 +497,37 @@ sync_item(void *context, const struct source_item *item, struct err *e)
 	bind_text(find, 1, item->key);
 	if ((got = db_step_row(find, e)) == 1) {
 		id = sqlite3_column_int64(find, 0);
-		same = (uint64_t)sqlite3_column_int64(find, 1) == item->size &&
-		    column_is(find, 2, item->stamp) && column_is(find, 4, y->params);
+		same = column_is(find, 4, y->params) && is_same_document(find, item);
 		refused = !column_is(find, 5, "");
+		if (column_is(find, 4, y->params))
+			snprintf(known, sizeof known, "%s",
+			    (const char *)sqlite3_column_text(find, 2));
 	}
 	sqlite3_reset(find);
 	if (got == -1)
 		return -1;
-	if (same) {
-		y->report->unchanged++;
-		y->report->refused += refused;
-		return see(y, id, e);
-	}
-	if (got == 1)
-		y->report->changed++;
-	else
-		y->report->added++;
-	return read_and_take(y, item, e);
+	if (!same)
+		return settle_item(y, item, known, e);
+	y->report->unchanged++;
+	y->report->refused += refused;
+	return see(y, id, e);
 }
 
 static int
-drop_vanished(struct sync *y, bool allow_shrink, int64_t before, struct err *e)
+check_shrink(const struct sync *y, bool allow_shrink, int64_t before, struct err *e)
+{
+	if (allow_shrink || before < SHRINK_GUARD_MIN ||
+	    (int64_t)y->report->listed >= before / 2)
+		return 0;
+	return err_set(e, ERR_SHRINK, "the source lists %llu documents, %lld were there before",
+	    (unsigned long long)y->report->listed, (long long)before);
+}
+
+static int
+drop_vanished(struct sync *y, struct err *e)
 {
 	sqlite3_stmt *drop = y->k->s[DROP_UNSEEN];
 
-	if (!allow_shrink && before >= SHRINK_GUARD_MIN &&
-	    (int64_t)y->report->listed < before / 2)
-		return err_set(e, ERR_SHRINK,
-		    "the source lists %llu documents, %lld were there before",
-		    (unsigned long long)y->report->listed, (long long)before);
 	if (db_step_done(drop, e) == -1)
 		return -1;
 	y->report->removed = (uint64_t)sqlite3_changes64(y->k->db);
@@ -416,8 +550,9 @@ int
 knowledge_sync(struct knowledge *k, struct source *source, const struct build_config *config,
     bool allow_shrink, struct sync_report *report, struct err *e)
 {
-	struct sync y = {.k = k, .source = source, .report = report};
+	struct sync y = {.k = k, .report = report};
 	int64_t before;
+	int rc;
 
 	*report = (struct sync_report){0};
 	chunk_params_default(&y.chunking);
@@ -429,17 +564,21 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 	    config->chunk_size, config->chunk_overlap);
 	if (db_run(k->db, "begin immediate", e) == -1)
 		return -1;
+	rc = -1;
 	buf_init(&y.meta, METADATA_BYTES_MAX);
-	if (db_run(k->db, "delete from temp.seen", e) == -1 || count_documents(k, &before, e) == -1 ||
-	    source->list(source, sync_item, &y, e) == -1 ||
-	    drop_vanished(&y, allow_shrink, before, e) == -1 || db_run(k->db, "commit", e) == -1)
-		goto fail;
+	arena_init(&y.words, LISTING_BYTES_MAX);
+	if (db_run(k->db, "delete from temp.seen", e) == 0 && count_documents(k, &before, e) == 0 &&
+	    source->list(source, sync_item, &y, e) == 0 &&
+	    check_shrink(&y, allow_shrink, before, e) == 0 &&
+	    source_read_each(source, y.wanted, y.wanted_count, take_wanted, &y, e) == 0 &&
+	    drop_vanished(&y, e) == 0)
+		rc = db_run(k->db, "commit", e);
+	if (rc == -1)
+		sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
+	free(y.wanted);
+	arena_fini(&y.words);
 	buf_fini(&y.meta);
-	return 0;
-fail:
-	buf_fini(&y.meta);
-	sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
-	return -1;
+	return rc;
 }
 
 /* ---- walking ---- */

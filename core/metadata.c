@@ -326,3 +326,85 @@ metadata_of(struct buf *out, const char *key, uint64_t bytes, const struct text_
 	put_front_matter(out, d);
 	buf_addc(out, '}');
 }
+
+/* ---- fields from elsewhere ---- */
+
+static bool
+is_scalar(struct json_object *v)
+{
+	switch (json_object_get_type(v)) {
+	case json_type_string:
+	case json_type_int:
+	case json_type_double:
+	case json_type_boolean:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+put_value(struct buf *out, struct json_object *v)
+{
+	if (json_object_is_type(v, json_type_string))
+		put_string(out, json_object_get_string(v), (size_t)json_object_get_string_len(v));
+	else
+		buf_adds(out, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
+}
+
+static void
+put_values(struct buf *out, struct json_object *list)
+{
+	size_t n = json_object_array_length(list), put = 0;
+
+	buf_addc(out, '[');
+	for (size_t i = 0; i < n && put < METADATA_LIST_MAX; i++) {
+		struct json_object *v = json_object_array_get_idx(list, i);
+		if (!is_scalar(v))
+			continue;
+		buf_adds(out, put++ > 0 ? ", " : "");
+		put_value(out, v);
+	}
+	buf_addc(out, ']');
+}
+
+static void
+put_fields(struct buf *out, struct json_object *have, struct json_object *more)
+{
+	int room = METADATA_FIELDS_MAX - json_object_object_length(have);
+
+	out->len--;		/* the closing brace */
+	json_object_object_foreach(more, name, v) {
+		size_t n = strlen(name);
+		bool is_list = json_object_is_type(v, json_type_array);
+		if (room <= 0 || n == 0 || n > FILTER_FIELD_BYTES || name[0] == '$' ||
+		    json_object_object_get_ex(have, name, NULL) || !(is_list || is_scalar(v)))
+			continue;
+		buf_adds(out, ", ");
+		json_put_text(out, name, n);
+		buf_adds(out, ": ");
+		if (is_list)
+			put_values(out, v);
+		else
+			put_value(out, v);
+		room--;
+	}
+	buf_addc(out, '}');
+}
+
+int
+metadata_add(struct buf *out, const char *fields, struct err *e)
+{
+	struct json_object *have = NULL, *more = NULL;
+	int rc = -1;
+
+	if (buf_check(out, "the metadata", e) == 0 &&
+	    json_parse_object(&have, out->data, out->len, e) == 0 &&
+	    json_parse_object(&more, fields, strlen(fields), e) == 0) {
+		put_fields(out, have, more);
+		rc = 0;
+	}
+	json_object_put(have);
+	json_object_put(more);
+	return rc;
+}

@@ -36,4 +36,9 @@ enum { METADATA_FIELDS_MAX = 48, METADATA_LIST_MAX = 256, METADATA_BYTES_MAX = 1
 void metadata_of(
     struct buf *out, const char *key, uint64_t bytes, const struct text_document *d);
 
+/* Adds to the object that metadata_of() wrote the fields of another, given as JSON text:
+ * strings, numbers, truth values and lists of them, unless the name is taken.  The rest is
+ * passed by.  ERR_JSON and its like when it is no object. */
+int metadata_add(struct buf *out, const char *fields, struct err *e);
+
 #endif

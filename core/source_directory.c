@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "bounds.h"
+#include "build.h"
 #include "utf8.h"
 
 enum { FOLDER_DEPTH_MAX = 64, FILES_MAX = 10 * 1000 * 1000 };
@@ -55,6 +57,7 @@ add_file(struct listing *l, const char *key, const struct stat *st, struct err *
 		l->room = room;
 	}
 	item = &l->items[l->count];
+	*item = (struct source_item){0};
 	item->size = (uint64_t)st->st_size;
 	/* ctime too: a file put in place with an old mtime still counts as changed. */
 	snprintf(item->stamp, sizeof item->stamp, "%lld.%09ld.%lld.%09ld.%llu",
@@ -206,15 +209,16 @@ read_all(int fd, char **bytes, size_t *n, const char *key, struct err *e)
 }
 
 static int
-directory_read(struct source *base, const char *key, char **bytes, size_t *n, struct err *e)
+directory_read(
+    struct source *base, struct source_item *item, char **bytes, size_t *n, struct err *e)
 {
 	struct directory_source *s = (struct directory_source *)base;
-	int fd = open_below(s->root, key, e), rc;
+	int fd = open_below(s->root, item->key, e), rc;
 
 	*bytes = NULL;
 	if (fd == -1)
 		return -1;
-	rc = read_all(fd, bytes, n, key, e);
+	rc = read_all(fd, bytes, n, item->key, e);
 	close(fd);
 	return rc;
 }
@@ -229,7 +233,7 @@ directory_close(struct source *base)
 }
 
 int
-source_directory_open(struct source **out, const char *path, struct err *e)
+source_directory_open(struct source **out, const char *path, const char *root, struct err *e)
 {
 	struct directory_source *s;
 
@@ -239,12 +243,12 @@ source_directory_open(struct source **out, const char *path, struct err *e)
 	if ((s = calloc(1, sizeof *s)) == NULL)
 		return err_sys(e, ERR_NOMEM, "%s", path);
 	memcpy(s->path, path, strlen(path) + 1);
-	if ((s->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
-		err_sys(e, ERR_SOURCE, "%s", path);
+	s->root = beneath_open(path, root, O_RDONLY | O_DIRECTORY, e);
+	if (s->root == -1) {
 		free(s);
 		return -1;
 	}
-	s->base = (struct source){directory_list, directory_read, directory_close};
+	s->base = (struct source){directory_list, directory_read, NULL, directory_close};
 	*out = &s->base;
 	return 0;
 }
