@@ -78,22 +78,80 @@ take_generation(struct live_tenant *t, const char *data_dir, const char *name, s
 	return 0;
 }
 
+static int
+check_quarantine(const struct quarantine *q, const char *tenant, const char *name, struct err *e)
+{
+	const struct quarantine_entry *entry = q != NULL ? quarantine_find(q, tenant, name) : NULL;
+
+	return entry == NULL ?
+	    0 :
+	    err_set(e, ERR_UNAVAILABLE, "generation %s is quarantined: %s", name, entry->reason);
+}
+
+/* What `current` names, with its version; "" for both when it cannot be read. */
+static int
+read_pointer(struct live_tenant *t, const char *data_dir, struct err *e)
+{
+	char name[GENERATION_NAME_BYTES] = "", dir[PATH_MAX];
+	struct manifest m;
+
+	if (generation_current(name, data_dir, t->name, e) == 0 && strcmp(name, t->pointer) == 0)
+		return 0;
+	t->pointer[0] = t->built[0] = '\0';
+	if (name[0] == '\0' || generation_dir(dir, data_dir, t->name, name, e) == -1 ||
+	    manifest_read(&m, dir, NULL, e) == -1)
+		return -1;
+	snprintf(t->pointer, sizeof t->pointer, "%s", name);
+	snprintf(t->built, sizeof t->built, "%s", m.config_version);
+	return 0;
+}
+
+static int
+follow(struct live_tenant *t, const char *data_dir, const char *name,
+    const struct live_rules *rules, bool *changed, struct err *e)
+{
+	if (check_quarantine(rules->quarantine, t->name, name, e) == -1)
+		return -1;
+	if (strcmp(name, t->generation) == 0)
+		return 0;
+	if (take_generation(t, data_dir, name, e) == -1)
+		return -1;
+	*changed = true;
+	return 0;
+}
+
+/* The pin when there is one, else the pointer. */
+static void
+follow_rules(struct live_tenant *t, const char *data_dir, const struct live_rules *rules,
+    bool *changed, struct err *why)
+{
+	const struct pin *pin = rules->pins != NULL ? pins_of(rules->pins, t->name) : NULL;
+	bool has_pointer = read_pointer(t, data_dir, why) == 0;
+
+	if (pin != NULL) {
+		err_clear(why);
+		if (follow(t, data_dir, pin->generation, rules, changed, why) == 0)
+			return;
+		err_prefix(why, "pinned on %s", pin->generation);
+		if (has_pointer && t->generation[0] == '\0')
+			follow(t, data_dir, t->pointer, rules, changed, NULL);
+	} else if (has_pointer) {
+		follow(t, data_dir, t->pointer, rules, changed, why);
+	}
+}
+
 int
-live_refresh(
-    struct live *l, const char *data_dir, const char *tenant, bool *changed, struct err *e)
+live_refresh(struct live *l, const char *data_dir, const char *tenant,
+    const struct live_rules *rules, bool *changed, struct err *e)
 {
 	struct live_tenant *t = live_find(l, tenant);
-	char name[GENERATION_NAME_BYTES];
 	struct err why;
 
 	*changed = t == NULL;
 	if (t == NULL && (t = insert(l, tenant, e)) == NULL)
 		return -1;
 	err_clear(&why);
-	if (generation_current(name, data_dir, tenant, &why) == 0 &&
-	    strcmp(name, t->generation) != 0 &&
-	    take_generation(t, data_dir, name, &why) == 0)
-		*changed = true;
+	follow_rules(t, data_dir, rules, changed, &why);
 	if (why.code == ERR_NOT_READY)
 		err_clear(&why);
 	snprintf(t->trouble, sizeof t->trouble, "%s", why.text);
@@ -114,15 +172,25 @@ live_remove(struct live *l, const char *tenant)
 	return true;
 }
 
+/* Where the tenant stands in the roster to be written; NULL: nothing to serve. */
+static const char *
+generation_for(const struct live_tenant *t, const struct roster *base)
+{
+	const struct roster_entry *was;
+
+	if (base == NULL || t->is_urgent)
+		return t->generation[0] != '\0' ? t->generation : NULL;
+	was = roster_find(base, t->name);
+	return was != NULL && was->state == ROSTER_LIVE ? was->generation : NULL;
+}
+
 int
-live_roster(const struct live *l, struct roster *r, uint64_t epoch, struct err *e)
+live_roster(const struct live *l, struct roster *r, uint64_t epoch, const struct roster *base,
+    struct err *e)
 {
 	*r = (struct roster){.epoch = epoch};
-	for (size_t i = 0; i < l->count; i++) {
-		const struct live_tenant *t = &l->at[i];
-		const char *generation = t->generation[0] != '\0' ? t->generation : NULL;
-		if (roster_add(r, t->name, generation, e) == -1)
+	for (size_t i = 0; i < l->count; i++)
+		if (roster_add(r, l->at[i].name, generation_for(&l->at[i], base), e) == -1)
 			return -1;
-	}
 	return 0;
 }

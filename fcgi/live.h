@@ -1,10 +1,14 @@
-/* live.h - which generation of each tenant the pointers on disk name, as last read.
+/* live.h - which generation of each tenant is to be served: what its pin says, else what
+ * its pointer on disk names, unless that is quarantined.
  *
- * Errors  a pointer or manifest that cannot be read is not an error of the call: it is
- *         kept as the tenant's trouble, and what was live before stays.  -1 means memory.
+ * Errors  a pin that names what is not there is passed over only for a tenant that would
+ *         serve nothing otherwise.
+ *         A pointer or manifest that cannot be read is not an error of the call: it is
+ *         kept as the tenant's trouble, and what was live before stays; so is a pointer
+ *         to a quarantined generation.  -1 means memory.
  * Memory  owned: live_fini().  What live_find() answers is borrowed until the next call
  *         that takes a tenant in or out.
- * Cost    O(log n) to find; a refresh reads the manifest only when the pointer moved.
+ * Cost    O(log n) to find; a refresh reads manifests only when something moved.
  */
 #ifndef RAGPOOL_LIVE_H
 #define RAGPOOL_LIVE_H
@@ -16,6 +20,8 @@
 #include "bounds.h"
 #include "err.h"
 #include "generation.h"
+#include "pins.h"
+#include "quarantine.h"
 #include "roster.h"
 
 struct live_tenant {
@@ -24,7 +30,10 @@ struct live_tenant {
 	char version[VERSION_BYTES + 1];	/* of the document it was built from */
 	char embedder[EMBEDDER_NAME_BYTES];
 	uint64_t documents, chunks;
-	char trouble[ERR_TEXT_BYTES];		/* "" when the pointer was read well */
+	char pointer[GENERATION_NAME_BYTES];	/* what `current` names, served or not; "" */
+	char built[VERSION_BYTES + 1];		/* the version of the pointer's generation */
+	char trouble[ERR_TEXT_BYTES];		/* "" when all is followed that should be */
+	bool is_urgent;				/* an operator waits for it: see live_roster() */
 	bool is_swept;				/* nothing stale since the last sweep */
 };
 
@@ -33,15 +42,23 @@ struct live {
 	size_t count, room;
 };
 
+/* Whose word goes before the pointer's; NULL: nobody's. */
+struct live_rules {
+	const struct pins *pins;
+	const struct quarantine *quarantine;
+};
+
 void live_fini(struct live *l);
-/* Reads the tenant's pointer, taking it in when it is new.  *changed: the roster would
- * look different. */
-int live_refresh(
-    struct live *l, const char *data_dir, const char *tenant, bool *changed, struct err *e);
+/* Reads the tenant's pin and pointer, taking it in when it is new.  *changed: the roster
+ * would look different. */
+int live_refresh(struct live *l, const char *data_dir, const char *tenant,
+    const struct live_rules *rules, bool *changed, struct err *e);
 /* False when it was not there. */
 bool live_remove(struct live *l, const char *tenant);
 struct live_tenant *live_find(const struct live *l, const char *tenant);
-/* All tenants into an empty roster of this epoch; roster_fini() also after -1. */
-int live_roster(const struct live *l, struct roster *r, uint64_t epoch, struct err *e);
+/* All tenants into an empty roster of this epoch; roster_fini() also after -1.  With a
+ * base, only the urgent tenants are on what is live, all others where the base has them. */
+int live_roster(const struct live *l, struct roster *r, uint64_t epoch,
+    const struct roster *base, struct err *e);
 
 #endif

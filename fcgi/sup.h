@@ -7,6 +7,7 @@
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls, what is live
+ *   sup_pins.c     tenants held on a generation, and rolled back to one
  *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
  *   status.c       the whole truth as JSON
@@ -33,6 +34,7 @@
 #include "drop.h"
 #include "live.h"
 #include "orphans.h"
+#include "pins.h"
 #include "quarantine.h"
 #include "roll.h"
 #include "roster.h"
@@ -99,6 +101,7 @@ struct sup {
 	struct roll roll;
 	struct roster roster;		/* the newest one written */
 	struct live live;
+	struct pins pins;
 	struct quarantine quarantine;
 	uint64_t rolls_failed;
 
@@ -141,6 +144,8 @@ int64_t sup_workers_due(const struct sup *s);
 /* sup_roll.c */
 /* Something changed for the workers; answers the number of this wish. */
 uint64_t sup_roll_want(struct sup *s);
+/* The same, for what an operator waits for: no hold-down, no window of a canary. */
+uint64_t sup_roll_want_urgently(struct sup *s, struct live_tenant *tenant);
 /* Writes the roster of the next epoch and makes it the target of whoever starts now. */
 int sup_roll_target(struct sup *s, struct err *e);
 void sup_roll_turn(struct sup *s);
@@ -151,7 +156,10 @@ void sup_tenants_close(struct sup *s);
 void sup_tenants_turn(struct sup *s);
 /* Reads every pointer again (SIGHUP). */
 void sup_tenants_refresh_all(struct sup *s);
-/* A build has made this generation: its pointer is flipped. */
+/* Reads the tenant's pin and pointer; a roll is wanted when the workers would see something
+ * else.  NULL when memory ran out. */
+const struct live_tenant *sup_tenants_refresh(struct sup *s, const char *tenant);
+/* A build has made this generation: its pointer is flipped.  ERR_UNAVAILABLE: quarantined. */
 int sup_tenants_flip(
     struct sup *s, const char *tenant, const char *generation, struct err *e);
 
@@ -176,6 +184,22 @@ bool sup_fleet_has_lost_roll(const struct sup *s);
 /* The same for building one tenant. */
 bool sup_fleet_may_build(struct sup *s, const char *tenant);
 void sup_fleet_build_done(struct sup *s, const char *tenant);
+
+/* sup_pins.c */
+void sup_pins_open(struct sup *s);
+/* Holds the tenant on the generation, NULL: takes this origin's pin away.  A roll follows
+ * when the workers would see something else.  The same pin again changes nothing.
+ * ERR_TENANT; ERR_NOT_FOUND: the generation is not on this host; ERR_UNAVAILABLE: it is
+ * quarantined; ERR_CORRUPT, ERR_IO.  On failure nothing has changed. */
+int sup_pin_set(struct sup *s, const char *tenant, const char *generation_or_null,
+    enum pin_origin origin, struct err *e);
+/* Flips the pointer back to `to`, NULL: the newest generation before the live one that may
+ * serve; quarantines what was live, with the reason, and rolls at once.  Errors as
+ * sup_pin_set(), and ERR_BUSY: the tenant is pinned. */
+int sup_rollback(struct sup *s, const char *tenant, const char *to_or_null, const char *reason,
+    struct err *e);
+/* The tenant is gone. */
+void sup_pins_forget(struct sup *s, const char *tenant);
 
 /* sup_quarantine.c */
 void sup_quarantine_open(struct sup *s);

@@ -26,6 +26,13 @@ sup_roll_want(struct sup *s)
 	return s->roll.wanted;
 }
 
+uint64_t
+sup_roll_want_urgently(struct sup *s, struct live_tenant *tenant)
+{
+	tenant->is_urgent = true;
+	return sup_roll_want(s);
+}
+
 int
 sup_roll_target(struct sup *s, struct err *e)
 {
@@ -34,7 +41,7 @@ sup_roll_target(struct sup *s, struct err *e)
 
 	if (s->roster.epoch > newest)
 		newest = s->roster.epoch;
-	if (live_roster(&s->live, &next, newest + 1, e) == -1 ||
+	if (live_roster(&s->live, &next, newest + 1, NULL, e) == -1 ||
 	    roster_save(&next, s->conf.global.data_dir, e) == -1) {
 		roster_fini(&next);
 		return -1;
@@ -76,17 +83,30 @@ oldest_epoch(const struct sup *s)
 
 /* The rosters from the oldest in use to the newest; none may lose a generation. */
 struct in_use {
+	const struct pins *pins;
 	struct roster *rosters;
 	size_t count;
 	const struct live_tenant *tenant;
 };
 
 static bool
+is_pinned(const struct pins *pins, const char *tenant, const char *name)
+{
+	for (int origin = 0; origin < PIN_ORIGIN_MAX; origin++) {
+		const struct pin *p = pins_find(pins, tenant, (enum pin_origin)origin);
+		if (p != NULL && strcmp(p->generation, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_in_use(void *context, const char *name)
 {
 	const struct in_use *u = context;
 
-	if (strcmp(u->tenant->generation, name) == 0)
+	if (strcmp(u->tenant->generation, name) == 0 ||
+	    is_pinned(u->pins, u->tenant->name, name))
 		return true;
 	for (size_t i = 0; i < u->count; i++) {
 		const struct roster_entry *t = roster_find(&u->rosters[i], u->tenant->name);
@@ -129,7 +149,7 @@ sweep(struct sup *s)
 {
 	uint64_t oldest = oldest_epoch(s);
 	size_t span = (size_t)(s->roster.epoch - oldest) + 1;
-	struct in_use u = {.rosters = calloc(span, sizeof(struct roster))};
+	struct in_use u = {.pins = &s->pins, .rosters = calloc(span, sizeof(struct roster))};
 	struct err e;
 	bool all = u.rosters != NULL;
 

@@ -2,19 +2,20 @@
 #include "sup.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "generation.h"
 #include "log.h"
 
-/* Reads the pointer; wants a roll when the workers would see something else. */
-static const struct live_tenant *
-refresh(struct sup *s, const char *tenant)
+const struct live_tenant *
+sup_tenants_refresh(struct sup *s, const char *tenant)
 {
+	const struct live_rules rules = {.pins = &s->pins, .quarantine = &s->quarantine};
 	struct err e;
 	bool changed;
 
-	if (live_refresh(&s->live, s->conf.global.data_dir, tenant, &changed, &e) == -1) {
+	if (live_refresh(&s->live, s->conf.global.data_dir, tenant, &rules, &changed, &e) == -1) {
 		log_error("tenant=%s: %s", tenant, e.text);
 		return NULL;
 	}
@@ -23,12 +24,33 @@ refresh(struct sup *s, const char *tenant)
 	return live_find(&s->live, tenant);
 }
 
-/* Tells the build scheduler what is wanted and what is there. */
+/* The version was built and is quarantined: made again it would be the same. */
+static bool
+is_held_back(const struct sup *s, const char *tenant, const char *version)
+{
+	const struct quarantine_entry *q;
+	char dir[PATH_MAX];
+	struct manifest m;
+	size_t count;
+
+	q = quarantine_of(&s->quarantine, tenant, &count);
+	for (size_t i = 0; q != NULL && i < count; i++)
+		if (generation_dir(dir, s->conf.global.data_dir, tenant, q[i].generation, NULL) ==
+			0 &&
+		    manifest_read(&m, dir, NULL, NULL) == 0 &&
+		    strcmp(m.config_version, version) == 0)
+			return true;
+	return false;
+}
+
+/* Tells the build scheduler what is wanted and what is there.  A pin does not count: what
+ * is built under it waits for its end. */
 static void
 schedule(struct sup *s, const struct catalog_tenant *t, const struct live_tenant *l)
 {
-	bool have = l != NULL && l->generation[0] != '\0' && l->trouble[0] == '\0' &&
-	    strcmp(l->version, t->config.version) == 0;
+	bool have = (l != NULL && l->pointer[0] != '\0' &&
+			strcmp(l->built, t->config.version) == 0) ||
+	    is_held_back(s, t->name, t->config.version);
 	struct err e;
 
 	if (builds_want(&s->builds, t->name, t->config.version, t->hash, have, &e) == -1)
@@ -42,7 +64,7 @@ on_changed(struct sup *s, const char *name)
 
 	if (t == NULL || t->document == NULL)
 		return;
-	schedule(s, t, refresh(s, name));
+	schedule(s, t, sup_tenants_refresh(s, name));
 }
 
 static void
@@ -51,6 +73,7 @@ on_removed(struct sup *s, const char *name)
 	log_info("tenant removed tenant=%s", name);
 	if (builds_forget(&s->builds, name))
 		sup_builds_cancel(s, name);
+	sup_pins_forget(s, name);
 	if (live_remove(&s->live, name))
 		sup_roll_want(s);
 }
@@ -170,18 +193,22 @@ sup_tenants_refresh_all(struct sup *s)
 	for (size_t i = 0; i < catalog_count(s->catalog); i++) {
 		const struct catalog_tenant *t = catalog_at(s->catalog, i);
 		if (t->document != NULL)
-			schedule(s, t, refresh(s, t->name));
+			schedule(s, t, sup_tenants_refresh(s, t->name));
 	}
 }
 
 int
 sup_tenants_flip(struct sup *s, const char *tenant, const char *generation, struct err *e)
 {
+	const struct quarantine_entry *q = quarantine_find(&s->quarantine, tenant, generation);
 	const struct live_tenant *t;
 
+	if (q != NULL)
+		return err_set(
+		    e, ERR_UNAVAILABLE, "generation %s is quarantined: %s", generation, q->reason);
 	if (generation_set_current(s->conf.global.data_dir, tenant, generation, e) == -1)
 		return -1;
-	if ((t = refresh(s, tenant)) == NULL || strcmp(t->generation, generation) != 0)
+	if ((t = sup_tenants_refresh(s, tenant)) == NULL || strcmp(t->pointer, generation) != 0)
 		return err_set(e, ERR_CORRUPT, "generation %s: %s", generation,
 		    t != NULL ? t->trouble : "no memory");
 	return 0;

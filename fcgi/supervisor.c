@@ -162,6 +162,7 @@ start(struct sup *s, struct err *e)
 	    take_signals(s, e) == -1 || start_libcurl(s, e) == -1)
 		return -1;
 	sup_quarantine_open(s);
+	sup_pins_open(s);
 	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
 		return -1;
 	orphans_read(&s->orphans, g->run_dir);
@@ -400,6 +401,7 @@ finish(struct sup *s)
 	}
 	builds_fini(&s->builds);
 	quarantine_fini(&s->quarantine);
+	pins_fini(&s->pins);
 	live_fini(&s->live);
 	roster_fini(&s->roster);
 	board_close(&s->board);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static char *data;
+static const struct live_rules no_rules;
 
 static int
 make_folder(void **state)
@@ -65,13 +66,13 @@ a_tenant_without_a_pointer_is_building(void **state)
 	bool changed;
 
 	(void)state;
-	assert_ok(live_refresh(&l, data, "nobody", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "nobody", &no_rules, &changed, &e), &e);
 	assert_true(changed);
 	assert_string_equal(live_find(&l, "nobody")->generation, "");
 	assert_string_equal(live_find(&l, "nobody")->trouble, "");
-	assert_ok(live_refresh(&l, data, "nobody", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "nobody", &no_rules, &changed, &e), &e);
 	assert_false(changed);
-	assert_ok(live_roster(&l, &r, 1, &e), &e);
+	assert_ok(live_roster(&l, &r, 1, NULL, &e), &e);
 	assert_int_equal(r.entries[0].state, ROSTER_BUILDING);
 	roster_fini(&r);
 	live_fini(&l);
@@ -87,16 +88,16 @@ a_moved_pointer_is_seen_once(void **state)
 
 	(void)state;
 	point_to("alpha", "v1", one);
-	assert_ok(live_refresh(&l, data, "alpha", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "alpha", &no_rules, &changed, &e), &e);
 	assert_true(changed);
 	assert_string_equal(live_find(&l, "alpha")->generation, one);
 	assert_string_equal(live_find(&l, "alpha")->version, "v1");
 	assert_int_equal(live_find(&l, "alpha")->chunks, 7);
 	point_to("alpha", "v2", two);
-	assert_ok(live_refresh(&l, data, "alpha", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "alpha", &no_rules, &changed, &e), &e);
 	assert_true(changed);
 	assert_string_equal(live_find(&l, "alpha")->generation, two);
-	assert_ok(live_refresh(&l, data, "alpha", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "alpha", &no_rules, &changed, &e), &e);
 	assert_false(changed);
 	live_fini(&l);
 }
@@ -111,13 +112,120 @@ a_damaged_pointer_leaves_what_was_live(void **state)
 
 	(void)state;
 	point_to("beta", "v1", name);
-	assert_ok(live_refresh(&l, data, "beta", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "beta", &no_rules, &changed, &e), &e);
 	snprintf(path, sizeof path, "%s/tenants/beta/current", data);
 	assert_ok(file_replace(path, "../../etc", 9, 0644, &e), &e);
-	assert_ok(live_refresh(&l, data, "beta", &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "beta", &no_rules, &changed, &e), &e);
 	assert_false(changed);
 	assert_string_equal(live_find(&l, "beta")->generation, name);
 	assert_true(live_find(&l, "beta")->trouble[0] != '\0');
+	live_fini(&l);
+}
+
+static void
+a_pin_holds_over_the_pointer(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES];
+	struct pins pins = {0};
+	const struct live_rules rules = {.pins = &pins};
+	struct live l = {0};
+	struct err e;
+	bool changed;
+
+	(void)state;
+	point_to("gamma", "v1", one);
+	point_to("gamma", "v2", two);
+	assert_ok(live_refresh(&l, data, "gamma", &rules, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "gamma")->generation, two);
+	assert_ok(pins_set(&pins, "gamma", one, PIN_OPERATOR, &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "gamma", &rules, &changed, &e), &e);
+	assert_true(changed);
+	assert_string_equal(live_find(&l, "gamma")->generation, one);
+	assert_string_equal(live_find(&l, "gamma")->version, "v1");
+	assert_string_equal(live_find(&l, "gamma")->pointer, two);
+	assert_string_equal(live_find(&l, "gamma")->built, "v2");
+	assert_ok(pins_set(&pins, "gamma", NULL, PIN_OPERATOR, &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "gamma", &rules, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "gamma")->generation, two);
+	pins_fini(&pins);
+	live_fini(&l);
+}
+
+static void
+a_pin_on_nothing_takes_nothing_away(void **state)
+{
+	char one[GENERATION_NAME_BYTES];
+	struct pins pins = {0};
+	const struct live_rules rules = {.pins = &pins};
+	struct live l = {0};
+	struct err e;
+	bool changed;
+
+	(void)state;
+	point_to("delta", "v1", one);
+	assert_ok(pins_set(&pins, "delta", "7-0123456789ab", PIN_CONSUL, &changed, &e), &e);
+	assert_ok(live_refresh(&l, data, "delta", &rules, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "delta")->generation, one);
+	assert_non_null(strstr(live_find(&l, "delta")->trouble, "pinned on 7-0123456789ab"));
+	pins_fini(&pins);
+	live_fini(&l);
+}
+
+static void
+a_quarantined_generation_is_not_followed(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES];
+	struct quarantine q = {0};
+	const struct live_rules rules = {.quarantine = &q};
+	struct live l = {0};
+	struct err e;
+	bool changed;
+
+	(void)state;
+	point_to("epsilon", "v1", one);
+	assert_ok(live_refresh(&l, data, "epsilon", &rules, &changed, &e), &e);
+	point_to("epsilon", "v2", two);
+	assert_ok(quarantine_add(&q, "epsilon", two, "it lies", 1, &e), &e);
+	assert_ok(live_refresh(&l, data, "epsilon", &rules, &changed, &e), &e);
+	assert_false(changed);
+	assert_string_equal(live_find(&l, "epsilon")->generation, one);
+	assert_non_null(strstr(live_find(&l, "epsilon")->trouble, "it lies"));
+	assert_true(quarantine_remove(&q, "epsilon", two));
+	assert_ok(live_refresh(&l, data, "epsilon", &rules, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "epsilon")->generation, two);
+	assert_string_equal(live_find(&l, "epsilon")->trouble, "");
+	quarantine_fini(&q);
+	live_fini(&l);
+}
+
+/* What an operator waits for does not take the others along. */
+static void
+a_roster_on_a_base_moves_only_the_urgent(void **state)
+{
+	char name[2][GENERATION_NAME_BYTES], was[2][GENERATION_NAME_BYTES];
+	static const char *const tenants[] = {"eta", "theta"};
+	struct live l = {0};
+	struct roster base, next;
+	struct err e;
+	bool changed;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		point_to(tenants[i], "v1", was[i]);
+		assert_ok(live_refresh(&l, data, tenants[i], &no_rules, &changed, &e), &e);
+	}
+	assert_ok(live_roster(&l, &base, 1, NULL, &e), &e);
+	assert_ok(roster_save(&base, data, &e), &e);
+	for (int i = 0; i < 2; i++) {
+		point_to(tenants[i], "v2", name[i]);
+		assert_ok(live_refresh(&l, data, tenants[i], &no_rules, &changed, &e), &e);
+	}
+	live_find(&l, "theta")->is_urgent = true;
+	assert_ok(live_roster(&l, &next, 2, &base, &e), &e);
+	assert_string_equal(next.entries[0].generation, was[0]);
+	assert_string_equal(next.entries[1].generation, name[1]);
+	roster_fini(&base);
+	roster_fini(&next);
 	live_fini(&l);
 }
 
@@ -132,7 +240,7 @@ tenants_stay_sorted_and_leave(void **state)
 	(void)state;
 	for (int i = 0; i < 300; i++) {
 		snprintf(name, sizeof name, "t%d", i * 7919 % 300);
-		assert_ok(live_refresh(&l, data, name, &changed, &e), &e);
+		assert_ok(live_refresh(&l, data, name, &no_rules, &changed, &e), &e);
 	}
 	assert_int_equal(l.count, 300);
 	for (size_t i = 1; i < l.count; i++)
@@ -151,6 +259,10 @@ main(void)
 	    cmocka_unit_test(a_tenant_without_a_pointer_is_building),
 	    cmocka_unit_test(a_moved_pointer_is_seen_once),
 	    cmocka_unit_test(a_damaged_pointer_leaves_what_was_live),
+	    cmocka_unit_test(a_pin_holds_over_the_pointer),
+	    cmocka_unit_test(a_pin_on_nothing_takes_nothing_away),
+	    cmocka_unit_test(a_quarantined_generation_is_not_followed),
+	    cmocka_unit_test(a_roster_on_a_base_moves_only_the_urgent),
 	    cmocka_unit_test(tenants_stay_sorted_and_leave),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
