@@ -90,6 +90,13 @@ analyzer_of(struct query_scratch *s, const char *language, struct err *e)
 	return s->language[i].analyzer;
 }
 
+static void
+enter_stage(const struct query *q, enum query_stage stage)
+{
+	if (q->on_stage != NULL)
+		q->on_stage(q->stage_context, stage);
+}
+
 static int
 check_query(const struct query *q, struct err *e)
 {
@@ -186,9 +193,11 @@ embed_text(struct ranking *r, struct err *e)
 		return 0;
 	if ((vector = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *vector)) == NULL)
 		return no_memory(e);
+	enter_stage(r->q, QUERY_EMBED);
 	if (embed_query(r->x->embed, r->analyzer, r->q->text, r->q->text_len, vector, &has, e) ==
 	    -1)
 		return -1;
+	enter_stage(r->q, QUERY_SEARCH);
 	r->vector = has ? vector : NULL;
 	return 0;
 }
@@ -346,6 +355,7 @@ query_rank(struct index *x, struct query_scratch *s, const struct query *q, stru
 	*out = (struct query_result){0};
 	if (check_query(q, e) == -1)
 		return -1;
+	enter_stage(q, QUERY_SEARCH);
 	r.wanted = q->top_k > FUSE_CANDIDATES ? q->top_k : FUSE_CANDIDATES;
 	if (rank(&r, e) == -1)
 		return -1;
@@ -364,6 +374,7 @@ query_run(struct index *x, struct query_scratch *s, const struct query *q, struc
 {
 	if (query_rank(x, s, q, a, out, e) == -1)
 		return -1;
+	enter_stage(q, QUERY_FETCH);
 	for (size_t i = 0; i < out->count; i++)
 		if (store_fetch(x->store, out->hits[i].row, a, &out->hits[i].chunk, e) == -1)
 			return -1;

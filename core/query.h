@@ -26,6 +26,10 @@
 #include "index.h"
 #include "store.h"
 
+/* What it is about to do, for those who measure. */
+enum query_stage { QUERY_SEARCH, QUERY_EMBED, QUERY_FETCH };
+typedef void query_stage_fn(void *context, enum query_stage stage);
+
 struct query {
 	const char *text;
 	size_t text_len;
@@ -37,6 +41,8 @@ struct query {
 	bool diverse;		/* maximal marginal relevance (fuse.h) with lambda; by the */
 	float lambda;		/* vectors, so without effect where there are none */
 	const struct filter *filter;	/* the documents to answer from; NULL: all (filter.h) */
+	query_stage_fn *on_stage;	/* called as each stage begins; NULL: nobody asks */
+	void *stage_context;
 };
 
 struct query_hit {

@@ -7,6 +7,7 @@
 #include "reply.h"
 #include "req.h"
 #include "serving.h"
+#include "watch.h"
 
 /* One worker's world, borrowed by every handler. */
 struct api {
@@ -14,6 +15,7 @@ struct api {
 	struct query_scratch *scratch;
 	const struct board *board;	/* NULL when run by hand */
 	struct board_slot *slot;	/* NULL when run by hand */
+	struct watch *watch;		/* the stages of the request in hand */
 	unsigned top_k_max;
 };
 

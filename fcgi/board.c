@@ -21,6 +21,51 @@ board_state_name(int32_t state)
 	return state >= 0 && state < SLOT_STATE_MAX ? state_names[state] : "unknown";
 }
 
+static const char *const stage_names[STAGE_MAX] = {
+#define X(symbol, name) [symbol] = name,
+    BOARD_STAGES(X)
+#undef X
+};
+
+const char *
+board_stage_name(int32_t stage)
+{
+	return stage >= 0 && stage < STAGE_MAX ? stage_names[stage] : "unknown";
+}
+
+unsigned
+board_latency_bucket(int64_t ns)
+{
+	uint64_t us = ns > 0 ? (uint64_t)ns / 1000 : 0;
+	unsigned bucket = us > 1 ? 63u - (unsigned)__builtin_clzll(us) : 0;
+
+	return bucket < BOARD_LATENCIES ? bucket : BOARD_LATENCIES - 1;
+}
+
+void
+board_slot_clean(struct board_slot *s)
+{
+	size_t from = offsetof(struct board_slot, pid);
+
+	memset((char *)s + from, 0, sizeof *s - from);
+}
+
+bool
+board_slot_is_stale(const struct board_slot *s, int64_t now_ns)
+{
+	int64_t beat = atomic_load(&s->heartbeat_ns);
+
+	return beat != 0 && atomic_load(&s->request_ns) == 0 &&
+	    atomic_load(&s->state) != SLOT_RELOADING &&
+	    now_ns - beat > BOARD_STALE_MS * INT64_C(1000000);
+}
+
+bool
+board_slot_is_busy(const struct board_slot *s)
+{
+	return atomic_load(&s->request_ns) != 0;
+}
+
 static int
 map_board(struct board *b, size_t bytes, struct err *e)
 {

@@ -136,6 +136,9 @@ check_pool(struct world *w, const struct conf_pool *p)
 	check_user(w, what, p->listen_owner);
 	snprintf(what, sizeof what, "pool %s: listen_group", p->name);
 	check_group(w, what, p->listen_group);
+	snprintf(what, sizeof what, "pool %s: slowlog", p->name);
+	if (p->slowlog[0] != '\0')
+		check_folder_of(w, what, p->slowlog);
 }
 
 int

@@ -119,18 +119,10 @@ question_read(struct question *q, struct json_object *o, unsigned top_k_max, str
 	return 0;
 }
 
-static void
-note_tenant(struct api *api, const char *tenant)
-{
-	if (api->slot != NULL)
-		strncpy(api->slot->tenant, tenant, sizeof api->slot->tenant - 1);
-}
-
 int
 question_open(struct api *api, const struct question *q, struct reply *p, struct index **out,
     struct err *e)
 {
-	note_tenant(api, q->tenant);
 	if (q->generation != NULL) {
 		if (serving_get_pinned(api->serving, q->tenant, q->generation, out, e) == -1)
 			return -1;
@@ -150,8 +142,11 @@ question_ask(struct api *api, const struct question *q, struct index *x, const c
 
 	query.text = text;
 	query.text_len = n;
+	query.on_stage = watch_query;
+	query.stage_context = api->watch;
 	if (query_run(x, api->scratch, &query, a, out, e) == -1)
 		return -1;
+	watch_stage(api->watch, STAGE_OTHER);
 	for (size_t i = 0; q->has_threshold && i < out->count; i++)
 		if (out->hits[i].score >= q->threshold)
 			out->hits[kept++] = out->hits[i];

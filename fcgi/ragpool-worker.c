@@ -17,7 +17,7 @@
 #include "log.h"
 #include "worker.h"
 
-enum { EXIT_USAGE = 64, SYSTEMD_FIRST_FD = 3 };
+enum { EXIT_USAGE = 64, SYSTEMD_FIRST_FD = 3, SLOW_MS_MAX = 3600000 };
 
 static const char usage[] =
     "usage: ragpool-worker --data DIR [--max-requests N] [--top-k-max N]\n"
@@ -34,6 +34,8 @@ static const char usage[] =
     "  -d, --data DIR          the data folder (or RAGPOOL_DATA)\n"
     "      --max-requests N    leave after N requests, 0 = never (default 0)\n"
     "      --top-k-max N       the largest top_k allowed (default 1000)\n"
+    "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
+    "      --slowlog FILE      where such lines go (default: the log)\n"
     "      --log-level LEVEL   error, warn, info or debug (default info)\n"
     "      --log-file FILE     append to it, not to standard error; USR1 opens it anew\n"
     "  -h, --help              this text\n"
@@ -92,11 +94,13 @@ refuse(const char *what)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, TOP_K, LOG_LEVEL, LOG_FILE };
+	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, LOG_LEVEL, LOG_FILE };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
 	    {"top-k-max", required_argument, NULL, TOP_K},
+	    {"slow-after", required_argument, NULL, SLOW_AFTER},
+	    {"slowlog", required_argument, NULL, SLOWLOG},
 	    {"log-level", required_argument, NULL, LOG_LEVEL},
 	    {"log-file", required_argument, NULL, LOG_FILE},
 	    {"help", no_argument, NULL, 'h'},
@@ -121,6 +125,14 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (!read_number(optarg, TOP_K_MAX, &n) || n == 0)
 				refuse("--top-k-max takes a number from 1 to 1000");
 			o->top_k_max = (unsigned)n;
+			break;
+		case SLOW_AFTER:
+			if (!read_number(optarg, SLOW_MS_MAX, &n))
+				refuse("--slow-after takes milliseconds");
+			o->slow_ms = (int64_t)n;
+			break;
+		case SLOWLOG:
+			o->slowlog = optarg;
 			break;
 		case LOG_LEVEL:
 			if (log_level_of(optarg) == -1)
@@ -149,7 +161,8 @@ int
 main(int argc, char **argv)
 {
 	struct worker_options o = {
-	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .board_fd = -1};
+	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .slowlog = "",
+	    .board_fd = -1};
 	struct err e;
 	int rc;
 

@@ -23,6 +23,12 @@ static const struct route routes[] = {
 };
 enum { ROUTES = sizeof routes / sizeof routes[0] };
 
+const char *
+route_path(int32_t route)
+{
+	return route >= 0 && route < ROUTES ? routes[route].path : "-";
+}
+
 static size_t
 segment_bytes(const char *path)
 {
@@ -74,6 +80,7 @@ run_handler(const struct route *t, struct api *api, struct req *r, struct reply 
 		if (req_read_body(r, t->body_max, e) == -1)
 			return -1;
 	}
+	watch_stage(api->watch, STAGE_OTHER);
 	if (t->handler(api, r, p, e) == -1)
 		return -1;
 	return buf_check(&p->body, "the answer", e);
@@ -87,6 +94,7 @@ dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
 	for (int i = 0; i < ROUTES; i++) {
 		if (!matches(&routes[i], r))
 			continue;
+		watch_route(api->watch, i);
 		if (accepts(&routes[i], r->method))
 			return run_handler(&routes[i], api, r, p, e);
 		other = &routes[i];

@@ -7,5 +7,7 @@
 /* Finds the handler and runs it; whatever happens, p holds a whole answer after it.
  * Paths are compared as they are: nothing is normalised. */
 void route_run(struct api *api, struct req *r, struct reply *p);
+/* The pattern of a route that watch_route() was told; "-" for none. */
+const char *route_path(int32_t route);
 
 #endif

@@ -19,6 +19,8 @@ struct serving {
 	char *data_dir;
 	struct roster roster;
 	bool has_roster;
+	serving_guard_fn *guard;	/* NULL: everything may be served */
+	void *guard_context;
 	uint64_t tick;
 	size_t open;
 	struct index *pinned;	/* asked for by its name last; NULL: none */
@@ -37,6 +39,19 @@ serving_new(struct serving **out, const char *data_dir, struct err *e)
 	}
 	*out = s;
 	return 0;
+}
+
+void
+serving_set_guard(struct serving *s, serving_guard_fn *guard, void *context)
+{
+	s->guard = guard;
+	s->guard_context = context;
+}
+
+static int
+ask_guard(const struct serving *s, const char *tenant, const char *generation, struct err *e)
+{
+	return s->guard != NULL ? s->guard(s->guard_context, tenant, generation, e) : 0;
 }
 
 static void
@@ -105,6 +120,8 @@ move_tenant(struct serving *s, const struct roster *roster, struct open_tenant *
 	}
 	if (strcmp(index_generation(t->index), name) == 0)
 		return 0;
+	if (ask_guard(s, t->tenant, name, e) == -1)
+		return -1;
 	if (index_open(&fresh, s->data_dir, t->tenant, name, e) == -1)
 		return -1;
 	index_close(t->index);
@@ -181,6 +198,8 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 	if ((t = find_open(s, tenant)) == NULL) {
 		if (wanted_generation(s, s->has_roster ? &s->roster : NULL, tenant, name, e) == -1)
 			return -1;
+		if (ask_guard(s, tenant, name, e) == -1)
+			return -1;
 		if (index_open(&fresh, s->data_dir, tenant, name, e) == -1) {
 			if (e->code != ERR_NOMEM)
 				e->code = ERR_UNAVAILABLE;
@@ -190,6 +209,8 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 		memcpy(t->tenant, tenant, strlen(tenant) + 1);
 		t->index = fresh;
 		s->open++;
+	} else if (ask_guard(s, tenant, index_generation(t->index), e) == -1) {
+		return -1;
 	}
 	t->used = ++s->tick;
 	*out = t->index;
@@ -207,6 +228,8 @@ serving_get_pinned(struct serving *s, const char *tenant, const char *generation
 		return -1;
 	if (strcmp(index_generation(*out), generation) == 0)
 		return 0;
+	if (ask_guard(s, tenant, generation, e) == -1)
+		return -1;
 	if (s->pinned == NULL || strcmp(s->pinned->tenant, tenant) != 0 ||
 	    strcmp(index_generation(s->pinned), generation) != 0) {
 		if (index_open(&fresh, s->data_dir, tenant, generation, e) == -1) {

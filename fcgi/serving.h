@@ -32,8 +32,14 @@ struct serving_move_report {
 	char refusal[96];		/* "tenant: why" of the first of these */
 };
 
+/* Asked before a generation is opened or used, also within a move; what it refuses is not
+ * served. */
+typedef int serving_guard_fn(
+    void *context, const char *tenant, const char *generation, struct err *e);
+
 int serving_new(struct serving **out, const char *data_dir, struct err *e);
 void serving_free(struct serving *s);
+void serving_set_guard(struct serving *s, serving_guard_fn *guard, void *context);
 /* epoch 0: no roster.  On failure everything stays as it was. */
 int serving_move(
     struct serving *s, uint64_t epoch, struct serving_move_report *report, struct err *e);

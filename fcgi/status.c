@@ -75,12 +75,15 @@ refusal_of(const struct sup *s, const char *tenant)
 	return NULL;
 }
 
-/* live: served as wanted; building: served or not, a build runs or waits; refused: the
- * newest document, build or generation was not accepted; waiting: nothing to serve yet. */
+/* quarantined: its generation ended workers and is answered with 503; live: served as wanted;
+ * building: served or not, a build runs or waits; refused: the newest document, build or
+ * generation was not accepted; waiting: nothing to serve yet. */
 static const char *
 state_of(const struct catalog_tenant *t, const struct live_tenant *l,
-    const struct build_job *job, const char *refusal)
+    const struct build_job *job, const char *refusal, bool is_poisoned)
 {
+	if (is_poisoned)
+		return "quarantined";
 	if (job != NULL && (job->state == BUILD_QUEUED || job->state == BUILD_RUNNING ||
 			       job->state == BUILD_STALE))
 		return "building";
@@ -120,11 +123,12 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	const struct live_tenant *l = live_find(&s->live, t->name);
 	const struct build_job *job = builds_find(&s->builds, t->name);
 	const char *refusal = refusal_of(s, t->name);
+	bool is_poisoned = poison_of_tenant(&s->board, t->name) != NULL;
 
 	buf_addc(b, '{');
 	put_text(b, "name", t->name);
 	buf_addc(b, ',');
-	put_text(b, "state", state_of(t, l, job, refusal));
+	put_text(b, "state", state_of(t, l, job, refusal, is_poisoned));
 	buf_addc(b, ',');
 	put_or_null(b, "generation", l != NULL ? l->generation : "");
 	buf_addc(b, ',');
@@ -135,7 +139,9 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	put_or_null(b, "embedder", l != NULL ? l->embedder : "");
 	buf_addf(b, ",\"documents\":%" PRIu64 ",\"chunks\":%" PRIu64 ",",
 	    l != NULL ? l->documents : 0, l != NULL ? l->chunks : 0);
-	put_or_null(b, "last_error", last_error_of(t, l, job, refusal));
+	put_or_null(b, "last_error",
+	    is_poisoned ? "its generation ended several workers" :
+			  last_error_of(t, l, job, refusal));
 	buf_addc(b, ',');
 	put_warning(t, b);
 	buf_addc(b, ',');

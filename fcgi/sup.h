@@ -35,6 +35,7 @@
 #include "live.h"
 #include "orphans.h"
 #include "pins.h"
+#include "poison.h"
 #include "quarantine.h"
 #include "roll.h"
 #include "roster.h"
@@ -95,6 +96,7 @@ struct sup {
 	struct worker workers[WORKERS_MAX];
 	unsigned slots;			/* one past the highest slot in use */
 	uint64_t spawned, died, killed_late;
+	struct poison poison;
 	bool is_listed;			/* the list of orphans-to-be is up to date */
 	struct orphans orphans;		/* of a predecessor, until we are ready */
 

@@ -104,6 +104,11 @@ do_retry(struct sup *s, control_id client, struct json_object *request, struct e
 		return -1;
 	if (catalog_find(s->catalog, tenant) == NULL)
 		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
+	if (poison_lift(&s->poison, &s->board, tenant, NULL)) {
+		log_info("tenant=%s is served again: asked for", tenant);
+		control_send(s->control, client, "{\"ok\":true,\"lifted\":true}", true);
+		return 0;
+	}
 	if (!builds_retry(&s->builds, tenant))
 		return err_set(e, ERR_BUSY, "a build of \"%s\" runs or waits already", tenant);
 	log_info("build asked for tenant=%s", tenant);

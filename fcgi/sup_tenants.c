@@ -12,6 +12,7 @@ const struct live_tenant *
 sup_tenants_refresh(struct sup *s, const char *tenant)
 {
 	const struct live_rules rules = {.pins = &s->pins, .quarantine = &s->quarantine};
+	const struct live_tenant *l;
 	struct err e;
 	bool changed;
 
@@ -19,9 +20,12 @@ sup_tenants_refresh(struct sup *s, const char *tenant)
 		log_error("tenant=%s: %s", tenant, e.text);
 		return NULL;
 	}
+	l = live_find(&s->live, tenant);
 	if (changed)
 		sup_roll_want(s);
-	return live_find(&s->live, tenant);
+	if (changed && poison_lift(&s->poison, &s->board, tenant, l->generation))
+		log_info("tenant=%s is served again: generation %s", tenant, l->generation);
+	return l;
 }
 
 /* The version was built and is quarantined: made again it would be the same. */
@@ -74,6 +78,7 @@ on_removed(struct sup *s, const char *name)
 	if (builds_forget(&s->builds, name))
 		sup_builds_cancel(s, name);
 	sup_pins_forget(s, name);
+	poison_lift(&s->poison, &s->board, name, NULL);
 	if (live_remove(&s->live, name))
 		sup_roll_want(s);
 }

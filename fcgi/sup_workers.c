@@ -50,28 +50,17 @@ sup_worker_is_current(const struct sup *s, unsigned i)
 	    atomic_load(&s->board.slots[i].epoch) == atomic_load(&s->board.head->epoch);
 }
 
-/* A clean slot: nothing a dead worker wrote may be taken for its successor's. */
 static void
 clean_slot(struct sup *s, unsigned i)
 {
 	struct board_slot *b = &s->board.slots[i];
 	uint64_t epoch = atomic_load(&s->board.head->epoch);
 
-	atomic_store(&b->pid, 0);
+	board_slot_clean(b);
 	atomic_store(&b->state, SLOT_BOOT);
-	atomic_store(&b->epoch, 0);
-	atomic_store(&b->refused, 0);
-	atomic_store(&b->reload_us, 0);
-	atomic_store(&b->reloads, 0);
+	atomic_store(&b->route, -1);
 	atomic_store(&b->started_ns, clk_ns());
-	atomic_store(&b->heartbeat_ns, 0);
-	atomic_store(&b->request_ns, 0);
-	atomic_store(&b->requests, 0);
-	atomic_store(&b->failures, 0);
-	atomic_store(&b->open_tenants, 0);
-	atomic_store(&b->rss_kb, 0);
-	memset(b->tenant, 0, sizeof b->tenant);
-	memset(b->refusal, 0, sizeof b->refusal);
+	atomic_store(&b->pool, s->workers[i].pool);
 	atomic_fetch_add(&b->incarnation, 1);
 	atomic_store(&b->target_epoch, epoch);
 	atomic_store(&b->acked_seq, atomic_load(&b->cmd_seq));
@@ -84,10 +73,11 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	const struct conf_global *g = &s->conf.global;
 	const struct pool *pool = &s->pools[s->workers[i].pool];
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	char board[64], data[ENV_BYTES], requests[32], top_k[32];
+	char board[64], data[ENV_BYTES], requests[32], top_k[32], slow[32];
 	const char *env[] = {board, data, NULL};
 	const char *argv[] = {"ragpool-worker", "--data", g->data_dir,
-	    "--max-requests", requests, "--top-k-max", top_k, "--log-level", levels[g->log_level],
+	    "--max-requests", requests, "--top-k-max", top_k, "--slow-after", slow,
+	    "--slowlog", pool->conf->slowlog, "--log-level", levels[g->log_level],
 	    "--log-file", g->log_file, NULL};
 	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
 	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
@@ -98,6 +88,7 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	snprintf(data, sizeof data, "RAGPOOL_DATA=%s", g->data_dir);
 	snprintf(requests, sizeof requests, "%" PRId64, pool->conf->max_requests);
 	snprintf(top_k, sizeof top_k, "%" PRId64, pool->conf->top_k_max);
+	snprintf(slow, sizeof slow, "%" PRId64, pool->conf->request_slowlog_timeout_ms);
 	return spawn_run(&s->workers[i].pid, &spawn, e);
 }
 
@@ -224,6 +215,7 @@ request_due_ms(const struct sup *s, unsigned i)
 	    began / 1000000 + s->pools[s->workers[i].pool].conf->request_timeout_ms;
 }
 
+/* The worker wrote it, and may be writing it now: a copy, ended here. */
 static void
 tenant_in_hand(const struct sup *s, unsigned i, char out[TENANT_NAME_BYTES + 1])
 {
@@ -236,14 +228,22 @@ tenant_in_hand(const struct sup *s, unsigned i, char out[TENANT_NAME_BYTES + 1])
 static void
 check_request(struct sup *s, unsigned i)
 {
+	const struct board_slot *b = &s->board.slots[i];
 	char tenant[TENANT_NAME_BYTES + 1];
 
-	if (s->workers[i].was_late || request_due_ms(s, i) > s->now_ms)
+	if (s->workers[i].was_late)
 		return;
 	tenant_in_hand(s, i, tenant);
-	log_error("worker %u pid %d killed: request over %" PRId64 " ms tenant=%s", i,
-	    (int)s->workers[i].pid, s->pools[s->workers[i].pool].conf->request_timeout_ms,
-	    tenant);
+	if (request_due_ms(s, i) <= s->now_ms)
+		log_error("worker %u pid %d killed: request over %" PRId64 " ms tenant=%s stage=%s",
+		    i, (int)s->workers[i].pid,
+		    s->pools[s->workers[i].pool].conf->request_timeout_ms, tenant,
+		    board_stage_name(atomic_load(&b->stage)));
+	else if (board_slot_is_stale(b, clk_ns()))
+		log_error("worker %u pid %d killed: it hangs without a request in %s", i,
+		    (int)s->workers[i].pid, board_state_name(atomic_load(&b->state)));
+	else
+		return;
 	sup_workers_kill(s, i);
 }
 
@@ -321,6 +321,25 @@ log_death(const struct sup *s, unsigned i, int status)
 		    was_busy ? tenant : "-");
 }
 
+/* Three deaths with the same data in hand are one too many for everybody else. */
+static void
+blame_tenant(struct sup *s, unsigned i, int status)
+{
+	const struct board_slot *b = &s->board.slots[i];
+	char tenant[TENANT_NAME_BYTES + 1], generation[GENERATION_NAME_BYTES];
+	bool was_crash = WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL &&
+	    WTERMSIG(status) != SIGTERM;
+
+	if (b->tenant[0] == '\0' || !(was_crash || s->workers[i].was_late))
+		return;
+	tenant_in_hand(s, i, tenant);
+	memcpy(generation, b->generation, sizeof generation);
+	generation[sizeof generation - 1] = '\0';
+	if (poison_note_death(&s->poison, &s->board, tenant, generation, s->now_ms))
+		log_error("tenant=%s quarantined: generation %s ended %d workers", tenant,
+		    generation, POISON_DEATHS);
+}
+
 static enum slot_event
 event_of_status(int status)
 {
@@ -339,6 +358,7 @@ sup_workers_reap(struct sup *s, pid_t pid, int status)
 	if (i == s->slots)
 		return false;
 	log_death(s, i, status);
+	blame_tenant(s, i, status);
 	s->died++;
 	s->workers[i].pid = 0;
 	s->is_listed = false;

@@ -21,10 +21,14 @@
 #include "bounds.h"
 #include "clk.h"
 #include "conn.h"
+#include "fatal.h"
 #include "log.h"
+#include "poison.h"
 #include "route.h"
+#include "slowlog.h"
+#include "watch.h"
 
-enum { HEARTBEAT_MS = 1000, FD_BACKOFF_MS = 100, REQUEST_ARENA_MAX = 256 << 20 };
+enum { FD_BACKOFF_MS = 100, LAST_CALL_MS = 1000, REQUEST_ARENA_MAX = 256 << 20 };
 
 struct worker {
 	const struct worker_options *options;
@@ -38,9 +42,14 @@ struct worker {
 	bool has_conn;
 	struct board board;
 	struct board_slot *slot;	/* NULL when run by hand */
+	struct watch watch;
+	struct slowlog slowlog;
+	char tenant[TENANT_NAME_BYTES + 1];	/* in hand */
+	char generation[GENERATION_NAME_BYTES];
 	uint64_t seen_seq;
 	uint64_t served;
 	int signal_fd;
+	int64_t last_call_ms;		/* QUIT came: who waits is served until then; 0: no */
 	bool stop;
 };
 
@@ -51,6 +60,31 @@ set_state(struct worker *w, enum board_state state)
 {
 	if (w->slot != NULL)
 		atomic_store(&w->slot->state, state);
+}
+
+static void
+name_tenant(struct worker *w, const char *tenant, const char *generation)
+{
+	snprintf(w->tenant, sizeof w->tenant, "%s", tenant);
+	snprintf(w->generation, sizeof w->generation, "%s", generation);
+	if (w->slot == NULL)
+		return;
+	memcpy(w->slot->tenant, w->tenant, sizeof w->slot->tenant);
+	memcpy(w->slot->generation, w->generation, sizeof w->slot->generation);
+}
+
+/* What is about to be used is named first: should it end us, the slot says what it was. */
+static int
+guard_tenant(void *context, const char *tenant, const char *generation, struct err *e)
+{
+	struct worker *w = context;
+
+	name_tenant(w, tenant, generation);
+	if (w->slot != NULL && poison_is_listed(&w->board, tenant, generation))
+		return err_set(e, ERR_QUARANTINED,
+		    "tenant \"%s\": its generation ended several workers; it is served again "
+		    "with its next generation, or after ragpool retry", tenant);
+	return 0;
 }
 
 static uint64_t
@@ -104,12 +138,15 @@ obey_slot(struct worker *w, struct err *e)
 	set_state(w, SLOT_RELOADING);
 	if ((rc = serving_move(w->serving, epoch, &moved, e)) == 0) {
 		atomic_store(&s->epoch, epoch);
+		atomic_store(&s->epoch_requests, 0);
+		atomic_store(&s->epoch_failures, 0);
 	} else {
 		moved.refused = 1;
 		snprintf(moved.refusal, sizeof moved.refusal, "%.90s", e->text);
 	}
 	report_move(w, &moved, clk_ns() - from);
 	w->seen_seq = seq;
+	name_tenant(w, "", "");
 	set_state(w, SLOT_IDLE);
 	atomic_store_explicit(&s->acked_seq, seq, memory_order_release);
 	board_wake(&w->board);
@@ -137,13 +174,16 @@ on_signal(struct worker *w, uint32_t number)
 
 	switch (number) {
 	case SIGTERM:
-	case SIGQUIT:
 	case SIGINT:
 		w->stop = true;
 		set_state(w, SLOT_DRAINING);
 		break;
+	case SIGQUIT:
+		w->last_call_ms = clk_ms() + LAST_CALL_MS;
+		set_state(w, SLOT_DRAINING);
+		break;
 	case SIGUSR1:
-		if (log_reopen(&e) == -1)
+		if (log_reopen(&e) == -1 || slowlog_reopen(&w->slowlog, &e) == -1)
 			log_error("%s", e.text);
 		break;
 	case SIGHUP:
@@ -229,30 +269,71 @@ answer(struct worker *w, char *const *envp, req_read_fn *read, void *from)
 		reply_format(&w->reply, &w->output, r.method == REQ_HEAD);
 }
 
+/* Reading has a deadline too: the request begins with its connection. */
 static void
 begin_request(struct worker *w)
 {
-	if (w->slot == NULL)
-		return;
-	atomic_store(&w->slot->request_ns, clk_ns());
-	set_state(w, SLOT_SERVING);
+	watch_begin(&w->watch);
+	name_tenant(w, "", "");
+	if (w->slot != NULL)
+		atomic_store(&w->slot->request_ns, w->watch.began_ns);
+	set_state(w, SLOT_READING);
 }
 
 static void
-end_request(struct worker *w)
+count(_Atomic uint64_t *counter, uint64_t by)
 {
-	w->served++;
+	atomic_store_explicit(counter,
+	    atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
+}
+
+static void
+count_request(struct worker *w, int64_t took_ns, bool was_slow)
+{
+	struct board_slot *s = w->slot;
+
+	count(&s->requests, 1);
+	count(&s->epoch_requests, 1);
+	if (w->reply.status >= 500) {
+		count(&s->failures, 1);
+		count(&s->epoch_failures, 1);
+	}
+	if (was_slow)
+		count(&s->slow, 1);
+	count(&s->latency[board_latency_bucket(took_ns)], 1);
+	if (w->served % 256 == 1)
+		atomic_store(&s->rss_kb, resident_kb());
+}
+
+static void
+report_slow(struct worker *w)
+{
+	const struct slow_request r = {.tenant = w->tenant,
+	    .route = route_path(w->watch.route), .generation = w->generation,
+	    .status = w->reply.status};
+
+	slowlog_write(&w->slowlog, &r, &w->watch);
+}
+
+/* The connection is done with, whether or not there was a request in it. */
+static void
+end_request(struct worker *w, bool was_answered)
+{
+	int64_t took_ns = watch_end(&w->watch);
+	bool was_slow = was_answered && w->slowlog.limit_ns > 0 && took_ns >= w->slowlog.limit_ns;
+
+	if (was_slow)
+		report_slow(w);
+	w->served += was_answered;
 	if (w->options->max_requests != 0 && w->served >= w->options->max_requests)
 		w->stop = true;
-	if (w->slot == NULL)
-		return;
-	atomic_fetch_add_explicit(&w->slot->requests, 1, memory_order_relaxed);
-	if (w->reply.status >= 500)
-		atomic_fetch_add_explicit(&w->slot->failures, 1, memory_order_relaxed);
-	if (w->served % 256 == 1)
-		atomic_store(&w->slot->rss_kb, resident_kb());
-	atomic_store(&w->slot->request_ns, 0);
-	set_state(w, w->stop ? SLOT_DRAINING : SLOT_IDLE);
+	if (w->slot != NULL) {
+		if (was_answered)
+			count_request(w, took_ns, was_slow);
+		count(&w->slot->busy_ns, (uint64_t)took_ns);
+		atomic_store(&w->slot->request_ns, 0);
+	}
+	set_state(w, w->stop || w->last_call_ms != 0 ? SLOT_DRAINING : SLOT_IDLE);
 }
 
 static int
@@ -266,13 +347,13 @@ serve_request(struct worker *w)
 {
 	FCGX_Request *r = &w->conn.request;
 
-	begin_request(w);
+	set_state(w, SLOT_SERVING);
 	w->reply.send = send_fcgi;
 	w->reply.to = &w->conn;
 	w->reply.peer_fd = conn_fd(&w->conn);
 	answer(w, r->envp, read_fcgi, r);
+	watch_stage(&w->watch, STAGE_WRITE);
 	conn_reply(&w->conn, w->output.data, w->output.len);
-	end_request(w);
 }
 
 /* ---- the loop ---- */
@@ -282,17 +363,13 @@ take_connection(struct worker *w, bool kept, struct err *e)
 {
 	int got;
 
-	if (w->slot != NULL)
-		atomic_store(&w->slot->request_ns, clk_ns());	/* reading has a deadline too */
-	set_state(w, SLOT_READING);
+	begin_request(w);
 	got = kept ? conn_next(&w->conn, e) : conn_accept(&w->conn, e);
-	if (got == 1) {
+	if (got == 1)
 		serve_request(w);
+	end_request(w, got == 1);
+	if (got == 1)
 		return 0;
-	}
-	if (w->slot != NULL)
-		atomic_store(&w->slot->request_ns, 0);
-	set_state(w, SLOT_IDLE);
 	if (got == -1 && e->code == ERR_BUSY) {
 		log_warn("no descriptor for a connection: %s", e->text);
 		poll(NULL, 0, FD_BACKOFF_MS);
@@ -311,11 +388,14 @@ turn(struct worker *w, struct err *e)
 	};
 
 	beat(w);
-	if (poll(fds, 3, HEARTBEAT_MS) == -1 && errno != EINTR)
+	if (poll(fds, 3, w->last_call_ms != 0 ? 0 : BOARD_BEAT_MS) == -1 && errno != EINTR)
 		return err_sys(e, ERR_IO, "poll");
 	if (fds[0].revents != 0)
 		drain_signals(w);
 	look_at_slot(w);
+	if (w->last_call_ms != 0 &&
+	    ((fds[1].revents & POLLIN) == 0 || clk_ms() >= w->last_call_ms))
+		w->stop = true;
 	if (w->stop)
 		return 0;
 	if (fds[2].revents != 0)
@@ -342,10 +422,7 @@ attach_board(struct worker *w, struct err *e)
 	w->slot = &w->board.slots[o->slot];
 	w->api.board = &w->board;
 	w->api.slot = w->slot;
-	atomic_store(&w->slot->request_ns, 0);
-	atomic_store(&w->slot->requests, 0);
-	atomic_store(&w->slot->failures, 0);
-	atomic_store(&w->slot->reloads, 0);
+	w->watch.slot = w->slot;
 	atomic_store(&w->slot->started_ns, clk_ns());
 	atomic_store(&w->slot->heartbeat_ns, clk_ns());
 	set_state(w, SLOT_BOOT);
@@ -360,11 +437,15 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	arena_init(&w->arena, REQUEST_ARENA_MAX);
 	reply_init(&w->reply);
 	buf_init(&w->output, REPLY_BODY_MAX + REPLY_HEADERS_MAX + 1024);
+	w->slowlog.fd = -1;
 	if (serving_new(&w->serving, o->data_dir, e) == -1 ||
-	    query_scratch_new(&w->scratch, e) == -1)
+	    query_scratch_new(&w->scratch, e) == -1 ||
+	    slowlog_open(&w->slowlog, o->slowlog, o->slow_ms, e) == -1)
 		return -1;
+	serving_set_guard(w->serving, guard_tenant, w);
 	w->api = (struct api){
-	    .serving = w->serving, .scratch = w->scratch, .top_k_max = o->top_k_max};
+	    .serving = w->serving, .scratch = w->scratch, .watch = &w->watch,
+	    .top_k_max = o->top_k_max};
 	return 0;
 }
 
@@ -380,6 +461,7 @@ worker_fini(struct worker *w)
 	buf_fini(&w->output);
 	if (w->signal_fd != -1)
 		close(w->signal_fd);
+	slowlog_close(&w->slowlog);
 	board_close(&w->board);
 }
 
@@ -393,6 +475,7 @@ worker_run(const struct worker_options *o, struct err *e)
 	    take_signals(&w, e) == -1 || conn_init(&w.conn, o->listen_fd, e) == -1)
 		goto out;
 	w.has_conn = true;
+	fatal_take_signals(w.tenant);
 	if (w.slot != NULL && obey_slot(&w, e) == -1)
 		goto out;
 	while (!w.stop)

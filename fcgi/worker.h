@@ -10,6 +10,8 @@ struct worker_options {
 	const char *data_dir;
 	uint64_t max_requests;	/* then it leaves with 0; 0 = never */
 	unsigned top_k_max;
+	const char *slowlog;	/* a file; "": the log */
+	int64_t slow_ms;	/* 0: no slow log */
 	int listen_fd;
 	int board_fd;		/* -1: run by hand, without a scoreboard */
 	int wake_fd;

@@ -1,0 +1,116 @@
+/* poison.c - tenants whose data ends workers. */
+#include "poison.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void
+unlist(struct board *b, struct board_poisoned *p)
+{
+	if (atomic_exchange(&p->is_live, 0) != 0)
+		atomic_fetch_sub(&b->head->poisoned_count, 1);
+}
+
+static void
+list(struct poison *p, struct board *b, const char *tenant, const char *generation)
+{
+	struct board_poisoned *entry = &b->head->poisoned[p->next++ % BOARD_POISONED_MAX];
+
+	unlist(b, entry);
+	snprintf(entry->tenant, sizeof entry->tenant, "%s", tenant);
+	snprintf(entry->generation, sizeof entry->generation, "%s", generation);
+	atomic_store(&entry->is_live, 1);
+	atomic_fetch_add(&b->head->poisoned_count, 1);
+}
+
+static int64_t
+newest_death(const struct poison_suspect *s)
+{
+	return s->deaths_ms[POISON_DEATHS - 1];
+}
+
+/* The suspect's place, or the one longest without a death. */
+static struct poison_suspect *
+place_of(struct poison *p, const char *tenant, const char *generation)
+{
+	struct poison_suspect *oldest = &p->suspects[0];
+
+	for (int i = 0; i < POISON_SUSPECTS_MAX; i++) {
+		struct poison_suspect *s = &p->suspects[i];
+		if (strcmp(s->tenant, tenant) == 0 && strcmp(s->generation, generation) == 0)
+			return s;
+		if (newest_death(s) < newest_death(oldest))
+			oldest = s;
+	}
+	*oldest = (struct poison_suspect){0};
+	snprintf(oldest->tenant, sizeof oldest->tenant, "%s", tenant);
+	snprintf(oldest->generation, sizeof oldest->generation, "%s", generation);
+	return oldest;
+}
+
+bool
+poison_note_death(struct poison *p, struct board *b, const char *tenant, const char *generation,
+    int64_t now_ms)
+{
+	struct poison_suspect *s;
+
+	if (tenant[0] == '\0' || poison_is_listed(b, tenant, generation))
+		return false;
+	s = place_of(p, tenant, generation);
+	memmove(s->deaths_ms, s->deaths_ms + 1, sizeof s->deaths_ms - sizeof s->deaths_ms[0]);
+	s->deaths_ms[POISON_DEATHS - 1] = now_ms;
+	if (s->deaths_ms[0] == 0 || now_ms - s->deaths_ms[0] > POISON_WINDOW_MS)
+		return false;
+	list(p, b, tenant, generation);
+	return true;
+}
+
+bool
+poison_lift(struct poison *p, struct board *b, const char *tenant, const char *keep)
+{
+	bool was_listed = false;
+
+	for (int i = 0; i < POISON_SUSPECTS_MAX; i++) {
+		struct poison_suspect *s = &p->suspects[i];
+		if (strcmp(s->tenant, tenant) == 0 &&
+		    (keep == NULL || strcmp(s->generation, keep) != 0))
+			*s = (struct poison_suspect){0};
+	}
+	for (int i = 0; i < BOARD_POISONED_MAX; i++) {
+		struct board_poisoned *entry = &b->head->poisoned[i];
+		if (atomic_load(&entry->is_live) == 0 || strcmp(entry->tenant, tenant) != 0 ||
+		    (keep != NULL && strcmp(entry->generation, keep) == 0))
+			continue;
+		unlist(b, entry);
+		was_listed = true;
+	}
+	return was_listed;
+}
+
+static const struct board_poisoned *
+find(const struct board *b, const char *tenant, const char *generation)
+{
+	if (b->head == NULL || atomic_load(&b->head->poisoned_count) == 0)
+		return NULL;
+	for (int i = 0; i < BOARD_POISONED_MAX; i++) {
+		const struct board_poisoned *entry = &b->head->poisoned[i];
+		if (atomic_load(&entry->is_live) != 0 && strcmp(entry->tenant, tenant) == 0 &&
+		    (generation == NULL || strcmp(entry->generation, generation) == 0))
+			return entry;
+	}
+	return NULL;
+}
+
+bool
+poison_is_listed(const struct board *b, const char *tenant, const char *generation)
+{
+	return find(b, tenant, generation) != NULL;
+}
+
+const char *
+poison_of_tenant(const struct board *b, const char *tenant)
+{
+	const struct board_poisoned *entry = find(b, tenant, NULL);
+
+	return entry != NULL ? entry->generation : NULL;
+}

@@ -1,0 +1,47 @@
+/* poison.h - tenants whose data ends workers.
+ *
+ * The slot of a worker names the tenant in hand.  A generation that was in hand at three
+ * deaths within ten minutes is quarantined: it stands in the scoreboard, workers answer 503
+ * tenant_quarantined for it and serve everybody else.  The tenant's next generation is
+ * another one and is served; so is this one after poison_lift().
+ *
+ * Deaths  by a signal that a crash sends, or by the supervisor because the request took too
+ *         long.  Not by a SIGKILL from outside, and not an exit.
+ * Memory  of the last POISON_SUSPECTS_MAX generations that were in hand at a death; at most
+ *         BOARD_POISONED_MAX are quarantined at a time, the oldest is forgotten.
+ * Units   milliseconds of clk_ms().
+ */
+#ifndef RAGPOOL_POISON_H
+#define RAGPOOL_POISON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "board.h"
+#include "bounds.h"
+
+enum { POISON_DEATHS = 3, POISON_WINDOW_MS = 600000, POISON_SUSPECTS_MAX = 64 };
+
+struct poison_suspect {
+	char tenant[TENANT_NAME_BYTES + 1];	/* "": a free place */
+	char generation[GENERATION_NAME_BYTES];
+	int64_t deaths_ms[POISON_DEATHS];	/* the newest last; 0: none */
+};
+
+struct poison {
+	struct poison_suspect suspects[POISON_SUSPECTS_MAX];
+	unsigned next;				/* place in the scoreboard's list */
+};
+
+/* Supervisor: true when this death made it one too many, and it is quarantined now. */
+bool poison_note_death(struct poison *p, struct board *b, const char *tenant,
+    const char *generation, int64_t now_ms);
+/* Supervisor: forgets what is known of the tenant, but for the generation named (NULL: of
+ * all); true when it was quarantined. */
+bool poison_lift(struct poison *p, struct board *b, const char *tenant, const char *keep);
+/* Worker and supervisor: no lock; one load for a pool without any. */
+bool poison_is_listed(const struct board *b, const char *tenant, const char *generation);
+/* The generation that is quarantined, NULL for none. */
+const char *poison_of_tenant(const struct board *b, const char *tenant);
+
+#endif
