@@ -4,15 +4,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "file.h"
 #include "tenant.h"
 #include "tenant_doc.h"
+
+enum { MARKER_MAX = 4096 };
 
 struct catalog {
 	char *folder;			/* DATA/lkg */
@@ -33,6 +37,18 @@ catalog_origin_name(enum catalog_origin origin)
 	};
 
 	return names[origin];
+}
+
+const char *
+catalog_alert_name(enum catalog_alert alert)
+{
+	static const char *const names[CATALOG_ALERT_MAX] = {
+#define X(symbol, name) [symbol] = name,
+		CATALOG_ALERTS(X)
+#undef X
+	};
+
+	return names[alert];
 }
 
 const char *
@@ -69,6 +85,7 @@ free_tenant(struct catalog_tenant *t)
 {
 	free(t->document);
 	free(t->notes);
+	free(t->past);
 	free(t);
 }
 
@@ -153,6 +170,33 @@ grow(void **items, size_t *room, size_t count, size_t size)
 	*items = p;
 	*room = more;
 	return 0;
+}
+
+/* Oldest first; the oldest makes room. */
+static void
+remember_past(struct catalog_tenant *t, const char *hash)
+{
+	if (t->past == NULL && (t->past = calloc(CATALOG_PAST_MAX, sizeof *t->past)) == NULL)
+		return;
+	if (t->past_count == CATALOG_PAST_MAX) {
+		memmove(t->past, t->past + 1, (CATALOG_PAST_MAX - 1) * sizeof *t->past);
+		t->past_count--;
+	}
+	snprintf(t->past[t->past_count++], sizeof *t->past, "%s", hash);
+}
+
+/* What is in force again is no past. */
+static bool
+find_past(struct catalog_tenant *t, const char *hash, bool forget)
+{
+	for (size_t i = 0; i < t->past_count; i++)
+		if (strcmp(t->past[i], hash) == 0) {
+			if (forget)
+				memmove(t->past + i, t->past + i + 1,
+				    (--t->past_count - i) * sizeof *t->past);
+			return true;
+		}
+	return false;
 }
 
 /* Finds the tenant or makes an empty one. */
@@ -240,36 +284,73 @@ catalog_document_path(
 	return lkg_path(c, name, ".json", out, size, e);
 }
 
+/* The index of the key, then the hashes of what was in force before, oldest first. */
+static void
+describe_origin(struct buf *b, const struct catalog_tenant *t, uint64_t revision)
+{
+	buf_addf(b, "revision %" PRIu64 "\n", revision);
+	for (size_t i = 0; i < t->past_count; i++)
+		buf_addf(b, "%s\n", t->past[i]);
+	if (t->document != NULL)
+		buf_addf(b, "%s\n", t->hash);
+}
+
+static int
+write_marker(const char *path, const struct catalog_tenant *t, uint64_t revision, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	struct buf b;
+	int rc;
+
+	if (fd == -1)
+		return err_sys(e, ERR_IO, "%s", path);
+	buf_init(&b, MARKER_MAX);
+	describe_origin(&b, t, revision);
+	if ((rc = buf_check(&b, path, e)) == 0)
+		rc = file_write_all(fd, b.data, b.len, path, e);
+	buf_fini(&b);
+	close(fd);
+	return rc;
+}
+
+/* What it cannot understand is left out: the rule it serves is then weaker, not wrong. */
+static void
+read_marker(struct catalog_tenant *t, const char *path)
+{
+	char *text, *line, *rest;
+	size_t n;
+
+	if (file_read(&text, &n, path, MARKER_MAX, NULL) == -1)
+		return;
+	if (sscanf(text, "revision %" SCNu64, &t->revision) != 1)
+		t->revision = 0;
+	line = strtok_r(text, "\n", &rest);
+	while (line != NULL && (line = strtok_r(NULL, "\n", &rest)) != NULL)
+		if (strlen(line) == SHA256_HEX_BYTES - 1 && strcmp(line, t->hash) != 0)
+			remember_past(t, line);
+	free(text);
+}
+
 /* The marker comes before the document and goes after it, so that a document is never
  * taken for a file's when it came from Consul.  file_replace() syncs the folder for both. */
 static int
-write_lkg(struct catalog *c, const char *name, enum catalog_origin origin, const char *bytes,
-    size_t n, struct err *e)
+write_lkg(struct catalog *c, const struct catalog_tenant *t, enum catalog_origin origin,
+    uint64_t revision, const char *bytes, size_t n, struct err *e)
 {
 	char marker[PATH_MAX], path[PATH_MAX];
-	int fd;
 
-	if (lkg_path(c, name, ".consul", marker, sizeof marker, e) == -1 ||
-	    lkg_path(c, name, ".json", path, sizeof path, e) == -1)
-		goto fail;
-	if (origin == ORIGIN_CONSUL) {
-		fd = open(marker, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-		if (fd == -1) {
-			err_sys(e, ERR_IO, "%s", marker);
-			goto fail;
-		}
-		close(fd);
+	if (lkg_path(c, t->name, ".consul", marker, sizeof marker, e) == -1 ||
+	    lkg_path(c, t->name, ".json", path, sizeof path, e) == -1 ||
+	    (origin == ORIGIN_CONSUL && write_marker(marker, t, revision, e) == -1) ||
+	    file_replace(path, bytes, n, 0640, e) == -1) {
+		if (e != NULL)
+			c->trouble = *e;
+		return -1;
 	}
-	if (file_replace(path, bytes, n, 0640, e) == -1)
-		goto fail;
 	if (origin == ORIGIN_FILE)
 		unlink(marker);
 	err_clear(&c->trouble);
 	return 0;
-fail:
-	if (e != NULL)
-		c->trouble = *e;
-	return -1;
 }
 
 static void
@@ -322,10 +403,11 @@ hash_bytes(const char *bytes, size_t n, char hash[SHA256_HEX_BYTES])
 }
 
 static void
-refuse(struct catalog *c, struct catalog_tenant *t, const struct err *why, uint64_t revision,
-    const char *hash)
+refuse(struct catalog *c, struct catalog_tenant *t, const struct err *why,
+    enum catalog_alert alert, uint64_t revision, const char *hash)
 {
 	t->refusal = *why;
+	t->alert = alert;
 	t->refused_revision = revision;
 	snprintf(t->refused_hash, sizeof t->refused_hash, "%s", hash);
 	tell(c, t, CATALOG_REFUSED);
@@ -335,6 +417,7 @@ static void
 clear_refusal(struct catalog_tenant *t)
 {
 	err_clear(&t->refusal);
+	t->alert = ALERT_NONE;
 	t->refused_revision = 0;
 	t->refused_hash[0] = '\0';
 }
@@ -353,6 +436,9 @@ accept(struct catalog *c, struct catalog_tenant *t, const struct tenant_doc *d,
 	}
 	memcpy(document, bytes, n);
 	document[n] = '\0';
+	if (t->document != NULL)
+		remember_past(t, t->hash);
+	find_past(t, d->hash, true);
 	free(t->document);
 	free(t->notes);
 	t->document = document;
@@ -381,11 +467,33 @@ refuse_reused_version(const struct catalog_tenant *t, struct err *why)
 	    t->config.version);
 }
 
-/* 1: to be accepted; 0: same as what is in force; -1: refused, *why tells. */
+/* A key that is older than the one in force, with what that one replaced: somebody has
+ * restored Consul to the past.  A document never seen before is a new history's. */
+static bool
+is_of_the_past(struct catalog_tenant *t, const struct tenant_doc *d, enum catalog_origin origin,
+    uint64_t revision)
+{
+	return origin == ORIGIN_CONSUL && t->origin == ORIGIN_CONSUL && revision < t->revision &&
+	    find_past(t, d->hash, false);
+}
+
 static int
-judge(const struct catalog_tenant *t, struct tenant_doc *d, const char *bytes, size_t n,
+refuse_past(const struct catalog_tenant *t, const struct tenant_doc *d, uint64_t revision,
     struct err *why)
 {
+	return err_set(why, ERR_CONFIG,
+	    "version \"%s\" was replaced by \"%s\" before, and its key is older (index %" PRIu64
+	    ", in force is %" PRIu64 "): Consul was restored to the past; to go back on purpose, "
+	    "give it a new version",
+	    d->config.version, t->config.version, revision, t->revision);
+}
+
+/* 1: to be accepted; 0: same as what is in force; -1: refused, *why and *alert tell. */
+static int
+judge(struct catalog_tenant *t, struct tenant_doc *d, const char *bytes, size_t n,
+    enum catalog_origin origin, uint64_t revision, enum catalog_alert *alert, struct err *why)
+{
+	*alert = ALERT_NONE;
 	if (tenant_doc_parse(d, bytes, n, why) == -1)
 		return -1;
 	if (tenant_doc_check_source(d, why) == -1)
@@ -394,12 +502,27 @@ judge(const struct catalog_tenant *t, struct tenant_doc *d, const char *bytes, s
 		return 1;
 	if (strcmp(t->hash, d->hash) == 0)
 		return 0;
+	if (is_of_the_past(t, d, origin, revision)) {
+		*alert = ALERT_OLDER;
+		refuse_past(t, d, revision, why);
+		goto refused;
+	}
 	if (strcmp(t->config.version, d->config.version) != 0)
 		return 1;
+	*alert = ALERT_VERSION_REUSED;
 	refuse_reused_version(t, why);
 refused:
 	tenant_doc_fini(d);
 	return -1;
+}
+
+/* The same bytes were refused before, and what spoke against them has not changed. */
+static bool
+is_refused_already(const struct catalog_tenant *t, enum catalog_origin origin,
+    uint64_t revision, const char *hash)
+{
+	return hash[0] != '\0' && strcmp(t->refused_hash, hash) == 0 && t->origin == origin &&
+	    (t->alert != ALERT_OLDER || revision <= t->refused_revision);
 }
 
 int
@@ -409,6 +532,7 @@ catalog_offer(struct catalog *c, const char *name, const char *bytes, size_t n,
 	char hash[SHA256_HEX_BYTES];
 	struct catalog_tenant *t;
 	struct tenant_doc d = {0};
+	enum catalog_alert alert;
 	struct err why;
 	int verdict, rc = 0;
 
@@ -419,25 +543,25 @@ catalog_offer(struct catalog *c, const char *name, const char *bytes, size_t n,
 		err_set(&why, ERR_CONFIG, "the tenant comes from another source already (%s)",
 		    catalog_origin_name(t->origin));
 		if (strcmp(t->refused_hash, hash) != 0 || hash[0] == '\0')
-			refuse(c, t, &why, revision, hash);
+			refuse(c, t, &why, ALERT_NONE, revision, hash);
 		return 0;
 	}
-	if (hash[0] != '\0' && strcmp(t->refused_hash, hash) == 0 && t->origin == origin) {
-		mark_present(c, t);		/* refused before, for the same reason */
+	if (is_refused_already(t, origin, revision, hash)) {
+		mark_present(c, t);
 		t->refused_revision = revision;
 		return 0;
 	}
-	verdict = judge(t, &d, bytes, n, &why);
+	verdict = judge(t, &d, bytes, n, origin, revision, &alert, &why);
 	if (verdict == -1 && t->document == NULL)
 		t->origin = origin;
 	if (verdict == -1) {
-		refuse(c, t, &why, revision, hash);
+		refuse(c, t, &why, alert, revision, hash);
 	} else if (verdict == 0 && t->origin == origin) {
 		t->revision = revision;
 		clear_refusal(t);
-	} else if (write_lkg(c, name, origin, bytes, n, &why) == -1 ||
+	} else if (write_lkg(c, t, origin, revision, bytes, n, &why) == -1 ||
 	    accept(c, t, &d, bytes, n, revision, &why) == -1) {
-		refuse(c, t, &why, revision, "");	/* to be judged anew */
+		refuse(c, t, &why, ALERT_NONE, revision, "");	/* to be judged anew */
 		if (e != NULL)
 			*e = why;
 		rc = -1;
@@ -465,7 +589,7 @@ catalog_refuse(struct catalog *c, const char *name, enum catalog_origin origin,
 		t->refused_revision = revision;
 		return 0;
 	}
-	refuse(c, t, why, revision, "");
+	refuse(c, t, why, ALERT_NONE, revision, "");
 	return 0;
 }
 
@@ -610,8 +734,11 @@ load_one(struct catalog *c, const char *file, struct err *e)
 	if (have_tenant(c, &t, name, ORIGIN_FILE, e) == -1 ||
 	    accept(c, t, &d, bytes, n, 0, e) == -1)
 		goto out;
-	if (lkg_path(c, name, ".consul", path, sizeof path, &why) == 0 && access(path, F_OK) == 0)
+	if (lkg_path(c, name, ".consul", path, sizeof path, &why) == 0 &&
+	    access(path, F_OK) == 0) {
 		t->origin = ORIGIN_CONSUL;
+		read_marker(t, path);
+	}
 	rc = 1;
 out:
 	tenant_doc_fini(&d);

@@ -6,8 +6,11 @@
  *
  *   offered document   unreadable, unusable          refused, the accepted one stays
  *                      same content                  nothing
- *                      other content, same version   refused (ERR_CONFIG), the old one stays
+ *                      other content, same version   refused (ALERT_VERSION_REUSED)
  *                      another version               accepted: CATALOG_CHANGED
+ *                      a key older than the accepted
+ *                      one, with what it replaced    refused (ALERT_OLDER): Consul was
+ *                                                    restored to the past
  *                      tenant of another source      refused, the first source keeps it
  *
  * A complete reading of a source is bracketed by catalog_begin() and catalog_end(); what was
@@ -20,9 +23,10 @@
  *                      CATALOG_CONFIRM_MS apart, under the same rule of 5 and 20 %.
  *                      A reading that is not trusted removes nothing and starts no clock
  *
- * Accepted documents are written to DATA/lkg/<tenant>.json, those from Consul with an empty
- * <tenant>.consul beside them, so that a pool boots and serves with its source unreachable,
- * and a source that is switched off takes no tenant with it.  A document that cannot be
+ * Accepted documents are written to DATA/lkg/<tenant>.json, those from Consul with a
+ * <tenant>.consul beside them (the key's index, and the hashes of what was in force before),
+ * so that a pool boots and serves with its source unreachable, and a source that is switched
+ * off takes no tenant with it.  A document that cannot be
  * written there is refused: a build reads that file.
  *
  * Memory  what catalog_find() and catalog_at() answer is borrowed until the next call that
@@ -46,7 +50,8 @@
 #include "err.h"
 #include "hash.h"
 
-enum { CATALOG_CONFIRM_MS = 30000, CATALOG_VANISH_COUNT = 5, CATALOG_VANISH_PERCENT = 20 };
+enum { CATALOG_CONFIRM_MS = 30000, CATALOG_VANISH_COUNT = 5, CATALOG_VANISH_PERCENT = 20,
+	CATALOG_PAST_MAX = 16 };
 
 #define CATALOG_ORIGINS(X) \
 	X(ORIGIN_FILE, "file") \
@@ -71,6 +76,17 @@ enum catalog_change_kind {
 	    CATALOG_CHANGE_MAX
 };
 
+#define CATALOG_ALERTS(X) \
+	X(ALERT_NONE, "") \
+	X(ALERT_VERSION_REUSED, "config_changed_without_version") \
+	X(ALERT_OLDER, "config_older_than_accepted")
+enum catalog_alert {
+#define X(symbol, name) symbol,
+	CATALOG_ALERTS(X)
+#undef X
+	    CATALOG_ALERT_MAX
+};
+
 struct catalog_tenant {
 	char name[TENANT_NAME_BYTES + 1];
 	enum catalog_origin origin;
@@ -81,9 +97,12 @@ struct catalog_tenant {
 	struct build_config config;
 	char hash[SHA256_HEX_BYTES];
 	char *notes;			/* owned, one sentence a line, "" for none */
-	uint64_t revision;		/* ModifyIndex, or the file's mtime in ns; 0 from lkg */
+	uint64_t revision;		/* ModifyIndex, or the file's mtime in ns; 0 unknown */
+	char (*past)[SHA256_HEX_BYTES];	/* owned; of former documents, oldest first */
+	size_t past_count;
 	/* the last document that was refused; code ERR_NONE when the newest was accepted */
 	struct err refusal;
+	enum catalog_alert alert;	/* of that refusal: what a person must look at */
 	uint64_t refused_revision;
 	char refused_hash[SHA256_HEX_BYTES];	/* of the bytes as offered */
 	/* absence */
@@ -140,6 +159,7 @@ int catalog_document_path(
 /* The last trouble with the last-known-good files; code ERR_NONE when they are fine. */
 const struct err *catalog_trouble(const struct catalog *c);
 const char *catalog_origin_name(enum catalog_origin origin);
+const char *catalog_alert_name(enum catalog_alert alert);
 const char *catalog_change_name(enum catalog_change_kind kind);
 
 #endif

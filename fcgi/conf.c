@@ -520,6 +520,15 @@ override_token(struct conf *c, struct err *e)
 	return 0;
 }
 
+/* Consul's own tools write 0 and 1 as well. */
+static const char *
+as_word(const char *key, const char *value)
+{
+	if (strcmp(key, "tls_verify") != 0)
+		return value;
+	return strcmp(value, "0") == 0 ? "no" : strcmp(value, "1") == 0 ? "yes" : value;
+}
+
 static void
 note_override(struct buf *errors, const struct err *e, size_t *count)
 {
@@ -530,6 +539,11 @@ note_override(struct buf *errors, const struct err *e, size_t *count)
 static int
 apply_environment(struct conf *c, struct buf *errors, struct err *e)
 {
+	static const struct {
+		const char *variable, *key;
+	} plain[] = {{"CONSUL_CACERT", "ca_file"}, {"CONSUL_CLIENT_CERT", "cert_file"},
+	    {"CONSUL_CLIENT_KEY", "key_file"}, {"CONSUL_TLS_SERVER_NAME", "tls_server_name"},
+	    {"CONSUL_HTTP_SSL_VERIFY", "tls_verify"}, {"CONFIG_KV_PREFIX", "prefix"}};
 	const char *value;
 	size_t count = 0;
 
@@ -537,12 +551,11 @@ apply_environment(struct conf *c, struct buf *errors, struct err *e)
 		note_override(errors, e, &count);
 	if (override_token(c, e) == -1)
 		note_override(errors, e, &count);
-	if ((value = from_environment("CONSUL_CACERT")) != NULL &&
-	    override(c, "CONSUL_CACERT", "ca_file", value, e) == -1)
-		note_override(errors, e, &count);
-	if ((value = from_environment("CONFIG_KV_PREFIX")) != NULL &&
-	    override(c, "CONFIG_KV_PREFIX", "prefix", value, e) == -1)
-		note_override(errors, e, &count);
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+		if ((value = from_environment(plain[i].variable)) != NULL &&
+		    override(c, plain[i].variable, plain[i].key,
+			as_word(plain[i].key, value), e) == -1)
+			note_override(errors, e, &count);
 	return count == 0 ? 0 : -1;
 }
 

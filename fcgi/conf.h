@@ -75,7 +75,9 @@ struct conf {
 /* Reads the file, then the environment over it:
  *   CONSUL_HTTP_ADDR (with CONSUL_HTTP_SSL), or CONSUL_HOST and CONSUL_PORT   address
  *   CONSUL_HTTP_TOKEN_FILE, or CONSUL_HTTP_TOKEN                     token_file, token
- *   CONSUL_CACERT, CONFIG_KV_PREFIX                                  ca_file, prefix
+ *   CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY    ca_file, cert_file, key_file
+ *   CONSUL_TLS_SERVER_NAME, CONSUL_HTTP_SSL_VERIFY           tls_server_name, tls_verify
+ *   CONFIG_KV_PREFIX                                                           prefix
  * An empty variable counts as absent.  `errors` is the caller's, buf_init() with
  * CONF_ERRORS_MAX; it is only added to. */
 int conf_load(struct conf *c, const char *path, struct buf *errors, struct err *e);

@@ -76,6 +76,9 @@ static const char markdown_tail[] =
     "| `CONSUL_HTTP_TOKEN_FILE` | `token_file` |\n"
     "| `CONSUL_HTTP_TOKEN` | the token itself, when there is no such file variable |\n"
     "| `CONSUL_CACERT` | `ca_file` |\n"
+    "| `CONSUL_CLIENT_CERT`, `CONSUL_CLIENT_KEY` | `cert_file`, `key_file` |\n"
+    "| `CONSUL_TLS_SERVER_NAME` | `tls_server_name` |\n"
+    "| `CONSUL_HTTP_SSL_VERIFY` | `tls_verify` |\n"
     "| `CONFIG_KV_PREFIX` | `prefix` |\n";
 
 void

@@ -40,7 +40,7 @@ struct conf_row {
 
 extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
-enum { CONF_ROWS_MAX = 64, CONF_VALUE_MAX = 2048 };
+enum { CONF_ROWS_MAX = 160, CONF_VALUE_MAX = 2048 };
 
 const char *conf_section_name(enum conf_section section);
 const char *conf_type_words(enum conf_type type);

@@ -112,17 +112,24 @@ check_group(struct world *w, const char *what, const char *name)
 }
 
 static void
-check_token_file(struct world *w, const char *path)
+check_secret(struct world *w, const char *what, const char *path)
 {
 	struct stat st;
 
 	if (path[0] == '\0')
 		return;
 	if (stat(path, &st) == -1 || access(path, R_OK) == -1)
-		complain(w, "consul.token_file: %s: %s", path, strerror(errno));
+		complain(w, "%s: %s: %s", what, path, strerror(errno));
 	else if ((st.st_mode & (S_IRWXO | S_IWGRP)) != 0)
-		complain(w, "consul.token_file: %s has mode %04o; others must not read it", path,
+		complain(w, "%s: %s has mode %04o; others must not read it", what, path,
 		    (unsigned)(st.st_mode & 07777));
+}
+
+static void
+check_readable(struct world *w, const char *what, const char *path)
+{
+	if (path[0] != '\0' && access(path, R_OK) == -1)
+		complain(w, "%s: %s: %s", what, path, strerror(errno));
 }
 
 static void
@@ -158,9 +165,10 @@ conf_check_world(const struct conf *c, struct buf *errors, struct err *e)
 	check_folder_of(&w, "global.pid_file", g->pid_file);
 	check_program(&w, "global.worker_program", g->worker_program);
 	check_program(&w, "global.build_program", g->build_program);
-	check_token_file(&w, c->consul.token_file);
-	if (c->consul.ca_file[0] != '\0' && access(c->consul.ca_file, R_OK) == -1)
-		complain(&w, "consul.ca_file: %s: %s", c->consul.ca_file, strerror(errno));
+	check_secret(&w, "consul.token_file", c->consul.token_file);
+	check_readable(&w, "consul.ca_file", c->consul.ca_file);
+	check_readable(&w, "consul.cert_file", c->consul.cert_file);
+	check_secret(&w, "consul.key_file", c->consul.key_file);
 	for (size_t i = 0; i < c->pool_count; i++)
 		check_pool(&w, &c->pools[i]);
 	if (w.count == 0)

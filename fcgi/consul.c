@@ -7,112 +7,63 @@
 #include <unistd.h>
 
 #include "buf.h"
-#include "file.h"
+#include "consul_link.h"
 
-enum { TOKEN_MAX = 4096, URL_MAX = 4096, ANSWER_MARGIN_MS = 10000 };
+enum { ANSWER_MARGIN_MS = 10000, BODY_KEPT_MAX = 4 << 20 };
 
 struct consul {
-	CURLM *multi;			/* borrowed */
 	struct catalog *catalog;	/* borrowed */
+	struct consul_link *link;
 	CURL *easy;
 	struct curl_slist *headers;
-	char *address, *prefix, *datacenter, *token_file, *token;
-	struct err token_trouble;
+	char *prefix;
 	struct consul_watch watch;
 	struct buf body;
 	char reason[CURL_ERROR_SIZE];
 	bool in_multi;
+	bool is_hopeless;		/* cut off: not the JSON of Consul */
 	enum consul_state told;
 };
+
+/* What cannot be an array is not worth its memory: an answer that begins otherwise is cut
+ * off at once (nobody reads it anyhow, see consul_kv.h).  Answers that say what went wrong
+ * are kept. */
+static bool
+is_hopeless(const struct consul *c, const char *bytes, size_t n)
+{
+	long status = 0;
+
+	if (c->body.len > 0 || n == 0 || c->watch.question.kind != ASK_TENANTS)
+		return false;
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status == 200 && bytes[0] != '[' && (unsigned char)bytes[0] > 0x20;
+}
 
 static size_t
 take_bytes(char *bytes, size_t size, size_t count, void *context)
 {
 	struct consul *c = context;
 
+	c->is_hopeless |= is_hopeless(c, bytes, size * count);
+	if (c->is_hopeless)
+		return 0;
 	buf_add(&c->body, bytes, size * count);
 	return c->body.failed ? 0 : size * count;
 }
 
-static bool
-is_token(const char *s)
-{
-	if (*s == '\0')
-		return false;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
-			return false;
-	return true;
-}
-
-/* The header is made anew; without a token there is none. */
 static int
-set_token(struct consul *c, const char *token, struct err *e)
+open_handle(struct consul *c, struct err *e)
 {
-	struct curl_slist *headers = NULL;
-	char line[TOKEN_MAX + 32];
+	CURL *h;
 
-	if (token != NULL && token[0] != '\0') {
-		snprintf(line, sizeof line, "X-Consul-Token: %s", token);
-		headers = curl_slist_append(NULL, line);
-		explicit_bzero(line, sizeof line);
-		if (headers == NULL)
-			return err_set(e, ERR_NOMEM, "no memory for Consul");
-	}
-	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
-	curl_slist_free_all(c->headers);
-	c->headers = headers;
+	if (consul_link_handle(c->link, &c->easy, e) == -1)
+		return -1;
+	h = c->easy;
+	curl_easy_setopt(h, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)CONSUL_BODY_MAX);
+	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->reason);
+	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_bytes);
+	curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
 	return 0;
-}
-
-/* A file that is away or unusable leaves the token that there was. */
-static void
-read_token(struct consul *c)
-{
-	char *text = NULL;
-	size_t n;
-
-	err_clear(&c->token_trouble);
-	if (c->token_file[0] == '\0') {
-		set_token(c, c->token, &c->token_trouble);
-		return;
-	}
-	if (file_read(&text, &n, c->token_file, TOKEN_MAX, &c->token_trouble) == -1)
-		return;
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
-		text[--n] = '\0';
-	if (strlen(text) != n || !is_token(text))
-		err_set(&c->token_trouble, ERR_CONFIG, "%s holds no token", c->token_file);
-	else
-		set_token(c, text, &c->token_trouble);
-	explicit_bzero(text, n);
-	free(text);
-}
-
-static int
-set_options(struct consul *c, const struct conf_consul *o, struct err *e)
-{
-	CURL *h = c->easy;
-	CURLcode rc = CURLE_OK;
-
-#define SET(option, value) (rc = rc != CURLE_OK ? rc : curl_easy_setopt(h, option, value))
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_USERAGENT, "ragpool");
-	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
-	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)CONSUL_BODY_MAX);
-	SET(CURLOPT_ERRORBUFFER, c->reason);
-	SET(CURLOPT_WRITEFUNCTION, take_bytes);
-	SET(CURLOPT_WRITEDATA, c);
-	if (o->ca_file[0] != '\0')
-		SET(CURLOPT_CAINFO, o->ca_file);
-#undef SET
-	if (rc == CURLE_OK)
-		return 0;
-	return err_set(e, ERR_INTERNAL, "libcurl: %s", curl_easy_strerror(rc));
 }
 
 int
@@ -124,23 +75,14 @@ consul_start(struct consul **out, const struct conf_consul *options, CURLM *mult
 
 	if (c == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for Consul");
-	c->multi = multi;
 	c->catalog = catalog;
 	buf_init(&c->body, CONSUL_BODY_MAX);
-	c->address = strdup(options->address);
-	c->prefix = strdup(options->prefix);
-	c->datacenter = strdup(options->datacenter);
-	c->token_file = strdup(options->token_file);
-	c->token = strdup(options->token != NULL ? options->token : "");
-	c->easy = curl_easy_init();
-	if (c->address == NULL || c->prefix == NULL || c->datacenter == NULL ||
-	    c->token_file == NULL || c->token == NULL || c->easy == NULL) {
+	if ((c->prefix = strdup(options->prefix)) == NULL) {
 		err_set(e, ERR_NOMEM, "no memory for Consul");
 		goto fail;
 	}
-	if (set_options(c, options, e) == -1)
+	if (consul_link_new(&c->link, options, multi, e) == -1 || open_handle(c, e) == -1)
 		goto fail;
-	read_token(c);
 	consul_watch_init(&c->watch, c->prefix, options->wait_ms, seed, now_ms);
 	*out = c;
 	return 0;
@@ -153,7 +95,7 @@ static void
 leave_multi(struct consul *c)
 {
 	if (c->in_multi)
-		curl_multi_remove_handle(c->multi, c->easy);
+		curl_multi_remove_handle(consul_link_multi(c->link), c->easy);
 	c->in_multi = false;
 }
 
@@ -166,41 +108,23 @@ consul_stop(struct consul *c)
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->headers);
 	buf_fini(&c->body);
-	if (c->token != NULL)
-		explicit_bzero(c->token, strlen(c->token));
-	free(c->token);
-	free(c->token_file);
-	free(c->datacenter);
+	consul_link_free(c->link);
 	free(c->prefix);
-	free(c->address);
 	free(c);
-}
-
-/* Percent-encodes all but letters, digits and "-._~/". */
-static void
-add_escaped(struct buf *url, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char b = (unsigned char)*text;
-		if ((b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') ||
-		    strchr("-._~/", b) != NULL)
-			buf_addc(url, (char)b);
-		else
-			buf_addf(url, "%%%02X", b);
-	}
 }
 
 static void
 make_url(const struct consul *c, const struct consul_question *q, struct buf *url)
 {
+	const char *dc = consul_link_datacenter(c->link);
 	char sentinel[300];
 
-	buf_addf(url, "%s/v1/kv/", c->address);
+	consul_link_add_url(c->link, url, "kv/");
 	if (q->kind == ASK_SENTINEL) {
 		consul_sentinel_key(c->prefix, sentinel, sizeof sentinel);
-		add_escaped(url, sentinel);
+		consul_link_add_escaped(url, sentinel);
 	} else {
-		add_escaped(url, c->prefix);
+		consul_link_add_escaped(url, c->prefix);
 	}
 	buf_adds(url, q->kind == ASK_TENANTS ? "?recurse=true" : "?raw=true");
 	if (q->consistent)
@@ -208,36 +132,69 @@ make_url(const struct consul *c, const struct consul_question *q, struct buf *ur
 	if (q->index != 0)
 		buf_addf(url, "&index=%llu&wait=%lldms", (unsigned long long)q->index,
 		    (long long)q->wait_ms);
-	if (c->datacenter[0] != '\0') {
+	if (dc[0] != '\0') {
 		buf_adds(url, "&dc=");
-		add_escaped(url, c->datacenter);
+		consul_link_add_escaped(url, dc);
 	}
+}
+
+/* The token may have changed since the last question. */
+static int
+set_headers(struct consul *c, struct err *e)
+{
+	struct curl_slist *headers;
+
+	if (consul_link_headers(c->link, &headers, e) == -1)
+		return -1;
+	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
+	curl_slist_free_all(c->headers);
+	c->headers = headers;
+	return 0;
+}
+
+static int
+set_question(struct consul *c, const struct consul_question *q, struct err *e)
+{
+	/* The agent may add a sixteenth to `wait`. */
+	int64_t deadline = q->wait_ms + q->wait_ms / 16 + ANSWER_MARGIN_MS;
+	struct buf url;
+	int rc;
+
+	buf_init(&url, CONSUL_URL_MAX);
+	make_url(c, q, &url);
+	rc = buf_check(&url, "an address", e);
+	if (rc == 0) {
+		curl_easy_setopt(c->easy, CURLOPT_URL, url.data);
+		curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)deadline);
+	}
+	buf_fini(&url);
+	return rc;
+}
+
+/* What one huge answer took is given back before the next. */
+static void
+empty_body(struct consul *c)
+{
+	if (c->body.cap > BODY_KEPT_MAX) {
+		buf_fini(&c->body);
+		buf_init(&c->body, CONSUL_BODY_MAX);
+	}
+	buf_reset(&c->body);
+	c->reason[0] = '\0';
+	c->is_hopeless = false;
 }
 
 static int
 send_question(struct consul *c, const struct consul_question *q, struct err *e)
 {
-	/* The agent may add a sixteenth to `wait`. */
-	int64_t deadline = q->wait_ms + q->wait_ms / 16 + ANSWER_MARGIN_MS;
-	struct buf url;
 	CURLMcode rc;
-	int made;
 
 	if (q->new_token)
-		read_token(c);
-	buf_reset(&c->body);
-	c->reason[0] = '\0';
-	buf_init(&url, URL_MAX);
-	make_url(c, q, &url);
-	made = buf_check(&url, "an address", e);
-	if (made == 0) {
-		curl_easy_setopt(c->easy, CURLOPT_URL, url.data);
-		curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)deadline);
-	}
-	buf_fini(&url);
-	if (made == -1)
+		consul_link_read_token(c->link);
+	empty_body(c);
+	if (set_headers(c, e) == -1 || set_question(c, q, e) == -1)
 		return -1;
-	if ((rc = curl_multi_add_handle(c->multi, c->easy)) != CURLM_OK)
+	if ((rc = curl_multi_add_handle(consul_link_multi(c->link), c->easy)) != CURLM_OK)
 		return err_set(e, ERR_INTERNAL, "libcurl: %s", curl_multi_strerror(rc));
 	c->in_multi = true;
 	return 0;
@@ -265,6 +222,18 @@ apply(struct consul *c, const struct consul_set *set, int64_t now_ms)
 	consul_watch_applied(&c->watch, gone, complete, now_ms);
 }
 
+/* A token that was replaced meanwhile is tried at once, an old one when it is time. */
+static void
+take_denial(struct consul *c, int64_t now_ms)
+{
+	const struct err *trouble = consul_link_token_trouble(c->link);
+
+	if (consul_link_read_token(c->link))
+		consul_watch_poke(&c->watch, now_ms);
+	else if (trouble->code != ERR_NONE)
+		c->watch.status.trouble = *trouble;
+}
+
 static void
 take_answer(struct consul *c, const struct consul_answer *a, int64_t now_ms)
 {
@@ -273,8 +242,8 @@ take_answer(struct consul *c, const struct consul_answer *a, int64_t now_ms)
 	if (consul_watch_answer(&c->watch, a, &set, now_ms) == 1)
 		apply(c, &set, now_ms);
 	consul_set_fini(&set);
-	if (c->watch.status.state == CONSUL_DENIED && c->token_trouble.code != ERR_NONE)
-		c->watch.status.trouble = c->token_trouble;
+	if (c->watch.status.state == CONSUL_DENIED)
+		take_denial(c, now_ms);
 }
 
 static const char *
@@ -298,7 +267,7 @@ consul_on_done(struct consul *c, const CURLMsg *message, int64_t now_ms)
 	rc = message->data.result;
 	leave_multi(c);				/* message is gone from here */
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-	a.arrived = rc == CURLE_OK;
+	a.arrived = rc == CURLE_OK || c->is_hopeless;
 	a.trouble = c->body.failed ? "the answer is too large"
 	    : c->reason[0] != '\0' ? c->reason
 				   : curl_easy_strerror(rc);
@@ -344,6 +313,12 @@ consul_state_changed(struct consul *c)
 
 	c->told = c->watch.status.state;
 	return changed;
+}
+
+struct consul_link *
+consul_link(const struct consul *c)
+{
+	return c->link;
 }
 
 const struct consul_status *

@@ -1,9 +1,8 @@
 /* consul.h - tenants' documents from Consul KV, on the loop's own curl multi handle.
  *
  * One connection, one transfer at a time; what to ask and what an answer means is decided
- * by consul_watch.h, this is the transport: keep-alive, no redirects, no proxy, http and
- * https only, answers cut at CONSUL_BODY_MAX, the token in a header and read anew from its
- * file when it is refused.
+ * by consul_watch.h, this is the transport over consul_link.h: keep-alive, answers cut at
+ * CONSUL_BODY_MAX, the token read anew from its file when it is refused.
  *
  * The loop   wait no longer than consul_timeout() -> consul_tick(); for each message of
  *            curl_multi_info_read() -> consul_on_done(); then drain catalog_next_change().
@@ -22,6 +21,7 @@
 
 #include "catalog.h"
 #include "conf.h"
+#include "consul_link.h"
 #include "consul_watch.h"
 #include "err.h"
 
@@ -43,7 +43,8 @@ void consul_tick(struct consul *c, int64_t now_ms);
 void consul_poke(struct consul *c, int64_t now_ms);
 /* True once after each change of ->state, so that the loop logs each once. */
 bool consul_state_changed(struct consul *c);
-/* Borrowed, valid until consul_stop(). */
+/* Both borrowed, valid until consul_stop(). */
+struct consul_link *consul_link(const struct consul *c);
 const struct consul_status *consul_status(const struct consul *c);
 
 #endif

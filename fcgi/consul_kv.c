@@ -7,14 +7,22 @@
 #include "json.h"
 #include "tenant.h"
 
+static void
+free_items(struct consul_item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(items[i].document);
+	free(items);
+}
+
 void
 consul_set_fini(struct consul_set *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->count; i++)
-		free(s->items[i].document);
-	free(s->items);
+	free_items(s->items, s->count);
+	free_items(s->pointers, s->pointer_count);
+	free_items(s->pins, s->pin_count);
 	*s = (struct consul_set){0};
 }
 
@@ -86,7 +94,7 @@ read_value(struct consul_item *item, struct json_object *value, struct err *e)
 	return 0;
 }
 
-enum key_kind { KEY_DOCUMENT, KEY_OTHER, KEY_BAD };
+enum key_kind { KEY_DOCUMENT, KEY_POINTER, KEY_PIN, KEY_OTHER, KEY_BAD };
 
 static enum key_kind
 classify(const char *rest, char tenant[TENANT_NAME_BYTES + 1])
@@ -98,24 +106,52 @@ classify(const char *rest, char tenant[TENANT_NAME_BYTES + 1])
 		return KEY_OTHER;		/* a folder made by hand */
 	if (slash == NULL || !tenant_name_is_valid(rest, (size_t)(slash - rest)))
 		return KEY_BAD;
-	if (strcmp(slash, "/generation") == 0 || strcmp(slash, "/pin") == 0 ||
-	    strncmp(slash, "/status/", 8) == 0)
-		return KEY_OTHER;
-	if (strcmp(slash, "/config") != 0)
-		return KEY_BAD;
 	memcpy(tenant, rest, (size_t)(slash - rest));
 	tenant[slash - rest] = '\0';
-	return KEY_DOCUMENT;
+	if (strcmp(slash, "/config") == 0)
+		return KEY_DOCUMENT;
+	if (strcmp(slash, "/generation") == 0)
+		return KEY_POINTER;
+	if (strcmp(slash, "/pin") == 0)
+		return KEY_PIN;
+	return strncmp(slash, "/status/", 8) == 0 ? KEY_OTHER : KEY_BAD;
+}
+
+/* Makes room for one more; NULL without memory. */
+static struct consul_item *
+add_item(struct consul_item **items, size_t *count)
+{
+	struct consul_item *p;
+
+	/* room in powers of two, so that nothing need remember how much there is */
+	if ((*count & (*count - 1)) == 0) {
+		p = reallocarray(*items, *count > 0 ? *count * 2 : 1, sizeof *p);
+		if (p == NULL)
+			return NULL;
+		*items = p;
+	}
+	return &(*items)[(*count)++];
+}
+
+static struct consul_item *
+place_for(struct consul_set *set, enum key_kind kind)
+{
+	if (kind == KEY_DOCUMENT)
+		return add_item(&set->items, &set->count);
+	if (kind == KEY_POINTER)
+		return add_item(&set->pointers, &set->pointer_count);
+	return add_item(&set->pins, &set->pin_count);
 }
 
 static int
 read_entry(struct consul_set *set, size_t *bad_keys, const char *prefix,
     struct json_object *entry, struct err *e)
 {
-	struct consul_item *item = &set->items[set->count];
+	struct consul_item *item, read = {0};
 	struct json_object *value = NULL;
 	const char *key = NULL;
 	int64_t revision = 0;
+	enum key_kind kind;
 
 	if (!json_object_is_type(entry, json_type_object))
 		return err_set(e, ERR_PEER, "an entry is not an object");
@@ -126,21 +162,20 @@ read_entry(struct consul_set *set, size_t *bad_keys, const char *prefix,
 	}
 	if (strncmp(key, prefix, strlen(prefix)) != 0)
 		return err_set(e, ERR_PEER, "the key \"%.100s\" was not asked for", key);
-	*item = (struct consul_item){.revision = (uint64_t)revision};
-	switch (classify(key + strlen(prefix), item->tenant)) {
-	case KEY_OTHER:
+	read.revision = (uint64_t)revision;
+	kind = classify(key + strlen(prefix), read.tenant);
+	*bad_keys += kind == KEY_BAD;
+	if (kind == KEY_BAD || kind == KEY_OTHER)
 		return 0;
-	case KEY_BAD:
-		++*bad_keys;
-		return 0;
-	case KEY_DOCUMENT:
-		break;
-	}
 	if (!json_object_object_get_ex(entry, "Value", &value))
-		return err_set(e, ERR_PEER, "the entry of %s has no value", item->tenant);
-	if (read_value(item, value, e) == -1)
+		return err_set(e, ERR_PEER, "the entry of %s has no value", read.tenant);
+	if (read_value(&read, value, e) == -1)
 		return -1;
-	set->count++;
+	if ((item = place_for(set, kind)) == NULL) {
+		free(read.document);
+		return err_set(e, ERR_NOMEM, "no memory for an answer of Consul");
+	}
+	*item = read;
 	return 0;
 }
 
@@ -149,6 +184,18 @@ by_tenant(const void *a, const void *b)
 {
 	return strcmp(((const struct consul_item *)a)->tenant,
 	    ((const struct consul_item *)b)->tenant);
+}
+
+/* Sorts; a tenant that comes twice makes the whole answer worthless. */
+static int
+sort_items(struct consul_item *items, size_t count, struct err *e)
+{
+	if (count > 0)
+		qsort(items, count, sizeof *items, by_tenant);
+	for (size_t i = 1; i < count; i++)
+		if (by_tenant(&items[i - 1], &items[i]) == 0)
+			return err_set(e, ERR_PEER, "%s comes twice", items[i].tenant);
+	return 0;
 }
 
 int
@@ -171,19 +218,13 @@ consul_kv_parse(struct consul_set *set, size_t *bad_keys, const char *prefix, co
 		goto out;
 	}
 	count = json_object_array_length(root);
-	if ((set->items = calloc(count + 1, sizeof *set->items)) == NULL) {
-		err_set(e, ERR_NOMEM, "no memory for an answer of Consul");
-		goto out;
-	}
 	for (size_t i = 0; i < count; i++)
 		if (read_entry(set, bad_keys, prefix, json_object_array_get_idx(root, i), e) == -1)
 			goto out;
-	qsort(set->items, set->count, sizeof *set->items, by_tenant);
-	for (size_t i = 1; i < set->count; i++)
-		if (by_tenant(&set->items[i - 1], &set->items[i]) == 0) {
-			err_set(e, ERR_PEER, "%s comes twice", set->items[i].tenant);
-			goto out;
-		}
+	if (sort_items(set->items, set->count, e) == -1 ||
+	    sort_items(set->pointers, set->pointer_count, e) == -1 ||
+	    sort_items(set->pins, set->pin_count, e) == -1)
+		goto out;
 	rc = 0;
 out:
 	json_object_put(root);

@@ -2,8 +2,8 @@
  *
  *   [{"Key": "rag/tenants/alpha/config", "Value": "eyJ2...", "ModifyIndex": 42, ...}, ...]
  *
- * PREFIX{tenant}/config is a document.  generation, pin and status/... beside it, and keys
- * that end in a slash, are passed over.  What else there is under the prefix belongs to no
+ * PREFIX{tenant}/config is a document, generation and pin beside it are values that go into
+ * lists of their own.  status/... and keys that end in a slash are passed over.  What else there is under the prefix belongs to no
  * tenant and is counted.
  *
  * A value that is null, empty, not base64 or over TENANT_CONFIG_MAX makes an item without

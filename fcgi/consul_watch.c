@@ -97,6 +97,8 @@ consul_watch_next(struct consul_watch *w, int64_t now_ms, struct consul_question
 		q->consistent = false;
 		q->index = w->status.index;
 		q->wait_ms = w->wait_ms;
+		if (w->well_ms != 0 && w->status.is_degraded && q->wait_ms > CONSUL_WELL_MS)
+			q->wait_ms = CONSUL_WELL_MS;
 		if (w->verify_ms != 0 && w->verify_ms - now_ms < q->wait_ms)
 			q->wait_ms = w->verify_ms - now_ms;
 	}
@@ -128,6 +130,35 @@ next_backoff(struct consul_watch *w)
 	return w->backoff_ms;
 }
 
+/* Entered once per bad spell; too many of them within an hour ask for a long calm. */
+static void
+become_degraded(struct consul_watch *w, int64_t now_ms)
+{
+	unsigned recent = 0;
+
+	w->well_ms = 0;
+	if (w->status.is_degraded)
+		return;
+	w->status.is_degraded = true;
+	w->status.degraded_ms = now_ms;
+	w->failed_ms[w->failed_at++ % (CONSUL_FLAPS_MAX + 1)] = now_ms + 1;
+	for (int i = 0; i <= CONSUL_FLAPS_MAX; i++)
+		recent += w->failed_ms[i] != 0 && now_ms - w->failed_ms[i] < CONSUL_FLAPS_MS;
+	w->status.flaps = recent;
+	w->calm_ms = recent > CONSUL_FLAPS_MAX ? now_ms + CONSUL_CALM_MS : 0;
+}
+
+static void
+become_well(struct consul_watch *w, int64_t now_ms)
+{
+	if (!w->status.is_degraded)
+		return;
+	if (w->well_ms == 0)
+		w->well_ms = now_ms > 0 ? now_ms : 1;
+	else if (now_ms - w->well_ms >= CONSUL_WELL_MS && now_ms >= w->calm_ms)
+		w->status.is_degraded = false;
+}
+
 /* Every failure: what was half done is void, and the next reading does not block, so that
  * an agent with a new history is noticed at once. */
 static int
@@ -138,6 +169,7 @@ fail(struct consul_watch *w, enum consul_state state, int64_t delay_ms, int64_t 
 	w->verifying = false;
 	if (w->verify_ms != 0)
 		w->verify_ms = now_ms + CATALOG_CONFIRM_MS;
+	become_degraded(w, now_ms);
 	set_state(w, state, now_ms);
 	w->due_ms = now_ms + delay_ms;
 	return 0;
@@ -257,10 +289,31 @@ plan_next(struct consul_watch *w, int64_t now_ms)
 static void
 good(struct consul_watch *w, enum consul_state state, int64_t now_ms)
 {
+	if (state == CONSUL_WATCHING)
+		become_well(w, now_ms);
+	else
+		become_degraded(w, now_ms);
 	set_state(w, state, now_ms);
 	err_clear(&w->status.trouble);
 	w->status.heard_ms = now_ms;
 	w->backoff_ms = 0;
+}
+
+static void
+digest_items(struct hash_sha256 *h, const struct consul_item *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct consul_item *item = &items[i];
+		uint64_t numbers[3] = {
+		    item->document_bytes, item->document != NULL, item->revision};
+		hash_sha256_add(h, item->tenant, sizeof item->tenant);
+		hash_sha256_add(h, numbers, sizeof numbers);
+		if (item->document != NULL)
+			hash_sha256_add(h, item->document, item->document_bytes);
+		else
+			hash_sha256_add(h, item->why.text, strlen(item->why.text));
+	}
+	hash_sha256_add(h, &count, sizeof count);
 }
 
 /* True when the set says something else than the last one that was offered. */
@@ -273,16 +326,9 @@ is_news(struct consul_watch *w, const struct consul_set *set)
 
 	if (h == NULL)
 		return true;
-	for (size_t i = 0; i < set->count; i++) {
-		const struct consul_item *item = &set->items[i];
-		uint64_t lengths[2] = {item->document_bytes, item->document != NULL};
-		hash_sha256_add(h, item->tenant, sizeof item->tenant);
-		hash_sha256_add(h, lengths, sizeof lengths);
-		if (item->document != NULL)
-			hash_sha256_add(h, item->document, item->document_bytes);
-		else
-			hash_sha256_add(h, item->why.text, strlen(item->why.text));
-	}
+	digest_items(h, set->items, set->count);
+	digest_items(h, set->pointers, set->pointer_count);
+	digest_items(h, set->pins, set->pin_count);
 	hash_sha256_end(h, digest);
 	same = w->has_content && memcmp(digest, w->content, sizeof digest) == 0;
 	memcpy(w->content, digest, sizeof digest);
@@ -386,5 +432,6 @@ consul_watch_poke(struct consul_watch *w, int64_t now_ms)
 	if (w->asking || w->status.state == CONSUL_THROTTLED)
 		return;
 	w->block = false;
+	w->new_token = true;
 	ask_soon(w, now_ms);
 }

@@ -20,6 +20,9 @@
  *   400, 413, other, bad JSON       CONFUSED: index := 0, backed off
  *   a bad value of one key          that tenant is refused, all others are offered
  *
+ * Health     degraded from the first failure, or 404, until two good answers CONSUL_WELL_MS
+ *            apart; after more than CONSUL_FLAPS_MAX such turns in an hour not before
+ *            CONSUL_CALM_MS are over.  It is only told: what a good answer says is taken.
  * Back-off   decorrelated jitter from 250 ms to 30 s, without end.  Questions that follow
  *            each other at once are two at the most, then one every CONSUL_PACE_MS.
  * Memory     consul_set is the caller's: consul_set_fini().
@@ -37,7 +40,9 @@
 #include "hash.h"
 
 enum { CONSUL_PACE_MS = 1000, CONSUL_BACKOFF_MIN_MS = 250, CONSUL_BACKOFF_MAX_MS = 30000,
-	CONSUL_DENIED_MIN_MS = 30000, CONSUL_DENIED_MAX_MS = 300000 };
+	CONSUL_DENIED_MIN_MS = 30000, CONSUL_DENIED_MAX_MS = 300000,
+	CONSUL_WELL_MS = 5000, CONSUL_FLAPS_MAX = 6, CONSUL_FLAPS_MS = 3600000,
+	CONSUL_CALM_MS = 600000 };
 
 #define CONSUL_STATES(X) \
 	X(CONSUL_START, "starting")		/* nothing was heard yet */ \
@@ -79,6 +84,9 @@ struct consul_status {
 	size_t keys;			/* tenants' documents in the last good answer */
 	size_t bad_keys;		/* keys under the prefix that belong to no tenant */
 	size_t gone;			/* tenants that vanished and are kept */
+	bool is_degraded;		/* failed, and not yet well for long enough */
+	int64_t degraded_ms;		/* since when */
+	unsigned flaps;			/* how often within the last hour */
 };
 
 enum consul_question_kind { ASK_TENANTS, ASK_SENTINEL };
@@ -111,10 +119,15 @@ struct consul_item {
 	struct err why;
 };
 
-/* One complete reading. */
+/* One complete reading.  Pointers and pins are the values of PREFIX{tenant}/generation and
+ * PREFIX{tenant}/pin: see consul_pointer.h. */
 struct consul_set {
-	struct consul_item *items;	/* owned, sorted by tenant */
+	struct consul_item *items;	/* owned, sorted by tenant, as all three */
 	size_t count;
+	struct consul_item *pointers;
+	size_t pointer_count;
+	struct consul_item *pins;
+	size_t pin_count;
 	bool trusted;			/* what is not in it may be counted as deleted */
 };
 
@@ -133,6 +146,10 @@ struct consul_watch {
 	bool verifying;			/* the sentinel was there, the trusted reading follows */
 	bool trusted;			/* the set that was answered last is trusted */
 	int64_t verify_ms;		/* when to ask the sentinel; 0: no need */
+	int64_t well_ms;		/* of the first good answer since it failed; 0: none */
+	int64_t calm_ms;		/* flapping: not well before */
+	int64_t failed_ms[CONSUL_FLAPS_MAX + 1];	/* when it became degraded, a ring */
+	unsigned failed_at;
 	uint8_t content[SHA256_BYTES];	/* of the last set that was offered */
 	bool has_content;
 };

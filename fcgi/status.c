@@ -145,6 +145,8 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	buf_addc(b, ',');
 	put_warning(t, b);
 	buf_addc(b, ',');
+	put_or_null(b, "alert", catalog_alert_name(t->alert));
+	buf_addc(b, ',');
 	put_text(b, "origin", catalog_origin_name(t->origin));
 	buf_addc(b, '}');
 }
@@ -170,7 +172,12 @@ put_consul(const struct sup *s, struct buf *b)
 	put_text(b, "state", consul_state_name(c->state));
 	buf_addc(b, ',');
 	put_text(b, "sentinel", consul_sentinel_name(c->sentinel));
-	buf_addf(b, ",\"gone\":%zu,\"failures\":%" PRIu64 ",", c->gone, c->failures);
+	buf_addf(b,
+	    ",\"degraded\":%s,\"degraded_s\":%" PRId64 ",\"flaps\":%u,\"gone\":%zu"
+	    ",\"failures\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"bad_keys\":%zu,",
+	    c->is_degraded ? "true" : "false",
+	    c->is_degraded ? (s->now_ms - c->degraded_ms) / 1000 : 0, c->flaps, c->gone,
+	    c->failures, c->resets, c->bad_keys);
 	put_or_null(b, "trouble", c->trouble.code != ERR_NONE ? c->trouble.text : "");
 	buf_addc(b, '}');
 }

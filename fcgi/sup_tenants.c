@@ -89,8 +89,9 @@ on_refused(struct sup *s, const char *name)
 	const struct catalog_tenant *t = catalog_find(s->catalog, name);
 
 	if (t != NULL && t->refusal.code != ERR_NONE)
-		log_error("document refused tenant=%s origin=%s: %s", name,
-		    catalog_origin_name(t->origin), t->refusal.text);
+		log_error("document refused tenant=%s origin=%s%s%s: %s", name,
+		    catalog_origin_name(t->origin), t->alert != ALERT_NONE ? " alert=" : "",
+		    catalog_alert_name(t->alert), t->refusal.text);
 }
 
 static void

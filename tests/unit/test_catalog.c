@@ -368,6 +368,96 @@ changes_of_a_tenant_that_came_back_make_sense(void **state)
 	assert_string_equal(changes(), "removed t000");
 }
 
+/* As offer(), of a key in Consul with this ModifyIndex. */
+static const struct catalog_tenant *
+offer_key(const char *version, const char *path, uint64_t index)
+{
+	char text[400];
+	struct err e;
+
+	snprintf(text, sizeof text,
+	    "{\"version\":\"%s\",\"data_source\":{\"type\":\"directory\",\"path\":\"%s\"}}", version,
+	    path);
+	assert_ok(catalog_offer(c, "a", text, strlen(text), ORIGIN_CONSUL, index, &e), &e);
+	return catalog_find(c, "a");
+}
+
+static void
+a_consul_that_was_restored_to_the_past_takes_nothing_back(void **state)
+{
+	const struct catalog_tenant *t;
+
+	(void)state;
+	offer_key("v1", "/a", 50);
+	offer_key("v2", "/a", 60);
+	offer_key("v3", "/a", 70);
+	assert_string_equal(changes(), "changed a");
+	for (int start = 0; start < 2; start++) {	/* the second time after a restart */
+		t = offer_key("v2", "/a", 60);
+		assert_string_equal(t->config.version, "v3");
+		assert_int_equal(t->alert, ALERT_OLDER);
+		t = offer_key("v1", "/a", 50);
+		assert_string_equal(t->config.version, "v3");
+		assert_int_equal(t->alert, ALERT_OLDER);
+		restart();
+		changes();
+	}
+	/* a document that was never seen is a new history's */
+	t = offer_key("v4", "/a", 20);
+	assert_string_equal(t->config.version, "v4");
+	assert_int_equal(t->alert, ALERT_NONE);
+	/* an old one that was written anew is somebody's will, also after it was refused */
+	offer_key("v2", "/a", 15);
+	assert_int_equal(catalog_find(c, "a")->alert, ALERT_OLDER);
+	t = offer_key("v2", "/a", 25);
+	assert_string_equal(t->config.version, "v2");
+	t = offer_key("v4", "/a", 24);
+	assert_int_equal(t->alert, ALERT_OLDER);
+	assert_string_equal(t->config.version, "v2");
+	/* what is in force, under any index, only tells the index */
+	t = offer_key("v2", "/a", 3);
+	assert_int_equal(t->refusal.code, ERR_NONE);
+	t = offer_key("v4", "/a", 4);
+	assert_string_equal(t->config.version, "v4");
+}
+
+static void
+content_under_a_used_version_raises_an_alert(void **state)
+{
+	const struct catalog_tenant *t;
+
+	(void)state;
+	offer_key("v1", "/a", 50);
+	t = offer_key("v1", "/b", 51);
+	assert_int_equal(t->alert, ALERT_VERSION_REUSED);
+	assert_string_equal(catalog_alert_name(t->alert), "config_changed_without_version");
+	assert_string_equal(t->config.source_path, "/a");
+	t = offer_key("v1", "/a", 52);
+	assert_int_equal(t->alert, ALERT_NONE);
+	offer_key("v1", "/b", 53);
+	t = offer_key("v2", "/b", 54);
+	assert_int_equal(t->alert, ALERT_NONE);
+	assert_string_equal(t->config.source_path, "/b");
+}
+
+static void
+only_the_last_documents_are_remembered(void **state)
+{
+	char version[16];
+
+	(void)state;
+	for (int i = 0; i < CATALOG_PAST_MAX + 5; i++) {
+		snprintf(version, sizeof version, "v%d", i);
+		offer_key(version, "/a", 100 + (uint64_t)i);
+	}
+	assert_int_equal(catalog_find(c, "a")->past_count, CATALOG_PAST_MAX);
+	restart();
+	assert_int_equal(catalog_find(c, "a")->past_count, CATALOG_PAST_MAX);
+	assert_int_equal(offer_key("v19", "/a", 50)->alert, ALERT_OLDER);
+	assert_int_equal(offer_key("v4", "/a", 50)->alert, ALERT_OLDER);
+	assert_int_equal(offer_key("v3", "/a", 50)->alert, ALERT_NONE);
+}
+
 int
 main(void)
 {
@@ -387,6 +477,9 @@ main(void)
 	    T(a_new_start_serves_what_was_accepted),
 	    T(a_document_that_cannot_be_stored_is_refused_and_tried_again),
 	    T(changes_of_a_tenant_that_came_back_make_sense),
+	    T(a_consul_that_was_restored_to_the_past_takes_nothing_back),
+	    T(content_under_a_used_version_raises_an_alert),
+	    T(only_the_last_documents_are_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
