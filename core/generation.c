@@ -71,6 +71,20 @@ generation_dir(
 	return 0;
 }
 
+int
+generation_verdict_path(
+    char *out, const char *data_dir, const char *tenant, const char *name, struct err *e)
+{
+	size_t used;
+
+	if (generation_name_check(name, e) == -1 ||
+	    generation_tenant_dir(out, data_dir, tenant, e) == -1)
+		return -1;
+	used = strlen(out);
+	snprintf(out + used, PATH_MAX - used, "/verdict/%s.json", name);
+	return 0;
+}
+
 /* ---- listing ---- */
 
 static int
@@ -326,12 +340,26 @@ sweep_orphans(const char *data_dir, const char *tenant, struct err *e)
 	return rc;
 }
 
+static int
+remove_generation(const char *data_dir, const char *tenant, const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (generation_dir(path, data_dir, tenant, name, e) == -1 ||
+	    file_remove_tree(path, e) == -1 ||
+	    generation_verdict_path(path, data_dir, tenant, name, e) == -1)
+		return -1;
+	if (unlink(path) == -1 && errno != ENOENT)
+		return err_sys(e, ERR_IO, "%s", path);
+	return 0;
+}
+
 int
 generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
     bool (*in_use)(void *context, const char *name), void *context, struct err *e)
 {
 	char(*names)[GENERATION_NAME_BYTES];
-	char current[GENERATION_NAME_BYTES] = "", path[PATH_MAX];
+	char current[GENERATION_NAME_BYTES] = "";
 	size_t count;
 	int rc = 0;
 
@@ -341,9 +369,7 @@ generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
 	for (size_t i = keep; i < count && rc == 0; i++) {
 		if (strcmp(names[i], current) == 0 || (in_use != NULL && in_use(context, names[i])))
 			continue;
-		rc = generation_dir(path, data_dir, tenant, names[i], e);
-		if (rc == 0)
-			rc = file_remove_tree(path, e);
+		rc = remove_generation(data_dir, tenant, names[i], e);
 	}
 	free(names);
 	return rc == 0 ? sweep_orphans(data_dir, tenant, e) : rc;

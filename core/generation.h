@@ -2,6 +2,7 @@
  *
  *   DATA/tenants/<tenant>/gen/<seq>-<hash12>/{manifest.json, store.db, index.rpx}
  *   DATA/tenants/<tenant>/current          the pointer: a generation's name, one line
+ *   DATA/tenants/<tenant>/verdict/<seq>-<hash12>.json   what the gate said of it
  *
  * hash12 is the beginning of the SHA-256 of manifest.json, and the manifest names the
  * SHA-256 of the other files, the parameters, the configuration's version and the base
@@ -47,6 +48,10 @@ uint64_t generation_seq(const char *name);
 /* DATA/tenants/<tenant>, .../gen, .../gen/<name>, each into out[PATH_MAX]. */
 int generation_tenant_dir(char *out, const char *data_dir, const char *tenant, struct err *e);
 int generation_dir(
+    char *out, const char *data_dir, const char *tenant, const char *name, struct err *e);
+
+/* .../verdict/<name>.json; goes when its generation is swept. */
+int generation_verdict_path(
     char *out, const char *data_dir, const char *tenant, const char *name, struct err *e);
 
 /* Writes manifest.json into the folder `dir` and answers hash12 of it. */

@@ -137,6 +137,32 @@ index_close(struct index *x)
 	free(x);
 }
 
+static int
+verify_rows(const struct index *x, struct err *e)
+{
+	uint32_t last = 0;
+
+	for (uint32_t row = 0; row < x->rows; row++) {
+		uint32_t d = x->row[row].document;
+		if (d < 1 || d > x->manifest.documents || d < last)
+			return err_set(e, ERR_CORRUPT, "index.rpx: row %u is of document %u", row, d);
+		last = d;
+	}
+	return 0;
+}
+
+int
+index_verify(struct index *x, struct err *e)
+{
+	if (verify_rows(x, e) == -1 || lex_verify(x->lex, e) == -1 ||
+	    (x->dense != NULL && dense_verify(x->dense, e) == -1) ||
+	    store_verify(x->store, x->manifest.documents, x->manifest.chunks, e) == -1) {
+		err_prefix(e, "%s/%s", x->tenant, x->generation);
+		return -1;
+	}
+	return 0;
+}
+
 int
 index_filter(const struct index *x, const struct filter *f, uint64_t *out, uint32_t *count,
     struct arena *a, struct err *e)

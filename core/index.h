@@ -45,6 +45,10 @@ struct index {
 
 int index_open(struct index **out, const char *data_dir, const char *tenant,
     const char *generation, struct err *e);
+/* What opening does not look at: every term, posting, vector and link, each row's document,
+ * the store as a whole against the manifest's counts.  generation_verify() has the
+ * checksums; both together are all that can be known of a generation by itself.  Linear. */
+int index_verify(struct index *x, struct err *e);
 /* The rows of the documents that the filter lets through, a bit each, into out ((rows + 63)
  * / 64 words), and how many.  ERR_UNAVAILABLE: the generation has no columns. */
 int index_filter(const struct index *x, const struct filter *f, uint64_t *out, uint32_t *count,

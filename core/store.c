@@ -216,3 +216,101 @@ store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct err 
 	sqlite3_finalize(q);
 	return got == 1 ? 0 : -1;
 }
+
+static void
+read_document(sqlite3_stmt *q, struct store_document *d)
+{
+	*d = (struct store_document){
+	    .key = (const char *)sqlite3_column_text(q, 1),
+	    .title = (const char *)sqlite3_column_text(q, 2),
+	    .source = (const char *)sqlite3_column_text(q, 3),
+	    .bytes = (uint64_t)sqlite3_column_int64(q, 4),
+	    .sha256 = (const char *)sqlite3_column_text(q, 5),
+	    .charset = (const char *)sqlite3_column_text(q, 6),
+	    .meta = (const char *)sqlite3_column_text(q, 7),
+	};
+}
+
+int
+store_each_document(struct store *s,
+    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+    void *context, struct err *e)
+{
+	struct store_document d;
+	sqlite3_stmt *q;
+	int got, rc = 0;
+
+	if (db_statement(&q, s->db,
+		"select id, key, title, source, bytes, sha256, charset, meta from document"
+		" order by id",
+		e) == -1)
+		return -1;
+	while (rc == 0 && (got = db_step_row(q, e)) != 0) {
+		if (got == -1) {
+			rc = -1;
+			break;
+		}
+		read_document(q, &d);
+		if (d.key == NULL || d.title == NULL || d.source == NULL || d.sha256 == NULL ||
+		    d.charset == NULL || d.meta == NULL)
+			rc = err_set(e, ERR_CORRUPT, "store.db: a document without its columns");
+		else
+			rc = each(context, (uint64_t)sqlite3_column_int64(q, 0), &d, e);
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+/* ---- verifying ---- */
+
+static int
+quick_check(struct store *s, struct err *e)
+{
+	const char *said;
+	sqlite3_stmt *q;
+	int rc = -1;
+
+	if (db_statement(&q, s->db, "pragma quick_check(1)", e) == -1)
+		return -1;
+	if (db_step_row(q, e) == 1) {
+		said = (const char *)sqlite3_column_text(q, 0);
+		rc = said != NULL && strcmp(said, "ok") == 0
+		    ? 0
+		    : err_set(e, ERR_CORRUPT, "store.db: %s", said != NULL ? said : "damaged");
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+static int
+check_chunks(struct store *s, struct err *e)
+{
+	sqlite3_stmt *q;
+	int got;
+
+	if (db_statement(&q, s->db,
+		"select c.id from chunk c left join document d on d.id = c.document"
+		" where d.id is null or c.start < 0 or c.start > c.end limit 1",
+		e) == -1)
+		return -1;
+	if ((got = db_step_row(q, e)) == 1)
+		err_set(e, ERR_CORRUPT, "store.db: chunk %lld has no document or no span",
+		    (long long)sqlite3_column_int64(q, 0));
+	sqlite3_finalize(q);
+	return got == 0 ? 0 : -1;
+}
+
+int
+store_verify(struct store *s, uint64_t documents, uint64_t chunks, struct err *e)
+{
+	uint64_t have_documents, have_chunks;
+
+	if (quick_check(s, e) == -1 || store_counts(s, &have_documents, &have_chunks, e) == -1)
+		return -1;
+	if (have_documents != documents || have_chunks != chunks)
+		return err_set(e, ERR_CORRUPT,
+		    "store.db: %llu documents and %llu chunks, the manifest says %llu and %llu",
+		    (unsigned long long)have_documents, (unsigned long long)have_chunks,
+		    (unsigned long long)documents, (unsigned long long)chunks);
+	return check_chunks(s, e);
+}

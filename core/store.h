@@ -66,5 +66,13 @@ void store_close(struct store *s);
 int store_fetch(struct store *s, uint32_t row, struct arena *a, struct store_chunk *out,
     struct err *e);
 int store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct err *e);
+/* Walks the documents by id, so by key; what is passed is borrowed for the call.  A non-zero
+ * answer ends the walk and is passed on. */
+int store_each_document(struct store *s,
+    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+    void *context, struct err *e);
+/* Reads the whole file: SQLite's quick_check, the counts, and that every chunk has its
+ * document and a span that is one.  ERR_CORRUPT. */
+int store_verify(struct store *s, uint64_t documents, uint64_t chunks, struct err *e);
 
 #endif
