@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "board_json.h"
 #include "clk.h"
 #include "json.h"
 
@@ -80,6 +81,11 @@ api_status(struct api *api, struct req *r, struct reply *p, struct err *e)
 		buf_addf(b, "\"target_epoch\": %llu, ", get(&api->board->head->epoch));
 	put_workers(b, api->board);
 	buf_adds(b, ", ");
+	if (api->board != NULL) {
+		buf_adds(b, "\"pools\": ");
+		board_put_pools(api->board, b);
+		buf_adds(b, ", ");
+	}
 	put_tenants(b, roster);
 	buf_adds(b, "}\n");
 	return 0;

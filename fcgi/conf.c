@@ -385,6 +385,26 @@ check_prefix(const char *prefix, struct err *e)
 	return 0;
 }
 
+/* 1 <= min_spare <= max_spare, neither it nor start over max: as php-fpm has it. */
+static void
+check_spares(struct parser *p, const struct conf_pool *pool, const struct section *at)
+{
+	int64_t max = pool->max_workers != 0 ? pool->max_workers : pool->workers;
+
+	if (pool->pm != 1)
+		return;
+	if (pool->min_spare_workers > pool->max_spare_workers)
+		complain(p, line_of(at, "min_spare_workers"), 1,
+		    "min_spare_workers: more than max_spare_workers (%lld)",
+		    (long long)pool->max_spare_workers);
+	if (pool->min_spare_workers > max)
+		complain(p, line_of(at, "min_spare_workers"), 1,
+		    "min_spare_workers: more than max_workers (%lld)", (long long)max);
+	if (pool->start_workers > max)
+		complain(p, line_of(at, "start_workers"), 1,
+		    "start_workers: more than max_workers (%lld)", (long long)max);
+}
+
 /* Rules between options. */
 static void
 check_together(struct parser *p)
@@ -396,6 +416,8 @@ check_together(struct parser *p)
 		complain(p, line_of(&p->consul, "prefix"), 1, "%s", e.text);
 	if (c->pool_count == 0 && p->count == 0)
 		complain(p, p->line, 1, "there is no pool; write one as [pool NAME]");
+	for (size_t i = 0; i < c->pool_count; i++)
+		check_spares(p, &c->pools[i], &p->pools[i]);
 	for (size_t i = 0; i < c->pool_count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (c->pools[i].listen != NULL && c->pools[j].listen != NULL &&

@@ -8,16 +8,17 @@ static const char *const phase_names[PHASE_MAX] = {
 };
 
 /* What a cell asks for; STAY cells are those not written in the table. */
-enum move { STAY, SPAWN, READY, TERM, KILL, RESPAWN, WAIT, EMPTY, RETURN, LEAVE };
+enum move { STAY, SPAWN, READY, TERM, KILL, RESPAWN, WAIT, EMPTY, RETURN, LEAVE, REPLACE };
 
 /* RESPAWN is for a worker that was of use; WAIT counts a young death.  RETURN and LEAVE
- * change the mind about a worker that is on its way out. */
+ * change the mind about a worker that is on its way out; REPLACE sends it there with a
+ * successor to come. */
 static const unsigned char table[PHASE_MAX][EV_MAX] = {
 	[PHASE_EMPTY] = {[EV_WANT] = SPAWN},
 	[PHASE_STARTING] = {[EV_UNWANT] = TERM, [EV_ACKED] = READY, [EV_LEFT] = WAIT,
 	    [EV_KILLED] = WAIT, [EV_CRASHED] = WAIT, [EV_DUE] = KILL, [EV_OVERTIME] = KILL},
 	[PHASE_READY] = {[EV_UNWANT] = TERM, [EV_LEFT] = RESPAWN, [EV_KILLED] = RESPAWN,
-	    [EV_CRASHED] = WAIT, [EV_OVERTIME] = KILL},
+	    [EV_CRASHED] = WAIT, [EV_REPLACE] = REPLACE, [EV_OVERTIME] = KILL},
 	[PHASE_KILLING] = {[EV_UNWANT] = LEAVE, [EV_LEFT] = RESPAWN, [EV_KILLED] = RESPAWN,
 	    [EV_CRASHED] = RESPAWN},
 	[PHASE_BACKOFF] = {[EV_UNWANT] = EMPTY, [EV_DUE] = SPAWN},
@@ -73,6 +74,7 @@ back_off(struct slot *s, const struct slot_times *times, int64_t now_ms)
 	bool was_ready = s->phase == PHASE_READY;
 	int64_t delay;
 
+	s->is_useless = !was_ready;
 	if (was_ready && now_ms - s->spawned_ms >= SLOT_YOUNG_MS)
 		s->failures = 0;
 	else
@@ -104,6 +106,7 @@ stop(struct slot *s, enum move move, const struct slot_times *times, int64_t now
 	default:
 		enter(s, PHASE_EMPTY, 0);
 		s->failures = 0;
+		s->is_useless = false;
 		return SLOT_NOTHING;
 	}
 }
@@ -121,7 +124,11 @@ slot_event(struct slot *s, enum slot_event event, const struct slot_times *times
 		return spawn(s, times, now_ms);
 	case READY:
 		enter(s, PHASE_READY, 0);
+		s->is_useless = false;
 		return SLOT_NOTHING;
+	case REPLACE:
+		enter(s, PHASE_RETURNING, now_ms + times->stop_ms);
+		return SLOT_TERM;
 	case RESPAWN:
 		s->failures = 0;
 		return spawn(s, times, now_ms);

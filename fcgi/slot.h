@@ -44,6 +44,7 @@ enum slot_phase {
 	X(EV_KILLED, "killed")		/* ended by SIGKILL */ \
 	X(EV_CRASHED, "crashed")	/* any other end, or no process at all */ \
 	X(EV_DUE, "due")		/* the phase's time is over */ \
+	X(EV_REPLACE, "replace")	/* by a new process, gracefully */ \
 	X(EV_OVERTIME, "overtime")	/* a request or a reopen takes too long */
 enum slot_event {
 #define X(symbol, name) symbol,
@@ -62,6 +63,7 @@ struct slot_times {
 struct slot {
 	enum slot_phase phase;
 	unsigned failures;	/* young deaths in a row */
+	bool is_useless;	/* the last one died before it had acknowledged anything */
 	int64_t spawned_ms;
 	int64_t due_ms;		/* 0: the phase has no end of its own */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "board_json.h"
 #include "clk.h"
 #include "config.h"
 #include "json.h"
@@ -55,6 +56,8 @@ put_worker(const struct sup *s, unsigned i, struct buf *b)
 	    (uint64_t)atomic_load(&t->refused),
 	    w->pid != 0 ? (s->now_ms - w->slot.spawned_ms) / 1000 : 0,
 	    request != 0 ? (clk_ns() - request) / 1000000 : 0);
+	put_text(b, "stage", board_stage_name(atomic_load(&t->stage)));
+	buf_addc(b, ',');
 	put_or_null(b, "refusal", refusal);
 	buf_addc(b, '}');
 }
@@ -252,7 +255,9 @@ status_write(const struct sup *s, struct buf *b)
 			buf_addc(b, ',');
 		put_worker(s, i, b);
 	}
-	buf_adds(b, "],\"tenants\":[");
+	buf_adds(b, "],\"pools\":");
+	board_put_pools(&s->board, b);
+	buf_adds(b, ",\"tenants\":[");
 	for (size_t i = 0; i < catalog_count(s->catalog); i++) {
 		if (i > 0)
 			buf_addc(b, ',');

@@ -2,6 +2,7 @@
  *
  *   supervisor.c   start, the loop, signals, the end
  *   sup_conf.c     ragpool.conf read again
+ *   sup_pools.c    how many workers each pool has
  *   sup_workers.c  worker processes: slots, acknowledgements, deadlines
  *   sup_roll.c     rosters and rolls, and the sweep after them
  *   sup_tenants.c  documents that changed, pointers that moved
@@ -36,6 +37,7 @@
 #include "orphans.h"
 #include "pins.h"
 #include "poison.h"
+#include "pool_size.h"
 #include "quarantine.h"
 #include "roll.h"
 #include "roster.h"
@@ -46,7 +48,7 @@
 enum {
 	BUILDS_MAX = 16,
 	WAITERS_MAX = CONTROL_CLIENTS,
-	SUP_TICK_MS = 1000,		/* deadlines of requests that began meanwhile */
+	SUP_TICK_MS = 5000,		/* the longest sleep: heartbeats, the watchdog */
 	SUP_VERIFY_MS = 30000,		/* the last workers of a roll to come up */
 	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
 	BUILD_BUSY_MS = 5000,		/* until a lock that was held is tried again */
@@ -57,6 +59,10 @@ struct pool {
 	int fd;
 	bool is_activated;		/* systemd's socket, not ours to remove */
 	int extra;			/* TTIN and TTOU */
+	struct pool_size size;
+	int fd_at;			/* its place among the fds of this turn; -1: none */
+	bool is_called;			/* a connection waits there */
+	bool was_full;			/* max_workers was in the way at the last look */
 };
 
 struct worker {
@@ -65,6 +71,7 @@ struct worker {
 	unsigned pool;
 	pid_t pid;			/* 0: none */
 	bool was_late;			/* the deadline killed it */
+	uint64_t busy_ns;		/* of its life, at the last look */
 };
 
 struct build_run {
@@ -94,6 +101,8 @@ struct sup {
 	struct board board;
 	struct pool pools[CONF_POOLS_MAX];
 	struct worker workers[WORKERS_MAX];
+	int64_t measured_ns;		/* the pools' load, last */
+	unsigned pools_at;		/* their places among the fds of this turn */
 	unsigned slots;			/* one past the highest slot in use */
 	uint64_t spawned, died, killed_late;
 	struct poison poison;
@@ -125,6 +134,20 @@ struct sup {
 /* sup_conf.c */
 void sup_conf_reload(struct sup *s);
 
+/* sup_pools.c */
+/* What the configuration says, at the start and after every change of it. */
+void sup_pools_begin(struct sup *s);
+void sup_pools_adopt(struct sup *s);
+/* One worker more or fewer by hand; false when that would be none or too many. */
+bool sup_pools_extra(struct sup *s, unsigned pool, int by);
+/* Measures, decides, resizes. */
+void sup_pools_turn(struct sup *s);
+/* The sockets at which a connection is to be noticed. */
+unsigned sup_pools_fds(struct sup *s, struct curl_waitfd *fds);
+/* After the wait, the same place. */
+void sup_pools_on_fds(struct sup *s, const struct curl_waitfd *fds);
+int64_t sup_pools_due(const struct sup *s);
+
 /* sup_workers.c */
 /* Brings the number of wanted slots of each pool to what its configuration says. */
 void sup_workers_resize(struct sup *s);
@@ -135,12 +158,16 @@ bool sup_workers_reap(struct sup *s, pid_t pid, int status);
 void sup_workers_stop(struct sup *s, bool fast);
 bool sup_workers_any(const struct sup *s);
 unsigned sup_workers_ready(const struct sup *s);
+/* Somebody is to be there. */
+bool sup_workers_wanted(const struct sup *s);
+/* Some worker turns its loop, or has a request within its time; true when none is wanted. */
+bool sup_workers_fresh(const struct sup *s);
 void sup_workers_signal(struct sup *s, int signo);
 void sup_workers_kill(struct sup *s, unsigned i);
 /* It serves the newest epoch; it answered the last order and stays where it was. */
 bool sup_worker_is_current(const struct sup *s, unsigned i);
 bool sup_worker_has_refused(const struct sup *s, unsigned i);
-/* The earliest end of anything; INT64_MAX for none. */
+/* The earliest end of anything that is known, or when to look for what began meanwhile. */
 int64_t sup_workers_due(const struct sup *s);
 
 /* sup_roll.c */

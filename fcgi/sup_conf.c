@@ -28,7 +28,8 @@ forget_extra(struct sup *s, const struct conf *next)
 {
 	for (size_t i = 0; i < s->conf.pool_count; i++) {
 		const struct conf_pool *p = conf_pool_find(next, s->conf.pools[i].name);
-		if (p != NULL && p->workers != s->conf.pools[i].workers)
+		if (p != NULL && (p->workers != s->conf.pools[i].workers ||
+				 p->max_workers != s->conf.pools[i].max_workers))
 			s->pools[i].extra = 0;
 	}
 }
@@ -83,7 +84,7 @@ take(struct sup *s, struct conf *next)
 	if (is_new_log && log_to_file(s->conf.global.log_file, &e) == -1)
 		log_error("%s", e.text);
 	s->builds.at_once = (unsigned)s->conf.global.builds_at_once;
-	sup_workers_resize(s);
+	sup_pools_adopt(s);
 }
 
 void

@@ -157,27 +157,27 @@ slot_to_fill(const struct sup *s, unsigned pool)
 	return -1;
 }
 
+/* The last one without a request, else the last one. */
 static int
 slot_to_empty(const struct sup *s, unsigned pool)
 {
-	for (unsigned i = s->slots; i-- > 0;)
-		if (s->workers[i].is_wanted && s->workers[i].pool == pool)
+	int busy = -1;
+
+	for (unsigned i = s->slots; i-- > 0;) {
+		if (!s->workers[i].is_wanted || s->workers[i].pool != pool)
+			continue;
+		if (!board_slot_is_busy(&s->board.slots[i]))
 			return (int)i;
-	return -1;
-}
-
-static int64_t
-wanted_of(const struct pool *p)
-{
-	int64_t n = p->conf->workers + p->extra;
-
-	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n;
+		if (busy == -1)
+			busy = (int)i;
+	}
+	return busy;
 }
 
 static void
 resize_pool(struct sup *s, unsigned pool)
 {
-	int64_t has = 0, wants = wanted_of(&s->pools[pool]);
+	unsigned has = 0, wants = s->pools[pool].size.target;
 	int i;
 
 	for (unsigned j = 0; j < s->slots; j++)
@@ -255,6 +255,22 @@ sup_workers_kill(struct sup *s, unsigned i)
 	perform(s, i, EV_OVERTIME);
 }
 
+/* While workers die before they are any use, one of a pool tries and the others wait for
+ * it: a program that cannot start is not started by everybody. */
+static bool
+waits_for_scout(const struct sup *s, unsigned i)
+{
+	const struct worker *w = &s->workers[i];
+
+	if (w->slot.phase != PHASE_BACKOFF || !w->slot.is_useless)
+		return false;
+	for (unsigned j = 0; j < i; j++)
+		if (s->workers[j].pool == w->pool && s->workers[j].slot.is_useless &&
+		    s->workers[j].slot.phase != PHASE_EMPTY)
+			return true;
+	return false;
+}
+
 static void
 check_worker(struct sup *s, unsigned i)
 {
@@ -266,7 +282,7 @@ check_worker(struct sup *s, unsigned i)
 			log_info("worker %u pid %d ready after %" PRId64 " ms", i, (int)w->pid,
 			    s->now_ms - w->slot.spawned_ms);
 	}
-	if (w->slot.due_ms != 0 && s->now_ms >= w->slot.due_ms) {
+	if (w->slot.due_ms != 0 && s->now_ms >= w->slot.due_ms && !waits_for_scout(s, i)) {
 		if (w->slot.phase != PHASE_BACKOFF)
 			log_warn("worker %u pid %d: too long in %s, killed", i, (int)w->pid,
 			    slot_phase_name(w->slot.phase));
@@ -393,6 +409,28 @@ sup_workers_any(const struct sup *s)
 	return false;
 }
 
+bool
+sup_workers_wanted(const struct sup *s)
+{
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->workers[i].is_wanted)
+			return true;
+	return false;
+}
+
+bool
+sup_workers_fresh(const struct sup *s)
+{
+	int64_t now_ns = clk_ns();
+
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->workers[i].slot.phase == PHASE_READY &&
+		    request_due_ms(s, i) > s->now_ms &&
+		    !board_slot_is_stale(&s->board.slots[i], now_ns))
+			return true;
+	return !sup_workers_wanted(s);
+}
+
 unsigned
 sup_workers_ready(const struct sup *s)
 {
@@ -417,9 +455,13 @@ sup_workers_due(const struct sup *s)
 {
 	int64_t due = INT64_MAX, request;
 
+	/* A request that begins while we sleep is found before its time is over. */
+	for (unsigned i = 0; i < s->conf.pool_count; i++)
+		if (s->now_ms + s->conf.pools[i].request_timeout_ms < due)
+			due = s->now_ms + s->conf.pools[i].request_timeout_ms;
 	for (unsigned i = 0; i < s->slots; i++) {
 		const struct worker *w = &s->workers[i];
-		if (w->slot.due_ms != 0 && w->slot.due_ms < due)
+		if (w->slot.due_ms != 0 && w->slot.due_ms < due && !waits_for_scout(s, i))
 			due = w->slot.due_ms;
 		request = w->slot.phase == PHASE_READY ? request_due_ms(s, i) : INT64_MAX;
 		if (request < due)

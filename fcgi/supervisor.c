@@ -17,7 +17,7 @@
 #include "notify.h"
 #include "sup.h"
 
-enum { FDS_MAX = 3 + CONTROL_CLIENTS + 1 + BUILDS_MAX, DIR_MODE = 0755, DATA_MODE = 0750 };
+enum { FDS_MAX = 3 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX, DIR_MODE = 0755, DATA_MODE = 0750 };
 
 /* ---- start ---- */
 
@@ -167,7 +167,7 @@ start(struct sup *s, struct err *e)
 		return -1;
 	orphans_read(&s->orphans, g->run_dir);
 	s->roll = (struct roll){0};	/* the first roster holds all that is wanted */
-	sup_workers_resize(s);
+	sup_pools_begin(s);
 	s->watchdog_ms = notify_watchdog_ms();
 	return 0;
 }
@@ -210,14 +210,14 @@ reopen_logs(struct sup *s)
 static void
 more_workers(struct sup *s, int by)
 {
-	struct pool *p = &s->pools[0];
-	int64_t wanted = p->conf->workers + p->extra + by;
+	const char *name = s->conf.pools[0].name;
 
-	if (wanted < 1 || wanted > WORKERS_MAX)
-		return;
-	p->extra += by;
-	log_info("pool %s: %d workers", p->conf->name, (int)p->conf->workers + p->extra);
-	sup_workers_resize(s);
+	if (roll_is_busy(&s->roll))
+		log_warn("pool %s: no worker more or fewer while a roll is under way", name);
+	else if (!sup_pools_extra(s, 0, by))
+		log_warn("pool %s: 1 to %d workers", name, WORKERS_MAX);
+	else
+		log_info("pool %s: %d by signal", name, s->pools[0].extra);
 }
 
 static void
@@ -289,7 +289,7 @@ report(struct sup *s)
 	char text[sizeof s->said];
 	unsigned ready = sup_workers_ready(s);
 
-	if (!s->is_ready && ready > 0) {
+	if (!s->is_ready && (ready > 0 || !sup_workers_wanted(s))) {
 		s->is_ready = true;
 		notify_send("READY=1\nMAINPID=%d", (int)getpid());
 		let_orphans_go(s);
@@ -304,7 +304,7 @@ report(struct sup *s)
 		notify_send("STATUS=%s", text);
 	}
 	if (s->watchdog_ms != 0 && s->now_ms >= s->watchdog_due_ms &&
-	    (ready > 0 || !s->is_ready)) {
+	    (!s->is_ready || sup_workers_fresh(s))) {
 		notify_send("WATCHDOG=1");
 		s->watchdog_due_ms = s->now_ms + s->watchdog_ms;
 	}
@@ -325,6 +325,7 @@ timeout_of(const struct sup *s)
 	int64_t timeout = SUP_TICK_MS, left;
 
 	earlier(&timeout, sup_workers_due(s), s->now_ms);
+	earlier(&timeout, sup_pools_due(s), s->now_ms);
 	earlier(&timeout, sup_builds_due(s), s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
@@ -339,7 +340,7 @@ timeout_of(const struct sup *s)
 }
 
 static unsigned
-fds_of(const struct sup *s, struct curl_waitfd *fds)
+fds_of(struct sup *s, struct curl_waitfd *fds)
 {
 	unsigned n = 0;
 
@@ -348,6 +349,9 @@ fds_of(const struct sup *s, struct curl_waitfd *fds)
 	if (s->stopping == STOP_NOT)	/* afterwards nobody would read it */
 		fds[n++] = (struct curl_waitfd){
 		    .fd = tenants_dir_fd(s->dir), .events = CURL_WAIT_POLLIN};
+	s->pools_at = n;
+	if (s->stopping == STOP_NOT)
+		n += sup_pools_fds(s, fds + n);
 	n += (unsigned)control_fds(s->control, fds + n);
 	n += (unsigned)sup_builds_fds(s, fds + n);
 	return n;
@@ -366,12 +370,14 @@ turn(struct sup *s)
 	s->now_ms = clk_ms();
 	if (read(s->board.wake_fd, &wakes, sizeof wakes) == -1 && errno != EAGAIN)
 		log_error("scoreboard: %s", strerror(errno));
+	sup_pools_on_fds(s, fds + s->pools_at);
 	curl_multi_perform(s->multi, &running);
 	drain_signals(s);
 	if (s->stopping == STOP_NOT)
 		sup_tenants_turn(s);
 	sup_builds_turn(s);
 	sup_workers_turn(s);
+	sup_pools_turn(s);
 	sup_roll_turn(s);
 	sup_command_turn(s);
 	control_turn(s->control);
