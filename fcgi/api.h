@@ -2,6 +2,7 @@
 #ifndef RAGPOOL_API_H
 #define RAGPOOL_API_H
 
+#include "auth.h"
 #include "board.h"
 #include "query.h"
 #include "reply.h"
@@ -12,6 +13,7 @@
 /* One worker's world, borrowed by every handler. */
 struct api {
 	struct serving *serving;
+	struct auth *auth;
 	struct query_scratch *scratch;
 	const struct board *board;	/* NULL when run by hand */
 	struct board_slot *slot;	/* NULL when run by hand */

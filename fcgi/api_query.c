@@ -114,12 +114,12 @@ answer_text(struct api *api, struct req *r, const struct asked *a, size_t i, str
 }
 
 static int
-answer(struct api *api, struct req *r, const struct asked *a, struct reply *p, struct err *e)
+answer(struct api *api, struct req *r, struct asked *a, struct reply *p, struct err *e)
 {
 	struct buf *b = &p->body;
 	struct index *x;
 
-	if (question_open(api, &a->q, p, &x, e) == -1)
+	if (question_open(api, &a->q, r, p, &x, e) == -1)
 		return -1;
 	buf_adds(b, "{\"tenant_id\": ");
 	json_put_text(b, a->q.tenant, strlen(a->q.tenant));

@@ -31,6 +31,7 @@ int cmd_accept_deletions(const struct cmd *cmd, int argc, char **argv);
 int cmd_generations(const struct cmd *cmd, int argc, char **argv);
 int cmd_verify(const struct cmd *cmd, int argc, char **argv);
 int cmd_eval(const struct cmd *cmd, int argc, char **argv);
+int cmd_key(const struct cmd *cmd, int argc, char **argv);
 int cmd_tenant(const struct cmd *cmd, int argc, char **argv);
 
 /* ---- for the commands ---- */

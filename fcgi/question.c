@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "enter.h"
 #include "filter_json.h"
 
 static int
@@ -120,9 +121,12 @@ question_read(struct question *q, struct json_object *o, unsigned top_k_max, str
 }
 
 int
-question_open(struct api *api, const struct question *q, struct reply *p, struct index **out,
-    struct err *e)
+question_open(struct api *api, struct question *q, const struct req *r, struct reply *p,
+    struct index **out, struct err *e)
 {
+	if (enter_tenant(api, r, p, q->tenant, e) == -1 ||
+	    caller_join_filter(&r->caller, &q->query.filter, r->arena, e) == -1)
+		return -1;
 	if (q->generation != NULL) {
 		if (serving_get_pinned(api->serving, q->tenant, q->generation, out, e) == -1)
 			return -1;

@@ -36,9 +36,9 @@ struct question {
 /* Fills all of it but the tenant; what is not in the object gets its default. */
 int question_read(struct question *q, struct json_object *o, unsigned top_k_max,
     struct arena *a, struct err *e);
-/* The generation to ask, borrowed as serving_get() says; the answer's headers name it, and
- * the scoreboard the tenant. */
-int question_open(struct api *api, const struct question *q, struct reply *p,
+/* Through the tenant's door (enter.h) to the generation to ask, borrowed as serving_get()
+ * says; the answer's headers name it.  The caller's own filter joins the question's. */
+int question_open(struct api *api, struct question *q, const struct req *r, struct reply *p,
     struct index **out, struct err *e);
 int question_ask(struct api *api, const struct question *q, struct index *x, const char *text,
     size_t n, struct arena *a, struct query_result *out, struct err *e);

@@ -34,6 +34,11 @@ static const char usage[] =
     "  -d, --data DIR          the data folder (or RAGPOOL_DATA)\n"
     "      --max-requests N    leave after N requests, 0 = never (default 0)\n"
     "      --top-k-max N       the largest top_k allowed (default 1000)\n"
+    "      --auth keys|off     who may ask: holders of keys in DIR, or everyone (default off,\n"
+    "                          for a web server that listens on loopback)\n"
+    "      --jwt-keys FILE     a JWK set: tokens it signed count as keys\n"
+    "      --jwt-audience NAME what their \"aud\" must say\n"
+    "      --jwt-issuer NAME   what their \"iss\" must say (default: anything)\n"
     "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
     "      --slowlog FILE      where such lines go (default: the log)\n"
     "      --log-level LEVEL   error, warn, info or debug (default info)\n"
@@ -94,13 +99,18 @@ refuse(const char *what)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, LOG_LEVEL, LOG_FILE };
+	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, LOG_LEVEL, LOG_FILE, AUTH,
+		JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
 	    {"top-k-max", required_argument, NULL, TOP_K},
 	    {"slow-after", required_argument, NULL, SLOW_AFTER},
 	    {"slowlog", required_argument, NULL, SLOWLOG},
+	    {"auth", required_argument, NULL, AUTH},
+	    {"jwt-keys", required_argument, NULL, JWT_KEYS},
+	    {"jwt-audience", required_argument, NULL, JWT_AUDIENCE},
+	    {"jwt-issuer", required_argument, NULL, JWT_ISSUER},
 	    {"log-level", required_argument, NULL, LOG_LEVEL},
 	    {"log-file", required_argument, NULL, LOG_FILE},
 	    {"help", no_argument, NULL, 'h'},
@@ -134,6 +144,20 @@ read_options(struct worker_options *o, int argc, char **argv)
 		case SLOWLOG:
 			o->slowlog = optarg;
 			break;
+		case AUTH:
+			if (strcmp(optarg, "keys") != 0 && strcmp(optarg, "off") != 0)
+				refuse("--auth takes keys or off");
+			o->auth.is_off = strcmp(optarg, "off") == 0;
+			break;
+		case JWT_KEYS:
+			o->auth.jwt_keys = optarg;
+			break;
+		case JWT_AUDIENCE:
+			o->auth.jwt_audience = optarg;
+			break;
+		case JWT_ISSUER:
+			o->auth.jwt_issuer = optarg;
+			break;
 		case LOG_LEVEL:
 			if (log_level_of(optarg) == -1)
 				refuse("--log-level takes error, warn, info or debug");
@@ -162,6 +186,7 @@ main(int argc, char **argv)
 {
 	struct worker_options o = {
 	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .slowlog = "",
+	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},
 	    .board_fd = -1};
 	struct err e;
 	int rc;
@@ -176,6 +201,7 @@ main(int argc, char **argv)
 	if (o.listen_fd != -1) {
 		rc = worker_run(&o, &e);
 	} else if (getenv("REQUEST_METHOD") != NULL) {
+		o.auth.is_by_hand = true;
 		rc = worker_run_cgi(&o, &e);
 	} else {
 		fputs(usage, stderr);

@@ -29,6 +29,11 @@ static const struct command {
 	cmd_generations},
     {"verify", "TENANT [GENERATION]",
 	"Reads every byte of a generation against its checksums.", cmd_verify},
+    {"key", "create|list|revoke ...",
+	"API keys: create --role reader|editor|admin --tenant NAME|'team-*'|'*' [--tenant ...]\n"
+	"[--name TEXT] [--expires 30d] [--rate N] [--filter JSON], which prints the key this once;\n"
+	"list [--json]; revoke ID.  Both count from the next request on.",
+	cmd_key},
     {"eval", "[--mode MODE] [--json] DIR",
 	"How well judged questions are answered: corpus.jsonl(.gz), queries.jsonl, qrels.tsv in DIR.\n"
 	"--mode hybrid|minmax|rrf|lexical|dense, --embedder builtin:lsa|static:DIR, --language NAME,\n"

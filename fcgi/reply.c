@@ -60,6 +60,8 @@ error_type(int status)
 static bool
 is_for_caller(const struct err *e)
 {
+	if (e->code == ERR_AUTH)
+		return false;	/* which check failed is nobody's business */
 	return err_row(e->code)->http_status < 500 || e->code == ERR_NOT_READY;
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "arena.h"
+#include "caller.h"
 #include "err.h"
 
 enum { REQ_HOLES_MAX = 3, REQ_ID_BYTES = 64 };
@@ -33,6 +34,7 @@ struct req {
 	size_t content_length;
 	const char *body;		/* after req_read_body(), NUL-terminated */
 	char *const *envp;		/* borrowed */
+	struct caller caller;		/* once auth_check() has said who asks */
 	struct arena *arena;
 	req_read_fn *read;
 	void *read_from;

@@ -11,15 +11,16 @@ struct route {
 	const char *path;		/* a segment "{...}" matches any one segment */
 	api_fn *handler;
 	size_t body_max;		/* 0: the body is not read */
+	enum caller_role need;		/* ROLE_NONE: whoever asks */
 };
 
 static const struct route routes[] = {
-    {REQ_POST, "/query/{tenant}", api_query, REQUEST_BODY_MAX},
-    {REQ_POST, "/retrieve", api_retrieve, REQUEST_BODY_MAX},
-    {REQ_GET, "/health", api_health, 0},
-    {REQ_GET, "/api/health", api_health, 0},
-    {REQ_GET, "/api/live", api_live, 0},
-    {REQ_GET, "/status", api_status, 0},
+    {REQ_POST, "/query/{tenant}", api_query, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/retrieve", api_retrieve, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_GET, "/health", api_health, 0, ROLE_NONE},
+    {REQ_GET, "/api/health", api_health, 0, ROLE_NONE},
+    {REQ_GET, "/api/live", api_live, 0, ROLE_NONE},
+    {REQ_GET, "/status", api_status, 0, ROLE_ADMIN},
 };
 enum { ROUTES = sizeof routes / sizeof routes[0] };
 
@@ -70,10 +71,30 @@ refuse_method(const struct route *t, struct reply *p, struct err *e)
 	return err_set(e, ERR_METHOD, "%s answers %s only", t->path, req_method_name(t->method));
 }
 
+/* Who asks, and may that one come here at all?  Before a byte of the body is read. */
+static int
+let_in(const struct route *t, struct api *api, struct req *r, struct reply *p, struct err *e)
+{
+	if (t->need == ROLE_NONE)
+		return 0;
+	if (auth_check(api->auth, r, &r->caller, e) == -1) {
+		if (e->code == ERR_AUTH)
+			reply_header(p, "WWW-Authenticate",
+			    auth_was_tried(r) ? "Bearer error=\"invalid_token\"" : "Bearer");
+		return -1;
+	}
+	if (r->caller.role < t->need)
+		return err_set(e, ERR_FORBIDDEN, "this needs the role %s, the key has %s",
+		    caller_role_name(t->need), caller_role_name(r->caller.role));
+	return 0;
+}
+
 static int
 run_handler(const struct route *t, struct api *api, struct req *r, struct reply *p,
     struct err *e)
 {
+	if (let_in(t, api, r, p, e) == -1)
+		return -1;
 	if (t->body_max > 0) {
 		if (req_need_json(r, e) == -1 && r->content_length > 0)
 			return -1;
@@ -112,6 +133,8 @@ route_run(struct api *api, struct req *r, struct reply *p)
 	err_clear(&e);
 	if (dispatch(api, r, p, &e) == 0 || p->is_cut)
 		return;
+	if (e.code == ERR_AUTH)
+		log_debug("request=%s refused: %s", r->id, e.text);
 	if (err_row(e.code)->http_status >= 500 && e.code != ERR_NOT_READY)
 		log_error("request failed code=%s %s", err_row(e.code)->slug, e.text);
 	if (p->is_streaming)

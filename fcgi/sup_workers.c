@@ -78,7 +78,9 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	const char *argv[] = {"ragpool-worker", "--data", g->data_dir,
 	    "--max-requests", requests, "--top-k-max", top_k, "--slow-after", slow,
 	    "--slowlog", pool->conf->slowlog, "--log-level", levels[g->log_level],
-	    "--log-file", g->log_file, NULL};
+	    "--log-file", g->log_file, "--auth", g->auth == 0 ? "keys" : "off",
+	    "--jwt-keys", g->jwt_keys, "--jwt-audience", g->jwt_audience,
+	    "--jwt-issuer", g->jwt_issuer, NULL};
 	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
 	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
 	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};

@@ -38,6 +38,7 @@ struct worker {
 	struct reply reply;
 	struct buf output;
 	struct api api;
+	struct auth auth;
 	struct conn conn;
 	bool has_conn;
 	struct board board;
@@ -443,8 +444,9 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    slowlog_open(&w->slowlog, o->slowlog, o->slow_ms, e) == -1)
 		return -1;
 	serving_set_guard(w->serving, guard_tenant, w);
+	auth_open(&w->auth, &o->auth, o->data_dir);
 	w->api = (struct api){
-	    .serving = w->serving, .scratch = w->scratch, .watch = &w->watch,
+	    .serving = w->serving, .auth = &w->auth, .scratch = w->scratch, .watch = &w->watch,
 	    .top_k_max = o->top_k_max};
 	return 0;
 }
@@ -454,6 +456,7 @@ worker_fini(struct worker *w)
 {
 	if (w->has_conn)
 		conn_fini(&w->conn);
+	auth_close(&w->auth);
 	serving_free(w->serving);
 	query_scratch_free(w->scratch);
 	arena_fini(&w->arena);

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "auth.h"
 #include "err.h"
 
 struct worker_options {
@@ -12,6 +13,7 @@ struct worker_options {
 	unsigned top_k_max;
 	const char *slowlog;	/* a file; "": the log */
 	int64_t slow_ms;	/* 0: no slow log */
+	struct auth_options auth;
 	int listen_fd;
 	int board_fd;		/* -1: run by hand, without a scoreboard */
 	int wake_fd;

@@ -28,7 +28,7 @@ os.execv(command[0], command)' "$@"
 # fcgi SOCKET METHOD PATH [JSON]: sets $status, $headers and $body, as ask does.
 fcgi() {
 	local text=${4-} answer
-	answer=$(printf %s "$text" | REQUEST_METHOD=$2 REQUEST_URI=$3 SCRIPT_NAME=$3 QUERY_STRING='' \
+	answer=$(printf %s "$text" | SERVER_ADDR=127.0.0.1 REQUEST_METHOD=$2 REQUEST_URI=$3 SCRIPT_NAME=$3 QUERY_STRING='' \
 		CONTENT_TYPE=application/json CONTENT_LENGTH=${#text} SERVER_PROTOCOL=HTTP/1.1 \
 		cgi-fcgi -bind -connect "$1" | tr -d '\r')
 	headers=$(sed '/^$/q' <<<"$answer" | sed 's/^\([A-Za-z-]*\):/\L\1:/')

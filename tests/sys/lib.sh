@@ -230,14 +230,15 @@ print(*[s.getsockname()[1] for s in held])' "$1"
 
 # --- the servers -----------------------------------------------------------------------
 
-# start_pool [KEY=VALUE...]: the supervisor with its workers.  WORKERS (2); BUILDER, the
-# program that builds; GLOBAL, more lines for that section; CONSUL, lines of a section of that
+# start_pool [KEY=VALUE...]: the supervisor with its workers.  WORKERS (2); AUTH (off), or
+# keys; BUILDER, the program that builds; GLOBAL, more lines for that section; CONSUL, lines of a section of that
 # name.  Sets $pool, its pid, $socket and $conf.
 start_pool() {
-	local workers=2 builder=$bin/ragpool-build global='' consul='' pair
+	local workers=2 auth=off builder=$bin/ragpool-build global='' consul='' pair
 	for pair in "$@"; do
 		case $pair in
 		WORKERS=*) workers=${pair#*=} ;;
+		AUTH=*) auth=${pair#*=} ;;
 		BUILDER=*) builder=${pair#*=} ;;
 		GLOBAL=*) global=${pair#*=} ;;
 		CONSUL=*) consul="[consul]\n"${pair#*=} ;;
@@ -250,7 +251,7 @@ start_pool() {
 	mkdir -p "$T/data" "$T/tenants.d"
 	fill ragpool.conf.in "$conf" "DATA=$T/data" "RUN=$T/run" "TENANTS=$T/tenants.d" \
 		"SOCKET=$socket" MODE=0666 "WORKERS=$workers" "CONSUL=$consul" \
-		"GLOBAL=worker_program = $bin/ragpool-worker\nbuild_program = $builder\n$global"
+		"GLOBAL=auth = $auth\nworker_program = $bin/ragpool-worker\nbuild_program = $builder\n$global"
 	"$bin/ragpoold" -c "$conf" -t >"$T/configtest.log" 2>&1 || die "ragpoold -t refuses $conf"
 	start ragpoold "$bin/ragpoold" -c "$conf" --foreground
 	pool=$started
