@@ -31,6 +31,11 @@ enum {
 
 	DOCUMENT_BYTES_MAX = 256 << 20, /* one source file */
 	DOCUMENT_PATH_BYTES = 1024,
+	ARCHIVE_ENTRIES_MAX = 10000,	/* parts of a DOCX, an EPUB, ... */
+	ARCHIVE_BYTES_MAX = 256 << 20,	/* that come out of it */
+	ARCHIVE_RATIO_MAX = 200,	/* times as large as packed, of a part that is larger */
+	ARCHIVE_RATIO_FLOOR = 1 << 20,	/* than this */
+	ARCHIVE_TEXT_MAX = 128 << 20,	/* text of one document */
 	CHUNK_TOKENS_MIN = 16,
 	CHUNK_TOKENS_MAX = 8192,
 

@@ -26,7 +26,7 @@
 enum {
 	KNOWLEDGE_VERSION = 2,
 	/* Raised whenever extraction or chunking changes what comes out. */
-	EXTRACTION_VERSION = 2,
+	EXTRACTION_VERSION = 3,
 	SHRINK_GUARD_MIN = 20,
 };
 /* The words of all documents of one listing that are to be read. */
@@ -266,8 +266,14 @@ put_document(
 static bool
 is_of_document(const struct err *e)
 {
-	return e->code == ERR_NOT_TEXT || e->code == ERR_UNSUPPORTED || e->code == ERR_LIMIT ||
-	    e->code == ERR_UTF8 || e->code == ERR_PERMISSION || e->code == ERR_INPUT;
+	static const enum err_code codes[] = {ERR_NOT_TEXT, ERR_UNSUPPORTED, ERR_LIMIT, ERR_UTF8,
+	    ERR_PERMISSION, ERR_INPUT, ERR_EMPTY, ERR_ENCRYPTED, ERR_SCANNED, ERR_DAMAGED,
+	    ERR_HOSTILE, ERR_EXTRACTOR, ERR_NO_EXTRACTOR};
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (e->code == codes[i])
+			return true;
+	return false;
 }
 
 static int
@@ -466,6 +472,16 @@ is_same_document(sqlite3_stmt *found, const struct source_item *item)
 		(uint64_t)sqlite3_column_int64(found, 1) == item->size);
 }
 
+/* Refused for want of a program, which may have been installed since. */
+static bool
+may_succeed_now(sqlite3_stmt *found)
+{
+	const char *why = (const char *)sqlite3_column_text(found, 5);
+	const char *slug = err_row(ERR_NO_EXTRACTOR)->slug;
+
+	return why != NULL && strncmp(why, slug, strlen(slug)) == 0;
+}
+
 /* What the listing has already settled is written at once, the rest is read later, so that
  * a listing that breaks off or shrinks costs no reading. */
 static int
@@ -499,7 +515,8 @@ sync_item(void *context, const struct source_item *item, struct err *e)
 		id = sqlite3_column_int64(find, 0);
 		same = column_is(find, 4, y->params) && is_same_document(find, item);
 		refused = !column_is(find, 5, "");
-		if (column_is(find, 4, y->params))
+		same &= !may_succeed_now(find);
+		if (column_is(find, 4, y->params) && !may_succeed_now(find))
 			snprintf(known, sizeof known, "%s",
 			    (const char *)sqlite3_column_text(find, 2));
 	}

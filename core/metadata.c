@@ -7,6 +7,7 @@
 
 #include "filter.h"
 #include "json.h"
+#include "text.h"
 #include "text_parts.h"
 
 struct span {
@@ -163,6 +164,99 @@ without_comment(struct span v)
 	return v;
 }
 
+/* ---- fields that are found on the way ---- */
+
+void
+metadata_fields_init(struct metadata_fields *f)
+{
+	f->count = 0;
+	buf_init(&f->out, METADATA_BYTES_MAX / 2);
+}
+
+void
+metadata_fields_fini(struct metadata_fields *f)
+{
+	buf_fini(&f->out);
+}
+
+static const char *const ours[] = {"path", "title", "kind", "folder", "bytes"};
+
+static bool
+is_ours(struct span name)
+{
+	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+		if (strlen(ours[i]) == name.n && memcmp(ours[i], name.s, name.n) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the members so far name it; names are written the same way each time. */
+static bool
+is_member(const struct buf *out, struct span name)
+{
+	struct buf wanted;
+	bool is;
+
+	buf_init(&wanted, 8 * FILTER_FIELD_BYTES);
+	buf_adds(&wanted, ", ");
+	json_put_text(&wanted, name.s, name.n);
+	buf_adds(&wanted, ": ");
+	is = wanted.failed ||
+	     (out->len > 0 && memmem(out->data, out->len, wanted.data, wanted.len) != NULL);
+	buf_fini(&wanted);
+	return is;
+}
+
+static bool
+begin_field(struct metadata_fields *f, struct span name)
+{
+	name = trim(name.s, name.n);
+	if (name.n == 0 || name.n > FILTER_FIELD_BYTES || name.s[0] == '$' ||
+	    !utf8_is_valid(name.s, name.n) || f->count == METADATA_FIELDS_MAX ||
+	    is_ours(name) || is_member(&f->out, name))
+		return false;
+	f->count++;
+	buf_adds(&f->out, ", ");
+	json_put_text(&f->out, name.s, name.n);
+	buf_adds(&f->out, ": ");
+	return true;
+}
+
+void
+metadata_add_text(struct metadata_fields *f, const char *name, const char *value, size_t n)
+{
+	struct span v = trim(value, n);
+
+	if (v.n > 0 && begin_field(f, (struct span){name, strlen(name)}))
+		put_string(&f->out, v.s, v.n);
+}
+
+void
+metadata_add_cell(struct metadata_fields *f, const char *name, size_t name_len,
+    const char *value, size_t n)
+{
+	struct span v = trim(value, n);
+
+	if (v.n == 0 || !begin_field(f, (struct span){name, name_len}))
+		return;
+	if (is_word(v, "true", "True", "TRUE"))
+		buf_adds(&f->out, "true");
+	else if (is_word(v, "false", "False", "FALSE"))
+		buf_adds(&f->out, "false");
+	else if (is_number(v))
+		buf_add(&f->out, v.s, v.n);
+	else
+		put_string(&f->out, v.s, v.n);
+}
+
+void
+metadata_add_json(
+    struct metadata_fields *f, const char *name, size_t name_len, const char *value)
+{
+	if (begin_field(f, (struct span){name, name_len}))
+		buf_adds(&f->out, value);
+}
+
 /* ---- lists ---- */
 
 static void
@@ -207,11 +301,8 @@ put_list(struct front *f, struct span v)
 static bool
 is_taken(const struct front *f, struct span name)
 {
-	static const char *const ours[] = {"path", "title", "kind", "folder", "bytes"};
-
-	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-		if (strlen(ours[i]) == name.n && memcmp(ours[i], name.s, name.n) == 0)
-			return true;
+	if (is_ours(name))
+		return true;
 	for (size_t i = 0; i < f->names; i++)
 		if (f->name[i].n == name.n && memcmp(f->name[i].s, name.s, name.n) == 0)
 			return true;
@@ -323,7 +414,10 @@ metadata_of(struct buf *out, const char *key, uint64_t bytes, const struct text_
 	buf_addf(out, ", \"kind\": \"%s\", \"folder\": ", text_kind_name(d->kind));
 	put_string(out, key, slash != NULL ? (size_t)(slash - key) : 0);
 	buf_addf(out, ", \"bytes\": %llu", (unsigned long long)bytes);
-	put_front_matter(out, d);
+	if (d->fields != NULL)
+		buf_adds(out, d->fields);
+	else
+		put_front_matter(out, d);
 	buf_addc(out, '}');
 }
 

@@ -1,8 +1,10 @@
 /* metadata.h - what is known about a document besides its text, as a JSON object.
  *
- *   path    its key                       title   as text.h found it, or ""
- *   kind    plain, markdown or html       folder  the key without its last part, or ""
+ *   path    its file's key                title   as text.h found it, or ""
+ *   kind    text_kind_name()              folder  the path without its last part, or ""
  *   bytes   of the file
+ *
+ * then what the format says (a PDF's author, a mail's sender, a row's fields),
  *
  * and what the front matter of a Markdown document says (YAML between "---" lines, TOML
  * between "+++" lines), of which this much is read:
@@ -26,10 +28,34 @@
 
 #include <stdint.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "buf.h"
-#include "text.h"
+
+struct text_document;
 
 enum { METADATA_FIELDS_MAX = 48, METADATA_LIST_MAX = 256, METADATA_BYTES_MAX = 1 << 20 };
+
+/* ---- fields that are found on the way ---- */
+
+/* Members of a JSON object, ", \"name\": value" each, the first named wins. */
+struct metadata_fields {
+	struct buf out;
+	size_t count;
+};
+
+void metadata_fields_init(struct metadata_fields *f);
+void metadata_fields_fini(struct metadata_fields *f);
+/* A string; white space around it goes, an empty one is left out. */
+void metadata_add_text(
+    struct metadata_fields *f, const char *name, const char *value, size_t n);
+/* What a table's cell says: a number, true, false, or a string. */
+void metadata_add_cell(struct metadata_fields *f, const char *name, size_t name_len,
+    const char *value, size_t n);
+/* Value is JSON already: a scalar, or a list of scalars. */
+void metadata_add_json(
+    struct metadata_fields *f, const char *name, size_t name_len, const char *value);
 
 /* Appends the object; buf_check() tells whether it fitted.  d may be zeroed: a document
  * that gave no text. */

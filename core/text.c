@@ -19,10 +19,7 @@ static const struct {
 	size_t at;
 	const char *name;
 } signatures[] = {
-	{"%PDF-", 5, 0, "PDF"},
-	{"PK\x03\x04", 4, 0, "a zip archive (DOCX, XLSX, ODT, EPUB)"},
 	{"PK\x05\x06", 4, 0, "an empty zip archive"},
-	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8, 0, "an OLE file (DOC, XLS, PPT)"},
 	{"{\\rtf", 5, 0, "RTF"},
 	{"%!PS-", 5, 0, "PostScript"},
 	{"\x7f" "ELF", 4, 0, "an ELF program"},
@@ -61,19 +58,50 @@ static const struct {
 static const char *
 unread_format(const char *bytes, size_t n)
 {
-	size_t near = n < 1024 ? n : 1024;
-
 	for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++)
 		if (n >= signatures[i].at + signatures[i].len &&
 		    memcmp(bytes + signatures[i].at, signatures[i].bytes,
 			signatures[i].len) == 0)
 			return signatures[i].name;
-	/* Readers accept a PDF behind up to 1 KiB of other bytes; prose that speaks of
-	 * PDF does not put a line feed before the sign and NUL bytes behind it. */
-	if (memmem(bytes, near, "\n%PDF-1.", 8) != NULL &&
-	    memchr(bytes, '\0', n < 65536 ? n : 65536) != NULL)
-		return "PDF";
 	return NULL;
+}
+
+static bool
+begins_with(const char *bytes, size_t n, const char *sign, size_t len)
+{
+	return n >= len && memcmp(bytes, sign, len) == 0;
+}
+
+/* Readers accept a PDF behind up to 1 KiB of other bytes; prose that speaks of PDF does
+ * not put a line feed before the sign and NUL bytes behind it. */
+static bool
+is_pdf(const char *bytes, size_t n)
+{
+	size_t near = n < 1024 ? n : 1024;
+
+	return begins_with(bytes, n, "%PDF-", 5) ||
+	    (memmem(bytes, near, "\n%PDF-1.", 8) != NULL &&
+		memchr(bytes, '\0', n < 65536 ? n : 65536) != NULL);
+}
+
+/* Office files before 2007, and the shell that later ones are encrypted in, whose folder
+ * names are UTF-16. */
+static int
+refuse_ole(const char *bytes, size_t n, struct err *e)
+{
+	static const char sign[] = "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e";
+
+	if (memmem(bytes, n, sign, sizeof sign) != NULL)
+		return err_set(e, ERR_ENCRYPTED, "the file opens only with a password");
+	return err_set(e, ERR_UNSUPPORTED,
+	    "DOC, XLS and PPT are not read; save it as DOCX, XLSX or PPTX");
+}
+
+/* The formats that are told by their first bytes and are read. */
+static bool
+is_packed(const char *bytes, size_t n)
+{
+	return begins_with(bytes, n, "PK\x03\x04", 4);
 }
 
 static const struct {
@@ -94,6 +122,7 @@ static const struct {
 	{"log", TEXT_PLAIN},
 	{"csv", TEXT_PLAIN},
 	{"tsv", TEXT_PLAIN},
+	{"eml", TEXT_EMAIL},
 };
 
 static bool
@@ -109,7 +138,8 @@ kind_by_name(const char *name, enum text_kind *kind)
 			return true;
 		}
 	}
-	return false;
+	*kind = TEXT_PROGRAM;
+	return text_is_program(name);
 }
 
 /* For a name that tells nothing: an HTML page says so at its beginning. */
@@ -130,66 +160,104 @@ kind_by_look(const char *text, size_t n)
 
 /* ---- the document ---- */
 
+/* Text that is decoded, then walked. */
 static int
-walk(struct text_document *d, struct text_decoded *decoded, struct err *e)
+walk_text(struct text_builder *b, const char *name, struct text_decoded *decoded, struct err *e)
 {
-	struct text_builder b;
+	struct text_document *d = b->d;
+
+	if (d->kind == TEXT_HTML)
+		return text_walk_html(b, decoded->text, decoded->len, e);
+	d->text = decoded->text;
+	d->len = decoded->len;
+	d->is_source_bytes = decoded->is_source_bytes;
+	d->owned = decoded->owned;
+	decoded->owned = NULL;
+	if (d->kind == TEXT_MARKDOWN)
+		return text_walk_markdown(b, e);
+	return d->kind == TEXT_PROGRAM ? text_walk_program(b, name, e) : text_walk_plain(b, e);
+}
+
+static int
+decode_and_walk(struct text_builder *b, const char *name, bool kind_is_known, const char *bytes,
+    size_t n, struct err *e)
+{
+	struct text_decoded decoded = {0};
+	struct text_document *d = b->d;
+	char declared[32] = "";
+	enum text_kind look;
 	int rc;
 
-	text_builder_init(&b, d);
-	if (d->kind == TEXT_HTML) {
-		rc = text_walk_html(&b, decoded->text, decoded->len, e);
-	} else {
-		d->text = decoded->text;
-		d->len = decoded->len;
-		d->is_source_bytes = decoded->is_source_bytes;
-		d->owned = decoded->owned;
-		decoded->owned = NULL;
-		rc = d->kind == TEXT_MARKDOWN ? text_walk_markdown(&b, e)
-					      : text_walk_plain(&b, e);
-	}
-	if (text_builder_finish(&b, rc == 0 ? e : NULL) == -1)
-		rc = -1;
+	if (kind_is_known && d->kind == TEXT_HTML)
+		text_find_declared(bytes, n, declared, sizeof declared);
+	if (text_decode(bytes, n, declared, &decoded, e) == -1)
+		return -1;
+	look = kind_by_look(decoded.text, decoded.len);
+	/* A page with code in it is named as code. */
+	if (!kind_is_known || (d->kind == TEXT_PROGRAM && look == TEXT_HTML))
+		d->kind = look;
+	memcpy(d->charset, decoded.charset, sizeof d->charset);
+	d->replaced = decoded.replaced;
+	rc = walk_text(b, name, &decoded, e);
+	text_decoded_fini(&decoded);
 	return rc;
+}
+
+static int
+walk(struct text_builder *b, const char *name, const char *bytes, size_t n, struct err *e)
+{
+	bool known = kind_by_name(name, &b->d->kind);
+
+	if (is_pdf(bytes, n)) {
+		b->d->kind = TEXT_PDF;
+		return text_walk_pdf(b, bytes, n, e);
+	}
+	if (is_packed(bytes, n))
+		return text_walk_archive(b, bytes, n, e);
+	if (known && b->d->kind == TEXT_EMAIL)
+		return text_walk_email(b, bytes, n, e);
+	return decode_and_walk(b, name, known, bytes, n, e);
+}
+
+static int
+check_bytes(const char *bytes, size_t n, struct err *e)
+{
+	const char *format;
+
+	if (n > DOCUMENT_BYTES_MAX)
+		return err_set(e, ERR_LIMIT, "the file has %zu bytes, %d are read", n,
+		    DOCUMENT_BYTES_MAX);
+	if (n == 0)
+		return err_set(e, ERR_EMPTY, "the file is empty");
+	if (begins_with(bytes, n, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8))
+		return refuse_ole(bytes, n, e);
+	if ((format = unread_format(bytes, n)) != NULL)
+		return err_set(e, ERR_UNSUPPORTED,
+		    "%s is not among the formats read: text, Markdown, HTML, source code, e-mail, "
+		    "CSV, JSONL, PDF, DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB", format);
+	return 0;
 }
 
 int
 text_extract(
     const char *name, const char *bytes, size_t n, struct text_document *out, struct err *e)
 {
-	struct text_decoded decoded = {0};
-	const char *format;
-	char declared[32] = "";
-	bool known;
-	int rc = -1;
+	struct text_builder b;
+	int rc;
 
 	*out = (struct text_document){.text = ""};
-	if (n > DOCUMENT_BYTES_MAX)
-		return err_set(e, ERR_LIMIT, "the file has %zu bytes, %d are read", n,
-		    DOCUMENT_BYTES_MAX);
-	if (n == 0)
-		return err_set(e, ERR_NOT_TEXT, "the file is empty");
-	if ((format = unread_format(bytes, n)) != NULL)
-		return err_set(e, ERR_UNSUPPORTED,
-		    "%s is not among the formats read: text, Markdown, HTML", format);
-	known = kind_by_name(name, &out->kind);
-	if (known && out->kind == TEXT_HTML)
-		text_find_declared(bytes, n, declared, sizeof declared);
-	if (text_decode(bytes, n, declared, &decoded, e) == -1)
-		goto out;
-	if (!known)
-		out->kind = kind_by_look(decoded.text, decoded.len);
-	memcpy(out->charset, decoded.charset, sizeof out->charset);
-	out->replaced = decoded.replaced;
-	if (walk(out, &decoded, e) == -1)
-		goto out;
-	if (out->block_count == 0) {
-		err_set(e, ERR_NOT_TEXT, "there is no text in the file");
-		goto out;
-	}
-	rc = 0;
-out:
-	text_decoded_fini(&decoded);
+	if (check_bytes(bytes, n, e) == -1)
+		return -1;
+	text_builder_init(&b, out);
+	rc = walk(&b, name, bytes, n, e);
+	if (text_builder_finish(&b, rc == 0 ? e : NULL) == -1)
+		rc = -1;
+	if (rc == 0 && out->block_count == 0)
+		rc = out->page_count > 0
+			 ? err_set(e, ERR_SCANNED, "%zu pages hold pictures only, no text: run it "
+						   "through text recognition (OCR) first",
+			       out->page_count)
+			 : err_set(e, ERR_NOT_TEXT, "there is no text in the file");
 	if (rc == -1)
 		text_document_fini(out);
 	return rc;
@@ -203,6 +271,8 @@ text_document_fini(struct text_document *d)
 	free(d->blocks);
 	free(d->headings);
 	free(d->names);
+	free(d->pages);
+	free(d->fields);
 	free(d->owned);
 	*d = (struct text_document){.text = ""};
 }
@@ -250,10 +320,27 @@ text_heading_common(const struct text_document *d, uint32_t a, uint32_t b)
 	return a;
 }
 
+uint32_t
+text_page_at(const struct text_document *d, size_t at)
+{
+	size_t low = 0, high = d->page_count;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (d->pages[mid] <= at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return (uint32_t)low;
+}
+
 const char *
 text_kind_name(enum text_kind kind)
 {
-	static const char *const names[] = {"plain", "markdown", "html"};
+	static const char *const names[] = {"plain", "markdown", "html", "code", "email", "pdf",
+	    "docx", "pptx", "xlsx", "opendocument", "epub", "row"};
 
 	_Static_assert(sizeof names / sizeof names[0] == TEXT_KIND_MAX, "a name each");
 	return (unsigned)kind < TEXT_KIND_MAX ? names[kind] : "unknown";

@@ -9,6 +9,7 @@ text_builder_init(struct text_builder *b, struct text_document *d)
 {
 	*b = (struct text_builder){.d = d, .current = TEXT_NO_HEADING};
 	buf_init(&b->names, (size_t)TEXT_HEADINGS_MAX * TEXT_HEADING_BYTES);
+	metadata_fields_init(&b->fields);
 	for (size_t i = 0; i < sizeof b->open / sizeof b->open[0]; i++)
 		b->open[i] = TEXT_NO_HEADING;
 }
@@ -20,6 +21,9 @@ text_builder_finish(struct text_builder *b, struct err *e)
 		b->failed = true;
 	b->d->names = b->names.len > 0 ? buf_take(&b->names) : NULL;
 	buf_fini(&b->names);
+	b->failed |= b->fields.out.failed;
+	b->d->fields = b->fields.out.len > 0 ? buf_take(&b->fields.out) : NULL;
+	metadata_fields_fini(&b->fields);
 	return b->failed ? err_set(e, ERR_NOMEM, "no memory for the document's structure") : 0;
 }
 
@@ -112,6 +116,29 @@ text_add_heading(struct text_builder *b, unsigned level, size_t start, size_t en
 	put_block(b, (struct text_block){.start = from,
 	    .end = text_trim_space(b->d->text, from, end), .heading = b->current,
 	    .kind = TEXT_HEADING, .level = (uint8_t)level});
+}
+
+void
+text_open_section(struct text_builder *b, unsigned level, const char *name, size_t name_len)
+{
+	if (b->failed || b->d->heading_count == TEXT_HEADINGS_MAX ||
+	    text_skip_space(name, 0, name_len) == name_len)
+		return;
+	b->current = put_heading(b, level, name, name_len);
+}
+
+void
+text_add_page(struct text_builder *b, size_t at)
+{
+	struct text_document *d = b->d;
+
+	if (b->failed || d->page_count == TEXT_PAGES_MAX)
+		return;
+	if (!grow((void **)&d->pages, &b->page_cap, d->page_count, sizeof *d->pages)) {
+		b->failed = true;
+		return;
+	}
+	d->pages[d->page_count++] = at;
 }
 
 size_t

@@ -7,6 +7,7 @@
 #define RAGPOOL_TEXT_PARTS_H
 
 #include "buf.h"
+#include "metadata.h"
 #include "text.h"
 #include "utf8.h"
 
@@ -14,7 +15,9 @@ struct text_builder {
 	struct text_document *d;	/* ->text and ->len are set when a walk begins */
 	size_t block_cap;
 	size_t heading_cap;
+	size_t page_cap;
 	struct buf names;
+	struct metadata_fields fields;
 	uint32_t open[7];		/* by level: the open heading, or TEXT_NO_HEADING */
 	uint32_t current;
 	bool failed;			/* out of memory; adding does nothing any more */
@@ -30,13 +33,28 @@ void text_add_block(struct text_builder *b, enum text_block_kind kind, size_t st
 void text_add_heading(struct text_builder *b, unsigned level, size_t start, size_t end,
     const char *name, size_t name_len);
 
+/* As a heading that stands nowhere in the text: what follows is under it. */
+void text_open_section(
+    struct text_builder *b, unsigned level, const char *name, size_t name_len);
+/* A page begins at byte `at`. */
+void text_add_page(struct text_builder *b, size_t at);
+
 /* One line of white space made single and cut to size - 1 bytes; its length. */
 size_t text_squeeze(char *out, size_t size, const char *s, size_t n);
 
+/* Walk a text that is there. */
 int text_walk_plain(struct text_builder *b, struct err *e);
 int text_walk_markdown(struct text_builder *b, struct err *e);
-/* Parses page[0..n) and appends the text it finds; d->text is set when it is done. */
+/* Source code in the language of the name's extension. */
+int text_walk_program(struct text_builder *b, const char *name, struct err *e);
+bool text_is_program(const char *name);
+
+/* Make the text: it is set, owned, when they are done. */
 int text_walk_html(struct text_builder *b, const char *page, size_t n, struct err *e);
+int text_walk_email(struct text_builder *b, const char *bytes, size_t n, struct err *e);
+int text_walk_pdf(struct text_builder *b, const char *bytes, size_t n, struct err *e);
+/* DOCX, PPTX, XLSX, OpenDocument, EPUB: says which in d->kind. */
+int text_walk_archive(struct text_builder *b, const char *bytes, size_t n, struct err *e);
 
 /* Bytes of the white space character at s (n > 0), 0 when it is none.  Unicode's
  * White_Space, with the byte order mark and the zero width space. */

@@ -3,6 +3,7 @@
 
 #include "json.h"
 #include "metadata.h"
+#include "text.h"
 
 static void
 expect(const char *text, const char *rest)

@@ -12,14 +12,14 @@ formats_that_are_not_read_are_named(void **state)
 		enum err_code code;
 		const char *says;
 	} t[] = {
-	    {"a.pdf", "%PDF-1.7\n1 0 obj", 16, ERR_UNSUPPORTED, "PDF is not among"},
-	    {"a.txt", "%PDF-1.7\n1 0 obj", 16, ERR_UNSUPPORTED, "PDF is not among"},
-	    {"a.docx", "PK\x03\x04" "abc", 7, ERR_UNSUPPORTED, "zip"},
+	    {"a.docx", "PK\x03\x04" "abc", 7, ERR_DAMAGED, "zip"},
+	    {"a.txt", "PK\x05\x06", 4, ERR_UNSUPPORTED, "zip"},
+	    {"a.doc", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1zz", 10, ERR_UNSUPPORTED, "DOCX"},
 	    {"a.md", "\x7f" "ELF\x02\x01", 6, ERR_UNSUPPORTED, "ELF"},
 	    {"a.txt", "\x89PNG\r\n\x1a\n", 8, ERR_UNSUPPORTED, "PNG"},
 	    {"a", "\x1f\x8b\x08", 3, ERR_UNSUPPORTED, "gzip"},
 	    {"a", "{\\rtf1 hello}", 13, ERR_UNSUPPORTED, "RTF"},
-	    {"a.txt", "", 0, ERR_NOT_TEXT, "empty"},
+	    {"a.txt", "", 0, ERR_EMPTY, "empty"},
 	    {"a.txt", "\xef\xbb\xbf", 3, ERR_NOT_TEXT, "byte order mark"},
 	    {"a.txt", "\xff\xfe", 2, ERR_NOT_TEXT, "byte order mark"},
 	    {"a.txt", "\0\0\0\0\0\0", 6, ERR_NOT_TEXT, "NUL"},
@@ -68,7 +68,9 @@ kind_follows_name_then_look(void **state)
 	    {"", "  <!DOCTYPE html><p>x", TEXT_HTML},
 	    {"page.php", "<HTML><p>x", TEXT_HTML},
 	    {"", "x < y", TEXT_PLAIN},
-	    {"main.c", "int x;", TEXT_PLAIN},
+	    {"main.c", "int x;", TEXT_PROGRAM},
+	    {"a.py", "x = 1", TEXT_PROGRAM},
+	    {"README", "x = 1", TEXT_PLAIN},
 	};
 	struct text_document d;
 
