@@ -10,7 +10,6 @@
 
 #include "json.h"
 #include "log.h"
-#include "spawn.h"
 
 int
 child_start(struct child *c, const char *path, const char *const *argv, int64_t now_ms,
@@ -18,6 +17,14 @@ child_start(struct child *c, const char *path, const char *const *argv, int64_t 
 {
 	struct spawn spawn = {.path = path, .argv = argv, .in_fd = -1, .err_fd = log_fd(),
 	    .background = true};
+
+	return child_start_as(c, &spawn, now_ms, time_ms, e);
+}
+
+int
+child_start_as(
+    struct child *c, struct spawn *spawn, int64_t now_ms, int64_t time_ms, struct err *e)
+{
 	int ends[2], rc;
 
 	*c = (struct child)CHILD_FREE;
@@ -25,8 +32,8 @@ child_start(struct child *c, const char *path, const char *const *argv, int64_t 
 		return err_sys(e, ERR_IO, "pipe");
 	/* The child's end blocks: only ours must not. */
 	fcntl(ends[1], F_SETFL, fcntl(ends[1], F_GETFL) & ~O_NONBLOCK);
-	spawn.out_fd = ends[1];
-	rc = spawn_run(&c->pid, &spawn, e);
+	spawn->out_fd = ends[1];
+	rc = spawn_run(&c->pid, spawn, e);
 	close(ends[1]);
 	if (rc == -1) {
 		c->pid = 0;

@@ -21,6 +21,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "spawn.h"
 
 enum {
 	CHILD_OUTPUT_MAX = 64 * 1024,
@@ -44,6 +45,9 @@ struct child {
 /* argv NULL-terminated; its own process group, low priority, TERM when we die. */
 int child_start(struct child *c, const char *path, const char *const *argv, int64_t now_ms,
     int64_t time_ms, struct err *e);
+/* The same, started as `spawn` says; its output is ours to read. */
+int child_start_as(struct child *c, struct spawn *spawn, int64_t now_ms, int64_t time_ms,
+    struct err *e);
 void child_fini(struct child *c);
 
 void child_read(struct child *c);

@@ -26,6 +26,7 @@ int cmd_status(const struct cmd *cmd, int argc, char **argv);
 int cmd_reload(const struct cmd *cmd, int argc, char **argv);
 int cmd_retry(const struct cmd *cmd, int argc, char **argv);
 int cmd_pause(const struct cmd *cmd, int argc, char **argv);
+int cmd_respawn(const struct cmd *cmd, int argc, char **argv);
 int cmd_resume(const struct cmd *cmd, int argc, char **argv);
 int cmd_accept_deletions(const struct cmd *cmd, int argc, char **argv);
 int cmd_generations(const struct cmd *cmd, int argc, char **argv);

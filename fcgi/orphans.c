@@ -97,7 +97,7 @@ orphans_release(struct orphans *o)
 
 	for (unsigned i = 0; i < o->count; i++)
 		if (orphan_started(o->list[i].pid) == o->list[i].started)
-			told += kill(o->list[i].pid, SIGTERM) == 0;
+			told += kill(o->list[i].pid, SIGQUIT) == 0;
 	o->count = 0;
 	return told;
 }

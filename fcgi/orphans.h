@@ -32,7 +32,8 @@ uint64_t orphan_started(pid_t pid);
 int orphans_write(const char *run_dir, const struct orphan *list, unsigned n, struct err *e);
 /* Those of the list that still run. */
 void orphans_read(struct orphans *o, const char *run_dir);
-/* TERM to each that still is who it was; answers how many, and empties the list. */
+/* QUIT to each that still is who it was, so that it serves what waits at its socket before
+ * it leaves; answers how many, and empties the list. */
 unsigned orphans_release(struct orphans *o);
 void orphans_remove(const char *run_dir);
 

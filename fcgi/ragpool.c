@@ -19,6 +19,10 @@ static const struct command {
 	"Reads the configuration and the pointers again and rolls the workers.\n"
 	"With --wait: until every worker serves the result; 0 only then, else 75.",
 	cmd_reload},
+    {"respawn", "[--wait]",
+	"New worker processes, one after another: after a new ragpool-worker was installed.\n"
+	"With --wait: until all are replaced; 0 only then, else 75.",
+	cmd_respawn},
     {"retry", "TENANT", "Builds a tenant again whose last build failed.", cmd_retry},
     {"pause", "", "Holds the roll where it is; more is not begun either.", cmd_pause},
     {"resume", "", "Goes on with a roll that was paused.", cmd_resume},

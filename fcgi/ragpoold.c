@@ -22,16 +22,19 @@ static const char usage[] =
     "  -c, --config FILE      the configuration (default: see -h's last line)\n"
     "  -t, --test             check it and all it names, then leave: 0 good, 78 not\n"
     "  -F, --foreground       what it does anyway; accepted for unit files\n"
+    "      --trial            what USR2 asks a new binary first: could it take over?\n"
     "      --options[=FORM]   every option of the file, as text, markdown or mdoc\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
     "Signals: HUP reload and roll, USR1 reopen logs, TERM and QUIT finish and stop, INT stop\n"
-    "at once, TTIN and TTOU one worker more or fewer, RTMIN+1 and RTMIN+2 pause and resume.\n";
+    "at once, USR2 a new binary, TTIN and TTOU one worker more or fewer, RTMIN+1, +2, +3 pause,\n"
+    "resume and abort a roll.\n";
 
 struct command_line {
 	const char *config;
 	bool is_test;
+	bool is_trial;
 };
 
 static void
@@ -52,11 +55,12 @@ print_options(const char *form)
 static void
 read_command_line(struct command_line *l, int argc, char **argv)
 {
-	enum { OPTIONS = 256 };
+	enum { OPTIONS = 256, TRIAL };
 	static const struct option options[] = {
 	    {"config", required_argument, NULL, 'c'},
 	    {"test", no_argument, NULL, 't'},
 	    {"foreground", no_argument, NULL, 'F'},
+	    {"trial", no_argument, NULL, TRIAL},
 	    {"options", optional_argument, NULL, OPTIONS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -73,6 +77,9 @@ read_command_line(struct command_line *l, int argc, char **argv)
 			l->is_test = true;
 			break;
 		case 'F':
+			break;
+		case TRIAL:
+			l->is_trial = true;
 			break;
 		case OPTIONS:
 			print_options(optarg);
@@ -106,6 +113,14 @@ complain(const struct buf *errors, const struct err *e)
 }
 
 static int
+try(const struct conf *c, struct buf *errors)
+{
+	struct err e;
+
+	return supervisor_try(c, errors, &e) == 0 ? 0 : complain(errors, &e);
+}
+
+static int
 test(const struct conf *c, struct buf *errors)
 {
 	struct err e;
@@ -132,8 +147,8 @@ main(int argc, char **argv)
 		buf_fini(&errors);
 		return rc;
 	}
-	if (line.is_test) {
-		rc = test(&conf, &errors);
+	if (line.is_test || line.is_trial) {
+		rc = line.is_trial ? try(&conf, &errors) : test(&conf, &errors);
 		buf_fini(&errors);
 		conf_fini(&conf);
 		return rc;

@@ -16,7 +16,7 @@
 
 #include "err.h"
 
-enum { SPAWN_KEEP_MAX = 8, SPAWN_ENV_MAX = 16 };
+enum { SPAWN_KEEP_MAX = 24, SPAWN_ENV_MAX = 16 };
 
 struct spawn {
 	const char *path;		/* absolute */

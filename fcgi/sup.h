@@ -2,8 +2,10 @@
  *
  *   supervisor.c   start, the loop, signals, the end
  *   sup_conf.c     ragpool.conf read again
+ *   sup_exec.c     a new binary in the place of this one
  *   sup_pools.c    how many workers each pool has
  *   sup_workers.c  worker processes: slots, acknowledgements, deadlines
+ *   sup_respawn.c  new processes for all workers
  *   sup_roll.c     rosters and rolls, and the sweep after them
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
@@ -33,12 +35,14 @@
 #include "consul.h"
 #include "control.h"
 #include "drop.h"
+#include "handover.h"
 #include "live.h"
 #include "orphans.h"
 #include "pins.h"
 #include "poison.h"
 #include "pool_size.h"
 #include "quarantine.h"
+#include "respawn.h"
 #include "roll.h"
 #include "roster.h"
 #include "runlock.h"
@@ -48,6 +52,7 @@
 enum {
 	BUILDS_MAX = 16,
 	WAITERS_MAX = CONTROL_CLIENTS,
+	RESPAWN_POLL_MS = 20,		/* between the steps of a walk */
 	SUP_TICK_MS = 5000,		/* the longest sleep: heartbeats, the watchdog */
 	SUP_VERIFY_MS = 30000,		/* the last workers of a roll to come up */
 	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
@@ -83,8 +88,12 @@ struct build_run {
 struct waiter {
 	control_id client;		/* 0: a free place */
 	uint64_t wish;
+	bool is_respawn;		/* the wish is a walk of respawn.h, else a roll */
 	int64_t since_ms, due_ms;
 };
+
+/* USR2, see sup_exec.c. */
+enum exec_phase { EXEC_NOT, EXEC_WANTED, EXEC_TRIAL };
 
 enum stopping { STOP_NOT, STOP_GRACEFUL, STOP_FAST };
 
@@ -106,6 +115,7 @@ struct sup {
 	unsigned slots;			/* one past the highest slot in use */
 	uint64_t spawned, died, killed_late;
 	struct poison poison;
+	struct respawn respawn;
 	bool is_listed;			/* the list of orphans-to-be is up to date */
 	struct orphans orphans;		/* of a predecessor, until we are ready */
 
@@ -125,6 +135,11 @@ struct sup {
 	struct build_run runs[BUILDS_MAX];
 	int64_t retry_busy_ms;		/* 0: no build waits for others */
 
+	const char *program;		/* our own, where a new one would be installed */
+	enum exec_phase exec_phase;
+	const struct handover *heritage;	/* at the start after one, else NULL */
+	struct child trial;
+
 	struct control *control;
 	struct waiter waiters[WAITERS_MAX];
 	int64_t watchdog_ms, watchdog_due_ms;
@@ -134,10 +149,21 @@ struct sup {
 /* sup_conf.c */
 void sup_conf_reload(struct sup *s);
 
+/* sup_exec.c */
+/* A new binary is to take over, once no roll is under way. */
+void sup_exec_want(struct sup *s);
+void sup_exec_turn(struct sup *s);
+bool sup_exec_reap(struct sup *s, pid_t pid, int status);
+/* Workers and counters of the binary before. */
+void sup_exec_adopt(struct sup *s, const struct handover *h);
+/* Executes the binary before; returns when that is not possible either. */
+void sup_exec_back(const struct handover *h, int fd, const char *conf_path);
+
 /* sup_pools.c */
 /* What the configuration says, at the start and after every change of it. */
 void sup_pools_begin(struct sup *s);
 void sup_pools_adopt(struct sup *s);
+struct pool_rules sup_pools_rules(const struct pool *p);
 /* One worker more or fewer by hand; false when that would be none or too many. */
 bool sup_pools_extra(struct sup *s, unsigned pool, int by);
 /* Measures, decides, resizes. */
@@ -156,6 +182,8 @@ void sup_workers_turn(struct sup *s);
 /* True when the pid was a worker's. */
 bool sup_workers_reap(struct sup *s, pid_t pid, int status);
 void sup_workers_stop(struct sup *s, bool fast);
+/* A worker that was started by the binary before us: phase, pid and pool are filled in. */
+void sup_workers_take_over(struct sup *s, unsigned i);
 bool sup_workers_any(const struct sup *s);
 unsigned sup_workers_ready(const struct sup *s);
 /* Somebody is to be there. */
@@ -164,11 +192,21 @@ bool sup_workers_wanted(const struct sup *s);
 bool sup_workers_fresh(const struct sup *s);
 void sup_workers_signal(struct sup *s, int signo);
 void sup_workers_kill(struct sup *s, unsigned i);
+/* It finishes its request and leaves; another process takes its slot. */
+void sup_workers_replace(struct sup *s, unsigned i);
 /* It serves the newest epoch; it answered the last order and stays where it was. */
 bool sup_worker_is_current(const struct sup *s, unsigned i);
 bool sup_worker_has_refused(const struct sup *s, unsigned i);
 /* The earliest end of anything that is known, or when to look for what began meanwhile. */
 int64_t sup_workers_due(const struct sup *s);
+
+/* sup_respawn.c */
+/* Answers the number of this wish. */
+uint64_t sup_respawn_want(struct sup *s);
+void sup_respawn_turn(struct sup *s);
+int64_t sup_respawn_due(const struct sup *s);
+/* How long a walk may take. */
+int64_t sup_respawn_patience_ms(const struct sup *s);
 
 /* sup_roll.c */
 /* Something changed for the workers; answers the number of this wish. */

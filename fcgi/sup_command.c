@@ -2,6 +2,7 @@
  *
  *   {"command": "status"}
  *   {"command": "reload", "wait": true}
+ *   {"command": "respawn", "wait": true}
  *   {"command": "retry", "tenant": "docs"}
  *   {"command": "pause"}  {"command": "resume"}  {"command": "accept-deletions"}
  *
@@ -95,6 +96,27 @@ do_reload(struct sup *s, control_id client, struct json_object *request, struct 
 }
 
 static int
+do_respawn(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	struct waiter *w = free_waiter(s);
+	bool wait = false;
+	uint64_t wish;
+
+	if (json_get_bool(request, "wait", false, &wait, e) == -1)
+		return -1;
+	if (wait && w == NULL)
+		return err_set(e, ERR_BUSY, "too many wait already");
+	wish = sup_respawn_want(s);
+	if (wait)
+		*w = (struct waiter){.client = client, .wish = wish, .is_respawn = true,
+		    .since_ms = s->now_ms,
+		    .due_ms = s->now_ms + sup_respawn_patience_ms(s)};
+	else
+		control_send(s->control, client, "{\"ok\":true}", true);
+	return 0;
+}
+
+static int
 do_retry(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
 	const char *tenant;
@@ -160,6 +182,7 @@ static const struct {
 } commands[] = {
     {"status", do_status},
     {"reload", do_reload},
+    {"respawn", do_respawn},
     {"retry", do_retry},
     {"pause", do_pause},
     {"resume", do_resume},
@@ -196,6 +219,29 @@ sup_command(void *context, control_id client, const char *line, size_t n)
 }
 
 static void
+answer_respawn(struct sup *s, struct waiter *w)
+{
+	bool done = s->respawn.done >= w->wish;
+	struct buf b;
+	struct err e;
+
+	if (!done && s->now_ms < w->due_ms)
+		return;
+	if (done && !s->respawn.failed) {
+		buf_init(&b, 256);
+		buf_addf(&b, "{\"ok\":true,\"workers\":%u,\"ms\":%" PRId64 "}",
+		    s->respawn.replaced, s->now_ms - w->since_ms);
+		send_buf(s, w->client, &b);
+	} else {
+		err_set(&e, ERR_TIMEOUT, done ?
+			"a new worker did not come up; the others were not touched" :
+			"the workers were not replaced in time");
+		refuse(s, w->client, &e);
+	}
+	*w = (struct waiter){0};
+}
+
+static void
 answer_waiter(struct sup *s, struct waiter *w)
 {
 	bool done = s->roll.done >= w->wish;
@@ -222,6 +268,8 @@ void
 sup_command_turn(struct sup *s)
 {
 	for (int i = 0; i < WAITERS_MAX; i++)
-		if (s->waiters[i].client != 0)
+		if (s->waiters[i].client != 0 && s->waiters[i].is_respawn)
+			answer_respawn(s, &s->waiters[i]);
+		else if (s->waiters[i].client != 0)
 			answer_waiter(s, &s->waiters[i]);
 }

@@ -15,8 +15,8 @@ within(int64_t n, int64_t low, int64_t high)
 }
 
 /* Workers by hand count on top of those of the file. */
-static struct pool_rules
-rules_of(const struct pool *p)
+struct pool_rules
+sup_pools_rules(const struct pool *p)
 {
 	const struct conf_pool *c = p->conf;
 	bool is_fixed = c->pm == POOL_STATIC;
@@ -37,7 +37,7 @@ static void
 publish_rules(struct sup *s, unsigned i)
 {
 	struct board_pool *b = &s->board.head->pools[i];
-	struct pool_rules r = rules_of(&s->pools[i]);
+	struct pool_rules r = sup_pools_rules(&s->pools[i]);
 
 	snprintf(b->name, sizeof b->name, "%s", s->pools[i].conf->name);
 	snprintf(b->manager, sizeof b->manager, "%s", pool_manager_name(r.manager));
@@ -49,7 +49,7 @@ void
 sup_pools_begin(struct sup *s)
 {
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
-		struct pool_rules r = rules_of(&s->pools[i]);
+		struct pool_rules r = sup_pools_rules(&s->pools[i]);
 		pool_size_begin(&s->pools[i].size, &r);
 		publish_rules(s, i);
 	}
@@ -61,7 +61,7 @@ void
 sup_pools_adopt(struct sup *s)
 {
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
-		struct pool_rules r = rules_of(&s->pools[i]);
+		struct pool_rules r = sup_pools_rules(&s->pools[i]);
 		pool_size_adopt(&s->pools[i].size, &r);
 		publish_rules(s, i);
 	}
@@ -72,13 +72,13 @@ bool
 sup_pools_extra(struct sup *s, unsigned pool, int by)
 {
 	struct pool *p = &s->pools[pool];
-	int64_t max = (int64_t)rules_of(p).max + by;
+	int64_t max = (int64_t)sup_pools_rules(p).max + by;
 	struct pool_rules r;
 
 	if (max < 1 || max > WORKERS_MAX)
 		return false;
 	p->extra += by;
-	r = rules_of(p);
+	r = sup_pools_rules(p);
 	if (r.manager == POOL_DYNAMIC && by > 0)
 		p->size.target = within((int64_t)p->size.target + by, 1, r.max);
 	sup_pools_adopt(s);
@@ -170,7 +170,7 @@ note_full(struct sup *s, unsigned pool, uint64_t reached_before)
 
 	if (is_full && !p->was_full)
 		log_warn("pool %s: max_workers (%u) reached, more are needed", p->conf->name,
-		    rules_of(p).max);
+		    sup_pools_rules(p).max);
 	p->was_full = is_full;
 	atomic_store(&s->board.head->pools[pool].max_children_reached, p->size.max_reached);
 }
@@ -191,7 +191,7 @@ static bool
 tick_pool(struct sup *s, unsigned pool, int64_t now_ns)
 {
 	struct pool *p = &s->pools[pool];
-	struct pool_rules r = rules_of(p);
+	struct pool_rules r = sup_pools_rules(p);
 	uint32_t load = load_of(s, pool, now_ns), all = p->size.target * 1000;
 	struct pool_view v = look(s, pool, load);
 	uint64_t reached = p->size.max_reached;
@@ -209,7 +209,7 @@ static bool
 meet_demand(struct sup *s, unsigned pool)
 {
 	struct pool *p = &s->pools[pool];
-	struct pool_rules r = rules_of(p);
+	struct pool_rules r = sup_pools_rules(p);
 	unsigned active, before = p->size.target;
 	struct pool_view v;
 
@@ -250,7 +250,7 @@ sup_pools_fds(struct sup *s, struct curl_waitfd *fds)
 	unsigned n = 0, active;
 
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
-		struct pool_rules r = rules_of(&s->pools[i]);
+		struct pool_rules r = sup_pools_rules(&s->pools[i]);
 		s->pools[i].fd_at = -1;
 		if (!pool_size_wants_demand(
 			&s->pools[i].size, &r, is_all_busy(s, i, &active), s->now_ms))

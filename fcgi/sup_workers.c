@@ -273,6 +273,13 @@ waits_for_scout(const struct sup *s, unsigned i)
 	return false;
 }
 
+void
+sup_workers_replace(struct sup *s, unsigned i)
+{
+	log_info("worker %u pid %d is replaced", i, (int)s->workers[i].pid);
+	perform(s, i, EV_REPLACE);
+}
+
 static void
 check_worker(struct sup *s, unsigned i)
 {
@@ -400,6 +407,22 @@ sup_workers_stop(struct sup *s, bool fast)
 		if (fast)
 			perform(s, i, EV_OVERTIME);
 	}
+}
+
+void
+sup_workers_take_over(struct sup *s, unsigned i)
+{
+	struct worker *w = &s->workers[i];
+	struct slot_times times = times_of(s);
+
+	s->is_listed = false;
+	atomic_store(&s->board.slots[i].pool, w->pool);
+	if (w->slot.phase == PHASE_STARTING)
+		w->slot.due_ms = s->now_ms + times.boot_ms;
+	else if (w->slot.phase != PHASE_READY)
+		w->slot.due_ms = s->now_ms + times.stop_ms;
+	if (!w->is_wanted)
+		perform(s, i, EV_UNWANT);
 }
 
 bool

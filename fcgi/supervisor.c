@@ -2,6 +2,7 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include "notify.h"
 #include "sup.h"
 
-enum { FDS_MAX = 3 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX, DIR_MODE = 0755, DATA_MODE = 0750 };
+enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX, DIR_MODE = 0755, DATA_MODE = 0750 };
 
 /* ---- start ---- */
 
@@ -63,7 +64,15 @@ open_pool(struct sup *s, unsigned i, int activated, struct err *e)
 	struct pool *p = &s->pools[i];
 	struct listen_spec spec;
 
+	const struct handover_pool *was =
+	    s->heritage != NULL ? handover_find_pool(s->heritage, s->conf.pools[i].name) : NULL;
+
 	p->conf = &s->conf.pools[i];
+	if (was != NULL) {
+		p->fd = was->fd;
+		p->is_activated = was->is_activated;
+		return 0;
+	}
 	p->is_activated = activated != -1;
 	if (p->is_activated) {
 		p->fd = activated;
@@ -118,6 +127,13 @@ open_control(struct sup *s, struct err *e)
 static int
 open_board(struct sup *s, struct err *e)
 {
+	struct err why;
+
+	if (s->heritage != NULL) {
+		if (board_attach(&s->board, s->heritage->board_fd, s->heritage->wake_fd, &why) == 0)
+			return 0;
+		log_warn("%s: the workers are replaced", why.text);
+	}
 	if (board_create(&s->board, WORKERS_MAX, e) == -1)
 		return -1;
 	atomic_store(&s->board.head->started_ns, clk_ns());
@@ -126,6 +142,18 @@ open_board(struct sup *s, struct err *e)
 }
 
 /* What needs root, if anything does; the lock before anything else is touched. */
+/* The lock came with the process; nothing that needs root is left to do. */
+static int
+start_as_heir(struct sup *s, struct err *e)
+{
+	s->lock.fd = s->heritage->lock_fd;
+	s->user = (struct drop_target){0};
+	s->lock.predecessor = getpid();
+	if (open_pools(s, e) == -1 || open_control(s, e) == -1)
+		return -1;
+	return 0;
+}
+
 static int
 start_as_root(struct sup *s, struct err *e)
 {
@@ -157,7 +185,7 @@ start(struct sup *s, struct err *e)
 {
 	const struct conf_global *g = &s->conf.global;
 
-	if (start_as_root(s, e) == -1 || log_to_file(g->log_file, e) == -1 ||
+	if ((s->heritage != NULL ? start_as_heir : start_as_root)(s, e) == -1 || log_to_file(g->log_file, e) == -1 ||
 	    runlock_write_pid(&s->lock, g->pid_file, e) == -1 || open_board(s, e) == -1 ||
 	    take_signals(s, e) == -1 || start_libcurl(s, e) == -1)
 		return -1;
@@ -165,9 +193,14 @@ start(struct sup *s, struct err *e)
 	sup_pins_open(s);
 	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
 		return -1;
-	orphans_read(&s->orphans, g->run_dir);
 	s->roll = (struct roll){0};	/* the first roster holds all that is wanted */
-	sup_pools_begin(s);
+	if (s->heritage != NULL) {
+		sup_exec_adopt(s, s->heritage);
+		sup_roll_want(s);
+	} else {
+		orphans_read(&s->orphans, g->run_dir);
+		sup_pools_begin(s);
+	}
 	s->watchdog_ms = notify_watchdog_ms();
 	return 0;
 }
@@ -227,7 +260,7 @@ reap(struct sup *s)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!sup_workers_reap(s, pid, status))
+		if (!sup_workers_reap(s, pid, status) && !sup_exec_reap(s, pid, status))
 			sup_builds_reap(s, pid, status);
 }
 
@@ -248,6 +281,9 @@ on_signal(struct sup *s, int number)
 		return;
 	case SIGUSR1:
 		reopen_logs(s);
+		return;
+	case SIGUSR2:
+		sup_exec_want(s);
 		return;
 	case SIGTTIN:
 	case SIGTTOU:
@@ -326,6 +362,7 @@ timeout_of(const struct sup *s)
 
 	earlier(&timeout, sup_workers_due(s), s->now_ms);
 	earlier(&timeout, sup_pools_due(s), s->now_ms);
+	earlier(&timeout, sup_respawn_due(s), s->now_ms);
 	earlier(&timeout, sup_builds_due(s), s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
@@ -349,6 +386,8 @@ fds_of(struct sup *s, struct curl_waitfd *fds)
 	if (s->stopping == STOP_NOT)	/* afterwards nobody would read it */
 		fds[n++] = (struct curl_waitfd){
 		    .fd = tenants_dir_fd(s->dir), .events = CURL_WAIT_POLLIN};
+	if (s->trial.out_fd != -1)
+		fds[n++] = (struct curl_waitfd){.fd = s->trial.out_fd, .events = CURL_WAIT_POLLIN};
 	s->pools_at = n;
 	if (s->stopping == STOP_NOT)
 		n += sup_pools_fds(s, fds + n);
@@ -379,7 +418,10 @@ turn(struct sup *s)
 	sup_workers_turn(s);
 	sup_pools_turn(s);
 	sup_roll_turn(s);
+	sup_respawn_turn(s);
 	sup_command_turn(s);
+	if (s->stopping == STOP_NOT)
+		sup_exec_turn(s);
 	control_turn(s->control);
 	report(s);
 }
@@ -430,6 +472,7 @@ new_sup(struct conf *conf)
 	s->conf = *conf;
 	*conf = (struct conf){0};
 	s->signal_fd = -1;
+	s->trial = (struct child)CHILD_FREE;
 	s->lock.fd = -1;
 	s->board = (struct board){.fd = -1, .wake_fd = -1};
 	for (int i = 0; i < CONF_POOLS_MAX; i++)
@@ -441,6 +484,62 @@ new_sup(struct conf *conf)
 	return s;
 }
 
+/* Where a new binary would be found: our own path, also when the file has been replaced. */
+static int
+find_program(struct sup *s, struct err *e)
+{
+	static char path[PATH_MAX];
+	static const char gone[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+	if (n == -1)
+		return err_sys(e, ERR_IO, "/proc/self/exe");
+	path[n] = '\0';
+	if ((size_t)n > sizeof gone && strcmp(path + n - (sizeof gone - 1), gone) == 0)
+		path[n - (ssize_t)(sizeof gone - 1)] = '\0';
+	s->program = path;
+	return 0;
+}
+
+/* From here on it is ours alone: children are not to have it. */
+static void
+settle_heritage(struct sup *s, struct handover *h, int fd)
+{
+	handover_keep(h, fd, false);
+	for (unsigned i = 0; i < h->pool_count; i++)
+		if (conf_pool_find(&s->conf, h->pools[i].name) == NULL)
+			close(h->pools[i].fd);
+	close(h->program_fd);
+	close(fd);
+	s->heritage = NULL;
+}
+
+/* Start, as the first or as the successor by USR2. */
+static int
+begin(struct sup *s, struct err *e)
+{
+	static struct handover heritage;
+	bool was_handed_back = getenv("RAGPOOL_HANDED_BACK") != NULL;
+	int fd = handover_inherited();
+
+	unsetenv("RAGPOOL_HANDED_BACK");
+	if (find_program(s, e) == -1)
+		return -1;
+	if (fd == -1)
+		return start(s, e);
+	if (handover_read(&heritage, fd, e) == -1)
+		return -1;
+	s->heritage = &heritage;
+	if (start(s, e) == -1) {
+		log_error("%s", e->text);
+		if (!was_handed_back)
+			sup_exec_back(&heritage, fd, s->conf.path);
+		return -1;
+	}
+	settle_heritage(s, &heritage, fd);
+	return 0;
+}
+
 int
 supervisor_run(struct conf *conf, struct err *e)
 {
@@ -449,7 +548,7 @@ supervisor_run(struct conf *conf, struct err *e)
 
 	if (s == NULL)
 		return err_sys(e, ERR_NOMEM, "supervisor");
-	if (start(s, e) == 0) {
+	if (begin(s, e) == 0) {
 		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s))
 			turn(s);
 		log_info("stopped");
@@ -457,4 +556,18 @@ supervisor_run(struct conf *conf, struct err *e)
 	}
 	finish(s);
 	return rc;
+}
+
+int
+supervisor_try(const struct conf *conf, struct buf *errors, struct err *e)
+{
+	static struct handover heritage;
+	int fd = handover_inherited();
+
+	if (fd == -1)
+		return err_set(e, ERR_USAGE, "RAGPOOL_HANDOVER is not set: USR2 does this");
+	if (conf_check_world(conf, errors, e) == -1 || handover_read(&heritage, fd, e) == -1)
+		return -1;
+	printf("{\"ok\": true}\n");
+	return 0;
 }
