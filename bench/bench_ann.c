@@ -1,6 +1,7 @@
 /* bench_ann.c - speed and recall of the dense index on a benchmark set.
  *
  *   bench_ann SET build INDEX [M] [efConstruction] [threads]
+ *   bench_ann SET flat INDEX		without a graph, for scanning
  *   bench_ann SET walk INDEX [slack]	a sweep, or one point for paired runs; from 4 on it is
  *					a fixed width instead
  *   bench_ann SET scan INDEX		one query at a time, and 32 in one pass
@@ -68,7 +69,7 @@ params_of(int argc, char **argv)
 	return (struct dense_params){
 	    .dim = set.base.dim,
 	    .metric = set.is_ip ? DENSE_COSINE : DENSE_L2,
-	    .graph = DENSE_GRAPH_ALWAYS,
+	    .graph = strcmp(argv[2], "flat") == 0 ? DENSE_GRAPH_NEVER : DENSE_GRAPH_ALWAYS,
 	    .m = argc > 4 ? (unsigned)atoi(argv[4]) : DENSE_M,
 	    .ef_construction = argc > 5 ? (unsigned)atoi(argv[5]) : DENSE_EF_CONSTRUCTION,
 	    .threads = argc > 6 ? (unsigned)atoi(argv[6]) : 1,
@@ -123,6 +124,7 @@ struct outcome {
 	double recall;
 	double qps;
 	double scored;
+	double exact;
 };
 
 static struct outcome
@@ -132,23 +134,24 @@ measure(struct shelf *b, const struct dense_options *o, uint32_t queries)
 	struct dense_report report;
 	struct err e;
 	double best = 1e9, t;
-	uint64_t good, scored;
+	uint64_t good, scored, exact;
 	uint32_t n;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		good = scored = 0;
+		good = scored = exact = 0;
 		t = cpu_s();
 		for (uint32_t i = 0; i < queries; i++) {
 			must(dense_search(b->d, b->s, query_of(i), o, hit, &n, &report, &e),
 			    &e);
 			good += count_good(i, hit, n);
 			scored += report.scored;
+			exact += report.exact;
 		}
 		t = cpu_s() - t;
 		best = t < best ? t : best;
 	}
 	return (struct outcome){(double)good / (queries * K), queries / best,
-	    (double)scored / queries};
+	    (double)scored / queries, (double)exact / queries};
 }
 
 static void
@@ -198,13 +201,14 @@ scan(struct shelf *b)
 	struct dense_hit *hit = malloc((size_t)queries * K * sizeof *hit);
 	uint32_t *count = malloc(queries * sizeof *count);
 	struct outcome m = measure(b, &o, queries);
-	double best = 1e9, t, bytes = (double)b->info.rows * (b->info.dim + 16);
+	double best = 1e9, t, bytes = (double)b->info.scan_bytes;
 	uint32_t good = 0;
 	struct err e;
 
 	printf("{\"engine\":\"ragpool-scan\",\"set\":\"%s\",\"recall\":%.4f,\"qps\":%.1f,"
-	       "\"ns_a_row\":%.1f,\"gb_s\":%.2f}\n",
-	    set.name, m.recall, m.qps, 1e9 / m.qps / b->info.rows, bytes * m.qps / 1e9);
+	       "\"ns_a_row\":%.1f,\"gb_s\":%.2f,\"exact\":%.0f}\n",
+	    set.name, m.recall, m.qps, 1e9 / m.qps / b->info.rows, bytes * m.qps / 1e9,
+	    m.exact);
 	for (int round = 0; round < ROUNDS; round++) {
 		t = cpu_s();
 		must(dense_search_many(b->d, b->s, set.query.data, queries, &o, hit, count, &e),
@@ -300,7 +304,7 @@ grow(const char *path, const char *old_path, const struct dense_params *p)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: bench_ann SET build|walk|scan|filter INDEX [...]\n"
+	fprintf(stderr, "usage: bench_ann SET build|flat|walk|scan|filter INDEX [...]\n"
 			"       bench_ann SET grow INDEX OLD [M] [efConstruction]\n");
 	return 2;
 }
@@ -316,7 +320,7 @@ main(int argc, char **argv)
 		return usage();
 	what = argv[2];
 	vecs_read(&set, argv[1]);
-	if (strcmp(what, "build") == 0) {
+	if (strcmp(what, "build") == 0 || strcmp(what, "flat") == 0) {
 		p = params_of(argc, argv);
 		build(argv[3], set.base.rows, &p, NULL);
 	} else if (strcmp(what, "grow") == 0 && argc > 4) {

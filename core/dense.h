@@ -1,8 +1,9 @@
 /* dense.h - nearest vectors: the dense sections of index.rpx, written once, searched often.
  *
- * Every vector is kept twice: as a 7-bit code with its own affine pair, which scans and
- * the graph walk read, and exactly (halves or floats), read only for the last few
- * candidates.  Small collections are scanned; large ones carry an HNSW graph.
+ * Every vector is kept three times: as a 7-bit code with its own affine pair, which the
+ * graph walk reads; in 3 bits a value with a bound on what that loses, which scans read; and
+ * exactly (halves or floats), read only for the last few candidates.  Small collections are
+ * scanned; large ones carry an HNSW graph.
  *
  * Shapes  rows 0..rows-1 of one dimension, 1 <= dim <= INDEX_DIM_MAX.  A row whose vector
  *         is all zeros has no vector and is never returned.
@@ -13,13 +14,14 @@
  *         Scores of hits come from the exact vectors (halves: 11 bits).
  * Result  always min(k, rows with a vector that are allowed) hits, unless the deadline cut
  *         the search short.  The same question gives the same answer on every CPU tier.
- *         A scan re-ranks 2k rows, at least 20, and so may differ from exact arithmetic
- *         where 7 bits confuse more than that; measured recall@10 1.000.
+ *         A scan is exact: its hits are those of comparing every exact vector.  (A file
+ *         without coarse codes is scanned by the 7-bit ones, of which 2k rows, at least 20,
+ *         are re-ranked.)
  * Memory  a struct dense borrows the struct rpx it was opened on.
  * Threads a struct dense may be shared; a struct dense_scratch belongs to one thread.
  * Trust   sections are input: what opening reads is checked there, ids are checked where
  *         they are followed.  Wrong bytes give wrong answers, never a wild read.
- * Cost    open O(1).  Scan of 384 dimensions about 25 to 40 ns a row; see bench/bench_ann.
+ * Cost    open O(1).  Scan of 384 dimensions about 9 to 15 ns a row; see bench/bench_ann.
  * Source  HNSW: Malkov, Yashunin 2016.  Codes in 7 bits so that every instruction set
  *         computes the same integer.  Sorted pool and bitset instead of two heaps.
  */
@@ -109,7 +111,8 @@ struct dense_info {
 	unsigned m;
 	unsigned ef_construction;
 	float slack[3];			/* for recall 0.90, 0.95, 0.99, by calibration */
-	size_t hot_bytes;		/* codes and links: what searching touches */
+	size_t hot_bytes;		/* codes and links: what walking touches */
+	size_t scan_bytes;		/* coarse codes: what scanning touches */
 };
 void dense_info(const struct dense *d, struct dense_info *out);
 
@@ -134,7 +137,7 @@ struct dense_options {
 	float slack;			/* not 0: how far behind the k-th hit to look on, as
 					 * a part of its squared distance, instead of recall */
 	uint32_t ef;			/* not 0: a walk of this fixed width instead */
-	bool exact;			/* scan in spite of a graph, re-rank 4k (>= 100) */
+	bool exact;			/* scan in spite of a graph */
 	const uint64_t *allowed;	/* bit of each row, borrowed; NULL: all rows */
 	uint32_t allowed_count;		/* how many bits are set, exactly */
 	int64_t deadline_ns;		/* on clk_ns(); 0: none */
@@ -143,6 +146,7 @@ struct dense_options {
 /* How a search went. */
 struct dense_report {
 	uint32_t scored;		/* codes compared */
+	uint32_t exact;			/* rows whose exact vector a scan read */
 	bool scanned;			/* by scan, or by walk and then scan */
 	bool cut;			/* by the deadline: hits may be missing */
 };
@@ -155,8 +159,7 @@ int dense_search(const struct dense *d, struct dense_scratch *s, const float *qu
     struct dense_report *report, struct err *e);
 
 /* `queries` queries of dim floats in a row, o for each: hits of query i at out[i * k].
- * Where each would be scanned, one pass over the codes serves all: about 5 ns a row and
- * query instead of 25. */
+ * Where each would be scanned, one pass over the codes serves all. */
 int dense_search_many(const struct dense *d, struct dense_scratch *s, const float *query,
     uint32_t queries, const struct dense_options *o, struct dense_hit *out, uint32_t *count,
     struct err *e);

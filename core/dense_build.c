@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dense_build.h"
+#include "dense_coarse.h"
 
 /* Scanning 20,000 rows of 384 dimensions takes about half a millisecond; a graph pays
  * from there on, counted in bytes because that is what a scan costs. */
@@ -80,6 +81,7 @@ struct build {
 	struct dense_params p;
 	uint8_t *codes;
 	uint8_t *exact;
+	uint8_t *coarse;
 	struct dense_same same;
 	struct hnsw graph;
 };
@@ -115,6 +117,7 @@ fill_header(struct build *b, uint32_t rows)
 	    .seed = b->p.seed,
 	};
 	b->d.code_bytes = code_bytes_of(b->p.dim);
+	b->d.coarse_stride = coarse_stride_of(b->p.dim);
 	b->d.ops = vec_ops();
 }
 
@@ -176,15 +179,18 @@ encode_all(
 	struct dense_header *h = &b->d.h;
 
 	if ((b->codes = grab((size_t)h->rows * h->code_stride, e)) == NULL ||
-	    (b->exact = grab((size_t)h->rows * h->exact_stride, e)) == NULL)
+	    (b->exact = grab((size_t)h->rows * h->exact_stride, e)) == NULL ||
+	    (b->coarse = grab((size_t)h->rows * b->d.coarse_stride, e)) == NULL)
 		return -1;
 	b->d.codes = b->codes;
 	b->d.exact = b->exact;
+	b->d.coarse = b->coarse;
 	for (uint32_t row = 0; row < h->rows; row++) {
 		if (kept_row(base, row) != DENSE_NO_ROW)
 			copy_row(b, row, base->old, kept_row(base, row));
 		else
 			encode_row(b, row, vectors + (size_t)row * h->dim);
+		dense_coarse_of_row(&b->d, row, b->coarse + (size_t)row * b->d.coarse_stride);
 		h->rows_with_vector += dense_has_vector(&b->d, row);
 		h->longest = fmaxf(h->longest, sqrtf(dense_tail(&b->d, row)->norm2));
 	}
@@ -256,6 +262,8 @@ write_sections(struct rpx_writer *w, const struct build *b, struct err *e)
 	    rpx_add(w, RPX_CODES, b->codes, (size_t)h->rows * h->code_stride, h->rows,
 	    e) == -1 ||
 	    rpx_add(w, RPX_EXACT, b->exact, (size_t)h->rows * h->exact_stride, h->rows,
+	    e) == -1 ||
+	    rpx_add(w, RPX_COARSE, b->coarse, (size_t)h->rows * b->d.coarse_stride, h->rows,
 	    e) == -1)
 		return -1;
 	return b->d.links != NULL ? write_graph(w, b, e) : 0;
@@ -292,5 +300,6 @@ out:
 	dense_same_free(&b.same);
 	free(b.codes);
 	free(b.exact);
+	free(b.coarse);
 	return rc;
 }

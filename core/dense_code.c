@@ -102,3 +102,12 @@ dense_exact_score(const struct dense *d, const struct dense_query *q, uint32_t r
 		return -INFINITY;
 	return is_l2 ? -s : s;
 }
+
+void
+dense_fetch_exact(const struct dense *d, uint32_t row)
+{
+	const uint8_t *p = d->exact + (size_t)row * d->h.exact_stride;
+
+	for (uint32_t at = 0; at < d->h.exact_stride; at += 64)
+		__builtin_prefetch(p + at);
+}

@@ -38,6 +38,12 @@
  *            400 bytes at 384 dimensions: 16-byte alignment makes every record touch
  *            exactly 7 lines, as padding to 448 would, and a scan reads 11 % less.
  * RPX_EXACT  rows x dim halves or floats.
+ * RPX_COARSE rows records, what a scan reads: the exact vector turned (dense_coarse.c) and
+ *            rounded to 3 bits, 128 values in 48 bytes (vec.h, vec_pack3), the last group
+ *            filled up with zeros; f32 step: turned[i] ~ step * (code[i] - 3.5); f32 error:
+ *            not below the length of what that leaves, rounding included, 0 for a row
+ *            without a vector and no other; f32 norm2 of the exact vector.
+ *            156 bytes at 384 dimensions.  May be absent: a scan then reads RPX_CODES.
  * RPX_LINKS  rows x 2m u32: neighbours, a short list is filled up with the row itself, so
  *            that a walk needs neither count nor branch.
  * RPX_UPPER  nodes of level 1 and above, by row: {u32 row, u32 level, u32 at} each; then
@@ -105,6 +111,14 @@ struct code_tail {
 };
 _Static_assert(sizeof(struct code_tail) == CODE_TAIL_BYTES, "a file format");
 
+/* Behind the coarse codes of a row. */
+struct coarse_tail {
+	float step;
+	float error;
+	float norm2;
+};
+_Static_assert(sizeof(struct coarse_tail) == 12, "a file format");
+
 struct upper_node {
 	uint32_t row;
 	uint32_t level;
@@ -117,6 +131,8 @@ struct dense {
 	size_t code_bytes;		/* dim rounded up to 16 */
 	const uint8_t *codes;
 	const uint8_t *exact;
+	const uint8_t *coarse;		/* NULL: the file has none */
+	size_t coarse_stride;
 	const struct vec_ops *ops;
 	const uint32_t *links;		/* NULL without a graph */
 	const struct upper_node *upper;
@@ -132,6 +148,21 @@ static inline size_t
 code_bytes_of(uint32_t dim)
 {
 	return ((size_t)dim + 15) & ~(size_t)15;
+}
+
+enum { COARSE_STRIDE_MAX = INDEX_DIM_MAX / 8 * 3 + sizeof(struct coarse_tail) };
+
+/* Values of a coarse record, and its bytes with the tail. */
+static inline size_t
+coarse_values_of(uint32_t dim)
+{
+	return ((size_t)dim + VEC_GROUP - 1) / VEC_GROUP * VEC_GROUP;
+}
+
+static inline size_t
+coarse_stride_of(uint32_t dim)
+{
+	return coarse_values_of(dim) / VEC_GROUP * VEC_GROUP_BYTES + sizeof(struct coarse_tail);
 }
 
 static inline const uint8_t *
@@ -258,6 +289,9 @@ void dense_key_rows(const struct dense *d, const struct dense_query *q, uint32_t
     uint32_t n, uint64_t *key);
 /* Score of the exact vector; NaN turns into -INFINITY. */
 float dense_exact_score(const struct dense *d, const struct dense_query *q, uint32_t row);
+
+/* Brings it near before it is asked for. */
+void dense_fetch_exact(const struct dense *d, uint32_t row);
 
 /* ---- encoding ---- */
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "dense_format.h"
+#include "dense_coarse.h"
 
 static int
 check_header(const struct dense_header *h, struct err *e)
@@ -43,6 +43,22 @@ need(const void **out, const struct rpx *r, enum rpx_kind kind, uint64_t bytes, 
 	rpx_kind_name(kind, name);
 	return err_set(e, ERR_CORRUPT, "section %s has %zu bytes, not %llu", name, have,
 	    (unsigned long long)bytes);
+}
+
+/* Files written before there were coarse codes have none. */
+static int
+open_coarse(struct dense *d, const struct rpx *r, struct err *e)
+{
+	size_t bytes;
+	const void *coarse = rpx_find(r, RPX_COARSE, &bytes, NULL);
+
+	d->coarse_stride = coarse_stride_of(d->h.dim);
+	if (coarse == NULL)
+		return 0;
+	if (need(&coarse, r, RPX_COARSE, (uint64_t)d->h.rows * d->coarse_stride, e) == -1)
+		return -1;
+	d->coarse = coarse;
+	return 0;
 }
 
 static int
@@ -104,6 +120,8 @@ dense_open(struct dense **out, const struct rpx *r, struct err *e)
 	d->codes = codes;
 	d->exact = exact;
 	d->ops = vec_ops();
+	if (open_coarse(d, r, e) == -1)
+		goto fail;
 	if ((d->h.flags & DENSE_HAS_GRAPH) && open_graph(d, r, e) == -1)
 		goto fail;
 	*out = d;
@@ -134,6 +152,8 @@ dense_info(const struct dense *d, struct dense_info *out)
 	    .m = h->m,
 	    .ef_construction = h->ef_construction,
 	    .hot_bytes = (size_t)h->rows * h->code_stride,
+	    .scan_bytes = (size_t)h->rows *
+		(d->coarse != NULL ? d->coarse_stride : h->code_stride),
 	};
 	memcpy(out->slack, h->slack, sizeof out->slack);
 	if (d->links != NULL)
@@ -213,6 +233,21 @@ verify_codes(const struct dense *d, struct err *e)
 }
 
 static int
+verify_coarse(const struct dense *d, struct err *e)
+{
+	uint8_t record[COARSE_STRIDE_MAX];
+
+	if (d->coarse == NULL)
+		return 0;
+	for (uint32_t row = 0; row < d->h.rows; row++) {
+		dense_coarse_of_row(d, row, record);
+		if (memcmp(record, d->coarse + row * d->coarse_stride, d->coarse_stride) != 0)
+			return bad(e, "bad coarse code", row);
+	}
+	return 0;
+}
+
+static int
 verify_links(const struct dense *d, struct err *e)
 {
 	size_t n = 2 * (size_t)d->h.m;
@@ -267,7 +302,7 @@ verify_same(const struct dense *d, struct err *e)
 int
 dense_verify(const struct dense *d, struct err *e)
 {
-	if (verify_codes(d, e) == -1)
+	if (verify_codes(d, e) == -1 || verify_coarse(d, e) == -1)
 		return -1;
 	if (d->links == NULL)
 		return 0;

@@ -1,10 +1,9 @@
-/* dense_scan.c - comparing every row: the answer for small collections and for filters. */
+/* dense_scan.c - comparing every row by its code, in a file without coarse codes; and what
+ * all scans share. */
 #include <math.h>
 
 #include "clk.h"
 #include "dense_scratch.h"
-
-enum { ROWS_A_DEADLINE = 4096 };
 
 /* Rows are rejected by score alone; the key, and whether the row has a vector, matter
  * for the few that are better than the pool's last. */
@@ -25,9 +24,8 @@ offer(const struct dense *d, struct scan_lane *lane, const uint32_t *ids, const 
 	}
 }
 
-/* The next rows that are allowed, at most VEC_BATCH; *row is where to go on. */
-static uint32_t
-next_allowed(const uint64_t *allowed, uint32_t rows, uint32_t *row, uint32_t *ids)
+uint32_t
+scan_next_allowed(const uint64_t *allowed, uint32_t rows, uint32_t *row, uint32_t *ids)
 {
 	uint32_t n = 0, at = *row;
 
@@ -56,18 +54,28 @@ next_rows(uint32_t rows, uint32_t *row, uint32_t *ids)
 	return n;
 }
 
+bool
+scan_is_late(const struct dense_ask *ask, uint32_t *until_check, struct dense_report *report)
+{
+	if (ask->deadline_ns == 0 || (*until_check -= VEC_BATCH) > 0)
+		return false;
+	*until_check = SCAN_ROWS_A_DEADLINE;
+	report->cut = clk_ns() > ask->deadline_ns;
+	return report->cut;
+}
+
 void
-dense_scan(const struct dense *d, const struct dense_ask *ask, struct scan_lane *lane,
+dense_scan_codes(const struct dense *d, const struct dense_ask *ask, struct scan_lane *lane,
     uint32_t lanes, struct dense_report *report)
 {
-	uint32_t rows = d->h.rows, row = 0, first, n, until_check = ROWS_A_DEADLINE;
+	uint32_t rows = d->h.rows, row = 0, first, n, until_check = SCAN_ROWS_A_DEADLINE;
 	uint32_t ids[VEC_BATCH];
 	int32_t dot[VEC_BATCH];
 
 	report->scanned = true;
 	while (row < rows) {
 		first = row;
-		n = ask->allowed != NULL ? next_allowed(ask->allowed, rows, &row, ids)
+		n = ask->allowed != NULL ? scan_next_allowed(ask->allowed, rows, &row, ids)
 					 : next_rows(rows, &row, ids);
 		for (uint32_t l = 0; l < lanes; l++) {
 			const int8_t *q = lane[l].query.code;
@@ -80,12 +88,7 @@ dense_scan(const struct dense *d, const struct dense_ask *ask, struct scan_lane 
 			offer(d, &lane[l], ids, dot, n);
 		}
 		report->scored += n * lanes;
-		if (ask->deadline_ns == 0 || (until_check -= VEC_BATCH) > 0)
-			continue;
-		until_check = ROWS_A_DEADLINE;
-		if (clk_ns() > ask->deadline_ns) {
-			report->cut = true;
+		if (scan_is_late(ask, &until_check, report))
 			return;
-		}
 	}
 }

@@ -40,6 +40,10 @@ dense_scratch_free(struct dense_scratch *s)
 	free(s->exact);
 	free(s->pool);
 	free(s->final);
+	free(s->coarse);
+	free(s->unpacked);
+	free(s->upper);
+	free(s->rows);
 	free(s->seen);
 	free(s->touched);
 	free(s->open);
@@ -73,28 +77,30 @@ fit(const struct dense *d, struct dense_scratch *s, uint32_t lanes, uint32_t cap
 	    scratch_fit(&s->exact, &s->exact_bytes, exact, e) == -1 ||
 	    scratch_fit(&s->final, &s->final_bytes, (size_t)k * 8, e) == -1)
 		return -1;
-	return scratch_fit(&s->pool, &s->pool_bytes, (size_t)lanes * cap * 8, e);
+	return scratch_fit(&s->pool, &s->pool_bytes, (size_t)lanes * (cap + k) * 8, e);
 }
 
 static int
 fill_lane(const struct dense *d, struct dense_scratch *s, struct scan_lane *lane, uint32_t i,
-    uint32_t cap, const float *query, struct err *e)
+    uint32_t cap, uint32_t k, const float *query, struct err *e)
 {
+	uint64_t *pool = s->pool + (size_t)i * (cap + k);
+
 	lane->query.code = s->code + i * ((d->code_bytes + 63) & ~(size_t)63);
 	lane->query.exact = s->exact + (size_t)i * d->h.dim;
-	lane->pool = (struct pool){.key = s->pool + (size_t)i * cap, .cap = cap};
+	lane->pool = (struct pool){.key = pool, .cap = cap};
+	lane->best = (struct pool){.key = pool + cap, .cap = k};
 	return dense_query_fill(&lane->query, d, query, e);
 }
 
 /* ---- the last step ---- */
 
-static void
-fetch_exact(const struct dense *d, uint32_t row)
+static uint32_t
+take_hits(const struct pool *best, struct dense_hit *out)
 {
-	const uint8_t *p = d->exact + (size_t)row * d->h.exact_stride;
-
-	for (uint32_t at = 0; at < d->h.exact_stride; at += 64)
-		__builtin_prefetch(p + at);
+	for (uint32_t i = 0; i < best->len; i++)
+		out[i] = (struct dense_hit){key_row(best->key[i]), key_score(best->key[i])};
+	return best->len;
 }
 
 /* Exact scores of the pool's best `keep` choose the k hits. */
@@ -109,12 +115,26 @@ rerank(const struct dense *d, struct dense_scratch *s, const struct scan_lane *l
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t row = key_row(p->key[i]);
 		if (i + 2 < n)
-			fetch_exact(d, key_row(p->key[i + 2]));
+			dense_fetch_exact(d, key_row(p->key[i + 2]));
 		pool_put(&best, key_of(dense_exact_score(d, &lane->query, row), row));
 	}
-	for (uint32_t i = 0; i < best.len; i++)
-		out[i] = (struct dense_hit){key_row(best.key[i]), key_score(best.key[i])};
-	return best.len;
+	return take_hits(&best, out);
+}
+
+/* Fills every lane's `best` by coarse codes, or its pool, to be re-ranked, by codes. */
+static int
+scan_lanes(const struct dense *d, struct dense_scratch *s, const struct dense_ask *ask,
+    struct scan_lane *lane, uint32_t lanes, struct dense_report *report, struct err *e)
+{
+	for (uint32_t l = 0; l < lanes; l++) {
+		lane[l].pool.len = 0;
+		lane[l].pool.floor = 0;
+		lane[l].pool.cap = ask->keep;
+	}
+	if (d->coarse != NULL)
+		return dense_scan_coarse(d, s, ask, lane, lanes, report, e);
+	dense_scan_codes(d, ask, lane, lanes, report);
+	return 0;
 }
 
 /* ---- the plan ---- */
@@ -209,7 +229,7 @@ dense_search(const struct dense *d, struct dense_scratch *s, const float *query,
 	if (report != NULL)
 		*report = mine;
 	if (check(d, query, o, e) == -1 || fit(d, s, 1, ef, o->k, e) == -1 ||
-	    fill_lane(d, s, &lane, 0, ef, query, e) == -1)
+	    fill_lane(d, s, &lane, 0, ef, o->k, query, e) == -1)
 		return -1;
 	if (is_hopeless(d, &lane.query, wanted))
 		return 0;
@@ -219,11 +239,10 @@ dense_search(const struct dense *d, struct dense_scratch *s, const float *query,
 			return -1;
 		walked = hnsw_walk(d, s, &lane.query, &ask, wanted, &lane.pool, &mine);
 	}
-	if (!walked) {
-		lane.pool = (struct pool){.key = s->pool, .cap = keep};
-		dense_scan(d, &ask, &lane, 1, &mine);
-	}
-	*count = rerank(d, s, &lane, keep, o->k, out);
+	if (!walked && scan_lanes(d, s, &ask, &lane, 1, &mine, e) == -1)
+		return -1;
+	*count = walked || d->coarse == NULL ? rerank(d, s, &lane, keep, o->k, out)
+					     : take_hits(&lane.best, out);
 	if (report != NULL)
 		*report = mine;
 	return 0;
@@ -239,26 +258,30 @@ scan_block(const struct dense *d, struct dense_scratch *s, const float *query,
 	struct scan_lane lane[LANES_MAX], *live[LANES_MAX];
 	struct dense_report report = {0};
 	struct dense_ask ask = {.allowed = o->allowed, .allowed_count = o->allowed_count,
-	    .deadline_ns = o->deadline_ns};
-	uint32_t keep = rows_to_rerank(o), wanted = rows_to_find(d, o), lanes = 0;
+	    .deadline_ns = o->deadline_ns, .k = o->k, .keep = rows_to_rerank(o)};
+	uint32_t wanted = rows_to_find(d, o), lanes = 0;
 
-	if (fit(d, s, queries, keep, o->k, e) == -1)
+	if (fit(d, s, queries, ask.keep, o->k, e) == -1)
 		return -1;
 	for (uint32_t i = 0; i < queries; i++) {
 		count[i] = 0;
 		live[i] = NULL;
 		if (check(d, query + (size_t)i * d->h.dim, o, e) == -1 ||
-		    fill_lane(d, s, &lane[lanes], i, keep, query + (size_t)i * d->h.dim,
-		    e) == -1)
+		    fill_lane(d, s, &lane[lanes], i, ask.keep, o->k,
+			query + (size_t)i * d->h.dim, e) == -1)
 			return -1;
 		if (!is_hopeless(d, &lane[lanes].query, wanted))
 			live[i] = &lane[lanes++];
 	}
-	if (lanes > 0)
-		dense_scan(d, &ask, lane, lanes, &report);
-	for (uint32_t i = 0; i < queries; i++)
+	if (lanes > 0 && scan_lanes(d, s, &ask, lane, lanes, &report, e) == -1)
+		return -1;
+	for (uint32_t i = 0; i < queries; i++) {
+		struct dense_hit *hits = out + (size_t)i * o->k;
 		if (live[i] != NULL)
-			count[i] = rerank(d, s, live[i], keep, o->k, out + (size_t)i * o->k);
+			count[i] = d->coarse != NULL
+			    ? take_hits(&live[i]->best, hits)
+			    : rerank(d, s, live[i], ask.keep, o->k, hits);
+	}
 	return 0;
 }
 

@@ -32,6 +32,69 @@ dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, const u
 		out[i] = dot7(q, codes + ids[i] * stride, n);
 }
 
+/* ---- three bits a value ---- */
+
+void
+vec_pack3(uint8_t *out, const uint8_t *in, size_t n)
+{
+	for (size_t at = 0; at < n; at += VEC_GROUP, in += VEC_GROUP, out += VEC_GROUP_BYTES)
+		for (size_t i = 0; i < 16; i++) {
+			unsigned six = in[96 + i], seven = in[112 + i];
+			out[i] = (uint8_t)(in[i] | in[16 + i] << 3 | (six & 3) << 6);
+			out[16 + i] = (uint8_t)(in[32 + i] | in[48 + i] << 3 |
+			    (six & 4) << 4 | (seven & 4) << 5);
+			out[32 + i] = (uint8_t)(in[64 + i] | in[80 + i] << 3 | (seven & 3) << 6);
+		}
+}
+
+void
+vec_unpack3(uint8_t *restrict out, const uint8_t *restrict in, size_t n)
+{
+	for (size_t at = 0; at < n; at += VEC_GROUP, out += VEC_GROUP, in += VEC_GROUP_BYTES)
+		for (size_t i = 0; i < 16; i++) {
+			unsigned a = in[i], b = in[16 + i], c = in[32 + i];
+			out[i] = a & 7;
+			out[16 + i] = a >> 3 & 7;
+			out[32 + i] = b & 7;
+			out[48 + i] = b >> 3 & 7;
+			out[64 + i] = c & 7;
+			out[80 + i] = c >> 3 & 7;
+			out[96 + i] = (uint8_t)(a >> 6 | (b >> 4 & 4));
+			out[112 + i] = (uint8_t)(c >> 6 | (b >> 5 & 4));
+		}
+}
+
+static int32_t
+dot3(const int8_t *q, const uint8_t *code, size_t n)
+{
+	uint8_t value[VEC_GROUP];
+	int32_t sum = 0;
+
+	for (size_t at = 0; at < n; at += VEC_GROUP, code += VEC_GROUP_BYTES) {
+		vec_unpack3(value, code, VEC_GROUP);
+		sum += dot7(q + at, value, VEC_GROUP);
+	}
+	return sum;
+}
+
+static void
+dot3_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = dot3(q, codes + i * stride, n);
+}
+
+static void
+dot3_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, const uint32_t *ids,
+    size_t count, int32_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = dot3(q, codes + ids[i] * stride, n);
+}
+
+/* ---- floats ---- */
+
 /* Sum i takes sum i + half, down to one. */
 static float
 fold(float lane[LANES])
@@ -153,6 +216,8 @@ const struct vec_ops vec_scalar_ops = {
     .dot7 = dot7,
     .dot7_rows = dot7_rows,
     .dot7_ids = dot7_ids,
+    .dot3_rows = dot3_rows,
+    .dot3_ids = dot3_ids,
     .dot = dot,
     .l2 = l2,
     .dot_half = dot_half,

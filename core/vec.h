@@ -8,6 +8,7 @@
  *         2 * 127 * 128 = 32512 and fits 16 bits, so vpmaddubsw cannot saturate and all
  *         tiers give the SAME INTEGER; the sum fits 32 bits up to n = 131072.  A code is
  *         itself a valid s8, so dot7 also multiplies code by code.
+ *         dot3: u8 in 0..7, packed, times s8 into s32; the same integer on all tiers.
  *         Floats: 32 running sums, element i into sum i % 32, product and sum rounded
  *         apart (the build sets -ffp-contract=off), folded 16, 8, 4, 2, 1.  All tiers
  *         therefore give the same float, bit for bit.  Error at most (n/32 + 5) ulp of
@@ -25,7 +26,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VEC_BATCH = 32 };
+enum {
+	VEC_BATCH = 32,
+	VEC_GROUP = 128,		/* values of a group of 3-bit codes */
+	VEC_GROUP_BYTES = 48,
+};
 
 enum vec_tier { VEC_SCALAR, VEC_AVX2, VEC_AVX512, VEC_NEON, VEC_TIER_MAX };
 
@@ -38,6 +43,12 @@ struct vec_ops {
 	/* The rows ids[0..count). */
 	void (*dot7_ids)(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
 	    const uint32_t *ids, size_t count, int32_t *out);
+	/* Coarse codes, 3 bits a value, n a multiple of VEC_GROUP: rows that follow each other
+	 * and the rows ids[0..count).  Layout of a group: vec_unpack3(). */
+	void (*dot3_rows)(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+	    size_t count, int32_t *out);
+	void (*dot3_ids)(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+	    const uint32_t *ids, size_t count, int32_t *out);
 	float (*dot)(const float *a, const float *b, size_t n);
 	float (*l2)(const float *a, const float *b, size_t n);	/* squared distance */
 	float (*dot_half)(const float *a, const uint16_t *b, size_t n);
@@ -45,6 +56,14 @@ struct vec_ops {
 	void (*to_half)(uint16_t *out, const float *in, size_t n);
 	void (*from_half)(float *out, const uint16_t *in, size_t n);
 };
+
+/* Three bits a value: 128 values u8 in 0..7 to and from 48 bytes a, b, c of 16 each.
+ * Value 16 f + i is field f of byte i: fields 0 and 1 are bits 0..2 and 3..5 of a[i], fields
+ * 2 and 3 those of b[i], 4 and 5 of c[i]; field 6 is bits 6 and 7 of a[i], and bit 6 of b[i]
+ * above them; field 7 is bits 6 and 7 of c[i], and bit 7 of b[i].  So fields come apart by
+ * shifts and masks in registers of 16 bytes, and no value crosses a byte's lane. */
+void vec_pack3(uint8_t *out, const uint8_t *in, size_t n);
+void vec_unpack3(uint8_t *out, const uint8_t *in, size_t n);
 
 /* The table of this machine; never NULL, the same one at every call. */
 const struct vec_ops *vec_ops(void);

@@ -102,6 +102,62 @@ neon_dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
 		out[i] = neon_dot7(q, codes + ids[i] * stride, n);
 }
 
+/* ---- three bits a value ---- */
+
+NEON_INLINE int32x4_t
+add_field(int32x4_t sum, uint8x16_t field, const int8_t *q)
+{
+	return vdotq_s32(sum, vreinterpretq_s8_u8(field), vld1q_s8(q));
+}
+
+NEON_INLINE int32x4_t
+add_group(int32x4_t s, const uint8_t *group, const int8_t *q)
+{
+	const uint8x16_t seven = vdupq_n_u8(7), four = vdupq_n_u8(4);
+	uint8x16_t a = vld1q_u8(group), b = vld1q_u8(group + 16), c = vld1q_u8(group + 32);
+
+	s = add_field(s, vandq_u8(a, seven), q);
+	s = add_field(s, vandq_u8(vshrq_n_u8(a, 3), seven), q + 16);
+	s = add_field(s, vandq_u8(b, seven), q + 32);
+	s = add_field(s, vandq_u8(vshrq_n_u8(b, 3), seven), q + 48);
+	s = add_field(s, vandq_u8(c, seven), q + 64);
+	s = add_field(s, vandq_u8(vshrq_n_u8(c, 3), seven), q + 80);
+	s = add_field(s, vorrq_u8(vshrq_n_u8(a, 6), vandq_u8(vshrq_n_u8(b, 4), four)), q + 96);
+	return add_field(s, vorrq_u8(vshrq_n_u8(c, 6), vandq_u8(vshrq_n_u8(b, 5), four)),
+	    q + 112);
+}
+
+NEON_INLINE int32_t
+neon_dot3(const int8_t *q, size_t n, const uint8_t *code)
+{
+	int32x4_t s = vdupq_n_s32(0);
+
+	for (size_t at = 0, i = 0; i < n; i += VEC_GROUP, at += VEC_GROUP_BYTES)
+		s = add_group(s, code + at, q + i);
+	return vaddvq_s32(s);
+}
+
+NEON static void
+neon_dot3_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out[i] = neon_dot3(q, n, codes + i * stride);
+}
+
+NEON static void
+neon_dot3_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+    const uint32_t *ids, size_t count, int32_t *out)
+{
+	size_t ahead = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		for (; ahead < i + 12 && ahead < count; ahead++)
+			fetch(codes + ids[ahead] * stride, n / 8 * 3);
+		out[i] = neon_dot3(q, n, codes + ids[i] * stride);
+	}
+}
+
 /* ---- floats: sums 4i..4i+3 in register i; a tail goes by way of zeros ---- */
 
 struct lanes {
@@ -252,6 +308,8 @@ const struct vec_ops vec_neon_ops = {
     .dot7 = neon_dot7,
     .dot7_rows = neon_dot7_rows,
     .dot7_ids = neon_dot7_ids,
+    .dot3_rows = neon_dot3_rows,
+    .dot3_ids = neon_dot3_ids,
     .dot = neon_dot,
     .l2 = neon_l2,
     .dot_half = neon_dot_half,

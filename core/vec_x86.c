@@ -36,6 +36,34 @@ dot7_tail(const int8_t *q, const uint8_t *code, size_t from, size_t n)
 	return sum;
 }
 
+/* The bodies of dot3_rows and dot3_ids, four rows at once; what is left over is computed
+ * beside copies of itself. */
+#define OVER_ROWS3(four) \
+	for (size_t i = 0; i < count; i += 4) { \
+		size_t last = count - i - 1; \
+		const uint8_t *r = codes + i * stride, \
+			      *row[4] = {r, r + (last < 1 ? last : 1) * stride, \
+				  r + (last < 2 ? last : 2) * stride, \
+				  r + (last < 3 ? last : 3) * stride}; \
+		int32_t dot[4]; \
+		four(q, n, row, dot); \
+		memcpy(out + i, dot, (last < 3 ? last + 1 : 4) * sizeof *out); \
+	}
+
+#define OVER_IDS3(four) \
+	size_t ahead = 0; \
+	for (size_t i = 0; i < count; i += 4) { \
+		size_t last = count - i - 1; \
+		const uint8_t *row[4]; \
+		int32_t dot[4]; \
+		for (; ahead < i + 12 && ahead < count; ahead++) \
+			fetch(codes + ids[ahead] * stride, n / 8 * 3); \
+		for (size_t k = 0; k < 4; k++) \
+			row[k] = codes + ids[i + (last < k ? last : k)] * stride; \
+		four(q, n, row, dot); \
+		memcpy(out + i, dot, (last < 3 ? last + 1 : 4) * sizeof *out); \
+	}
+
 /* ---- AVX2, codes ---- */
 
 AVX2_INLINE __m256i
@@ -146,6 +174,90 @@ avx2_dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
 	}
 	for (; i < count; i++)
 		out[i] = avx2_dot7(q, codes + ids[i] * stride, n);
+}
+
+/* ---- AVX2, three bits a value: fields in pairs, the even one in the low half ---- */
+
+struct fields {
+	__m256i pair[4];
+};
+
+AVX2_INLINE __m256i
+both_halves(const uint8_t *p)
+{
+	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)p));
+}
+
+AVX2_INLINE struct fields
+unpack3(const uint8_t *group)
+{
+	const __m256i by3 = _mm256_setr_epi32(0, 0, 0, 0, 3, 3, 3, 3);
+	const __m256i by45 = _mm256_setr_epi32(4, 4, 4, 4, 5, 5, 5, 5);
+	const __m256i seven = _mm256_set1_epi8(7);
+	__m256i a = both_halves(group), b = both_halves(group + 16);
+	__m256i c = both_halves(group + 32), low, high;
+	struct fields f;
+
+	f.pair[0] = _mm256_and_si256(_mm256_srlv_epi32(a, by3), seven);
+	f.pair[1] = _mm256_and_si256(_mm256_srlv_epi32(b, by3), seven);
+	f.pair[2] = _mm256_and_si256(_mm256_srlv_epi32(c, by3), seven);
+	low = _mm256_and_si256(_mm256_srli_epi32(_mm256_blend_epi32(a, c, 0xf0), 6),
+	    _mm256_set1_epi8(3));
+	high = _mm256_and_si256(_mm256_srlv_epi32(b, by45), _mm256_set1_epi8(4));
+	f.pair[3] = _mm256_or_si256(low, high);
+	return f;
+}
+
+/* Pairs of products are at most 2 * 7 * 128 = 1792: a group's four fit 16 bits. */
+AVX2_INLINE __m256i
+add_group(__m256i sum, const uint8_t *group, const int8_t *q)
+{
+	struct fields f = unpack3(group);
+	__m256i s = _mm256_add_epi16(_mm256_maddubs_epi16(f.pair[0], load256(q)),
+	    _mm256_maddubs_epi16(f.pair[1], load256(q + 32)));
+	__m256i t = _mm256_add_epi16(_mm256_maddubs_epi16(f.pair[2], load256(q + 64)),
+	    _mm256_maddubs_epi16(f.pair[3], load256(q + 96)));
+
+	return _mm256_add_epi32(sum,
+	    _mm256_madd_epi16(_mm256_add_epi16(s, t), _mm256_set1_epi16(1)));
+}
+
+/* The sums of four rows; also of those the AVX-512 tier adds up. */
+AVX2_INLINE void
+store_four(int32_t *out, __m256i s0, __m256i s1, __m256i s2, __m256i s3)
+{
+	__m256i x = _mm256_hadd_epi32(_mm256_hadd_epi32(s0, s1), _mm256_hadd_epi32(s2, s3));
+
+	_mm_storeu_si128((__m128i *)out,
+	    _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
+}
+
+AVX2_INLINE void
+avx2_four3(const int8_t *q, size_t n, const uint8_t *const row[4], int32_t *out)
+{
+	__m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
+
+	for (size_t at = 0, i = 0; i < n; i += VEC_GROUP, at += VEC_GROUP_BYTES) {
+		s0 = add_group(s0, row[0] + at, q + i);
+		s1 = add_group(s1, row[1] + at, q + i);
+		s2 = add_group(s2, row[2] + at, q + i);
+		s3 = add_group(s3, row[3] + at, q + i);
+	}
+	store_four(out, s0, s1, s2, s3);
+}
+
+AVX2 static void
+avx2_dot3_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+    const uint32_t *ids, size_t count, int32_t *out)
+{
+	OVER_IDS3(avx2_four3)
+}
+
+AVX2 static void
+avx2_dot3_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	OVER_ROWS3(avx2_four3)
 }
 
 /* ---- AVX2, floats: sums 0..7, 8..15, 16..23, 24..31 in four registers.  The last
@@ -309,6 +421,8 @@ const struct vec_ops vec_avx2_ops = {
     .dot7 = avx2_dot7,
     .dot7_rows = avx2_dot7_rows,
     .dot7_ids = avx2_dot7_ids,
+    .dot3_rows = avx2_dot3_rows,
+    .dot3_ids = avx2_dot3_ids,
     .dot = avx2_dot,
     .l2 = avx2_l2,
     .dot_half = avx2_dot_half,
@@ -406,11 +520,53 @@ avx512_dot7_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
 		out[i] = avx512_dot7(q, codes + ids[i] * stride, n);
 }
 
+/* Groups are as wide as AVX2's registers; VNNI saves half of the adding up. */
+AVX512_INLINE __m256i
+avx512_add_group(__m256i sum, const uint8_t *group, const int8_t *q)
+{
+	struct fields f = unpack3(group);
+
+	sum = _mm256_dpbusd_epi32(sum, f.pair[0], load256(q));
+	sum = _mm256_dpbusd_epi32(sum, f.pair[1], load256(q + 32));
+	sum = _mm256_dpbusd_epi32(sum, f.pair[2], load256(q + 64));
+	return _mm256_dpbusd_epi32(sum, f.pair[3], load256(q + 96));
+}
+
+AVX512_INLINE void
+avx512_four3(const int8_t *q, size_t n, const uint8_t *const row[4], int32_t *out)
+{
+	__m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
+
+	for (size_t at = 0, i = 0; i < n; i += VEC_GROUP, at += VEC_GROUP_BYTES) {
+		s0 = avx512_add_group(s0, row[0] + at, q + i);
+		s1 = avx512_add_group(s1, row[1] + at, q + i);
+		s2 = avx512_add_group(s2, row[2] + at, q + i);
+		s3 = avx512_add_group(s3, row[3] + at, q + i);
+	}
+	store_four(out, s0, s1, s2, s3);
+}
+
+AVX512 static void
+avx512_dot3_ids(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
+    const uint32_t *ids, size_t count, int32_t *out)
+{
+	OVER_IDS3(avx512_four3)
+}
+
+AVX512 static void
+avx512_dot3_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride, size_t count,
+    int32_t *out)
+{
+	OVER_ROWS3(avx512_four3)
+}
+
 const struct vec_ops vec_avx512_ops = {
     .name = "avx512",
     .dot7 = avx512_dot7,
     .dot7_rows = avx512_dot7_rows,
     .dot7_ids = avx512_dot7_ids,
+    .dot3_rows = avx512_dot3_rows,
+    .dot3_ids = avx512_dot3_ids,
     .dot = avx2_dot,
     .l2 = avx2_l2,
     .dot_half = avx2_dot_half,

@@ -2,128 +2,9 @@
 #include "unit.h"
 
 #include <math.h>
-#include <unistd.h>
 
-#include "dense.h"
-#include "dense_format.h"
+#include "dense_shelf.h"
 #include "file.h"
-
-static char *folder;
-static char path[600];
-
-static int
-make_folder(void **state)
-{
-	(void)state;
-	folder = unit_folder();
-	snprintf(path, sizeof path, "%s/index.rpx", folder);
-	return 0;
-}
-
-static int
-drop_folder(void **state)
-{
-	(void)state;
-	unit_folder_gone(folder);
-	return 0;
-}
-
-/* ---- data ---- */
-
-static uint64_t random_state = 1;
-
-static uint32_t
-next_random(void)
-{
-	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(random_state >> 33);
-}
-
-static float
-bell(void)
-{
-	float sum = 0;
-
-	for (int i = 0; i < 4; i++)
-		sum += (float)(next_random() % 65536) / 65536 - 0.5f;
-	return sum;
-}
-
-/* Rows around a few hundred centres, spread over decaying axes. */
-static float *
-make_rows(uint32_t rows, uint32_t dim, uint64_t seed)
-{
-	enum { CENTRES = 200 };
-	float *v = malloc((size_t)rows * dim * sizeof *v);
-	float *centre = malloc((size_t)CENTRES * dim * sizeof *centre);
-
-	random_state = 77;
-	for (uint32_t i = 0; i < CENTRES * dim; i++)
-		centre[i] = bell();
-	random_state = seed;
-	for (uint32_t row = 0; row < rows; row++) {
-		const float *c = centre + (size_t)(next_random() % CENTRES) * dim;
-		for (uint32_t i = 0; i < dim; i++)
-			v[(size_t)row * dim + i] =
-			    c[i] + bell() * 2 / sqrtf((float)(1 + i / 4));
-	}
-	free(centre);
-	return v;
-}
-
-/* ---- an index on disk and open ---- */
-
-struct shelf {
-	struct rpx r;
-	struct dense *d;
-	struct dense_scratch *s;
-	struct dense_built built;
-};
-
-static int
-write_index(const char *to, const float *v, uint32_t rows, const struct dense_params *p,
-    const struct dense_base *base, struct dense_built *built, struct err *e)
-{
-	struct rpx_writer *w;
-
-	unlink(to);
-	if (rpx_create(&w, to, "alpha", e) == -1)
-		return -1;
-	if (dense_write(w, v, rows, p, base, built, e) == -1) {
-		rpx_abandon(w);
-		return -1;
-	}
-	return rpx_finish(w, e);
-}
-
-static void
-open_shelf(struct shelf *b, const char *at)
-{
-	struct err e;
-
-	assert_ok(rpx_open(&b->r, at, &e), &e);
-	assert_ok(dense_open(&b->d, &b->r, &e), &e);
-	assert_non_null(b->s = dense_scratch_new(&e));
-}
-
-static void
-put_on_shelf(struct shelf *b, const float *v, uint32_t rows, const struct dense_params *p)
-{
-	struct err e;
-
-	assert_ok(write_index(path, v, rows, p, NULL, &b->built, &e), &e);
-	open_shelf(b, path);
-	assert_ok(rpx_verify(&b->r, &e), &e);
-	assert_ok(dense_verify(b->d, &e), &e);
-}
-
-static void
-clear_shelf(struct shelf *b)
-{
-	dense_scratch_free(b->s);
-	dense_close(b->d);
-	rpx_close(&b->r);
-}
 
 /* ---- the truth, in double ---- */
 
@@ -747,7 +628,8 @@ renewing_gives_the_same_bytes_again(void **state)
 /* ---- hostile sections: right checksums, wrong content ---- */
 
 static const enum rpx_kind kinds[] = {RPX_DENSE, RPX_CODES, RPX_EXACT, RPX_LINKS, RPX_UPPER,
-    RPX_SAME};
+    RPX_SAME, RPX_COARSE};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void
 write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *e)
@@ -758,7 +640,7 @@ write_damaged(const struct rpx *r, const char *to, uint32_t victim, struct err *
 
 	unlink(to);
 	assert_ok(rpx_create(&w, to, "alpha", e), e);
-	for (uint32_t i = 0; i < 6; i++) {
+	for (uint32_t i = 0; i < KINDS; i++) {
 		const void *p = rpx_find(r, kinds[i], &n, &items);
 		unsigned char *copy = malloc(n + 64);
 		memcpy(copy, p, n);
@@ -854,8 +736,8 @@ hostile_sections_never_read_out_of_bounds(void **state)
 		memcpy(v + row * DIM, v + (row + 1) * DIM, DIM * sizeof *v);
 	put_on_shelf(&b, v, ROWS, &p);
 	snprintf(damaged, sizeof damaged, "%s.damaged", path);
-	for (uint32_t i = 0; i < 180; i++) {
-		write_damaged(&b.r, damaged, i % 6, &e);
+	for (uint32_t i = 0; i < 30 * KINDS; i++) {
+		write_damaged(&b.r, damaged, i % KINDS, &e);
 		use_all(damaged, v, ROWS, DIM);
 	}
 	clear_shelf(&b);

@@ -96,6 +96,57 @@ batches_give_the_same_integers(void **state)
 }
 
 static void
+three_bits_come_back_from_their_bytes(void **state)
+{
+	uint8_t in[3 * VEC_GROUP], packed[3 * VEC_GROUP_BYTES], out[3 * VEC_GROUP];
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		for (size_t i = 0; i < sizeof in; i++)
+			in[i] = (uint8_t)(next_random() % 8);
+		vec_pack3(packed, in, sizeof in);
+		vec_unpack3(out, packed, sizeof in);
+		assert_memory_equal(out, in, sizeof in);
+	}
+}
+
+static void
+coarse_batches_give_the_same_integers(void **state)
+{
+	enum { GROUPS = 9, STRIDE = GROUPS * VEC_GROUP_BYTES + 12 };
+	static uint8_t codes[ROWS * STRIDE], value[GROUPS * VEC_GROUP];
+	static int8_t q[GROUPS * VEC_GROUP];
+	const struct vec_ops *ops;
+	int32_t want[ROWS], got[ROWS];
+	uint32_t ids[ROWS];
+
+	(void)state;
+	for (int round = 0; round < 120; round++) {
+		size_t groups = 1 + next_random() % GROUPS, n = groups * VEC_GROUP;
+		size_t stride = groups * VEC_GROUP_BYTES + 12, count = next_random() % ROWS;
+		for (size_t i = 0; i < n; i++)	/* the extremes as well */
+			q[i] = (int8_t)(round == 0 ? -128 : round == 1 ? 127
+			    : (int32_t)(next_random() % 256) - 128);
+		for (size_t i = 0; i < sizeof codes; i++)
+			codes[i] = (uint8_t)(round < 2 ? 0xff : next_random());
+		for (size_t i = 0; i < count; i++) {
+			ids[i] = next_random() % ROWS;
+			vec_unpack3(value, codes + i * stride, n);
+			want[i] = vec_scalar_ops.dot7(q, value, n);
+		}
+		EACH_TIER(ops) {
+			ops->dot3_rows(q, n, codes, stride, count, got);
+			assert_memory_equal(got, want, count * sizeof *got);
+		}
+		vec_scalar_ops.dot3_ids(q, n, codes, stride, ids, count, want);
+		EACH_TIER(ops) {
+			ops->dot3_ids(q, n, codes, stride, ids, count, got);
+			assert_memory_equal(got, want, count * sizeof *got);
+		}
+	}
+}
+
+static void
 assert_same_bits(float a, float b)
 {
 	assert_memory_equal(&a, &b, sizeof a);
@@ -201,6 +252,8 @@ main(void)
 	    cmocka_unit_test(extreme_codes_do_not_saturate),
 	    cmocka_unit_test(codes_give_the_same_integer_for_every_length),
 	    cmocka_unit_test(batches_give_the_same_integers),
+	    cmocka_unit_test(three_bits_come_back_from_their_bytes),
+	    cmocka_unit_test(coarse_batches_give_the_same_integers),
 	    cmocka_unit_test(floats_are_equal_bit_for_bit),
 	    cmocka_unit_test(dot_stays_within_its_error_bound),
 	    cmocka_unit_test(halves_round_alike_and_come_back),

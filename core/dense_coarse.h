@@ -1,0 +1,29 @@
+/* dense_coarse.h - coarse codes of rows and queries, and the bound they give on a score.
+ * Private to dense_*.c.  The layout of a record stands in dense_format.h. */
+#ifndef RAGPOOL_DENSE_COARSE_H
+#define RAGPOOL_DENSE_COARSE_H
+
+#include "dense_format.h"
+
+/* A query ready to be compared with coarse codes.  No exact score of a row is larger than
+ *   step * (by_dot * (dot3 - middle)) + by_error * error - by_norm2 * norm2 + plus
+ * where step, error and norm2 are its tail's. */
+struct coarse_query {
+	int8_t *code;			/* coarse_values_of(dim), zeros behind dim */
+	float by_dot;
+	float middle;
+	float by_error;
+	float by_norm2;
+	float plus;
+};
+
+/* The record of one vector, as it is stored exactly. */
+void dense_coarse_encode(uint8_t *record, const float *v, uint32_t dim);
+/* Of a row of an index whose exact vectors are in place; zeros when it has none. */
+void dense_coarse_of_row(const struct dense *d, uint32_t row, uint8_t *record);
+
+/* q is filled; c->code is the caller's. */
+void dense_coarse_query(struct coarse_query *c, const struct dense *d,
+    const struct dense_query *q);
+
+#endif
