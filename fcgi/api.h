@@ -4,6 +4,7 @@
 
 #include "auth.h"
 #include "board.h"
+#include "quota.h"
 #include "query.h"
 #include "reply.h"
 #include "req.h"
@@ -14,6 +15,7 @@
 struct api {
 	struct serving *serving;
 	struct auth *auth;
+	struct quota *quota;
 	struct query_scratch *scratch;
 	const struct board *board;	/* NULL when run by hand */
 	struct board_slot *slot;	/* NULL when run by hand */

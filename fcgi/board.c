@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "meter.h"
+#include "share.h"
+
 static const char board_magic[8] = "ragbord";
 
 static const char *const state_names[SLOT_STATE_MAX] = {
@@ -66,8 +69,16 @@ board_slot_is_busy(const struct board_slot *s)
 	return atomic_load(&s->request_ns) != 0;
 }
 
+/* The head, the slots, the meters and what share.h keeps, one behind the other. */
+static size_t
+bytes_of(unsigned slots)
+{
+	return sizeof(struct board_head) + slots * sizeof(struct board_slot) +
+	    sizeof(struct meter) + sizeof(struct share_seen);
+}
+
 static int
-map_board(struct board *b, size_t bytes, struct err *e)
+map_board(struct board *b, size_t bytes, unsigned slots, struct err *e)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
 
@@ -75,6 +86,8 @@ map_board(struct board *b, size_t bytes, struct err *e)
 		return err_sys(e, ERR_IO, "scoreboard");
 	b->head = p;
 	b->slots = (struct board_slot *)(b->head + 1);
+	b->meter = (struct meter *)(b->slots + slots);
+	b->seen = (struct share_seen *)(b->meter + 1);
 	b->bytes = bytes;
 	return 0;
 }
@@ -82,7 +95,7 @@ map_board(struct board *b, size_t bytes, struct err *e)
 int
 board_create(struct board *b, unsigned slots, struct err *e)
 {
-	size_t bytes = sizeof(struct board_head) + slots * sizeof(struct board_slot);
+	size_t bytes = bytes_of(slots);
 
 	*b = (struct board){.fd = -1, .wake_fd = -1};
 	if ((b->fd = memfd_create("ragpool-board", MFD_ALLOW_SEALING)) == -1 ||
@@ -92,7 +105,7 @@ board_create(struct board *b, unsigned slots, struct err *e)
 		board_close(b);
 		return -1;
 	}
-	if (map_board(b, bytes, e) == -1) {
+	if (map_board(b, bytes, slots, e) == -1) {
 		board_close(b);
 		return -1;
 	}
@@ -106,17 +119,19 @@ int
 board_attach(struct board *b, int fd, int wake_fd, struct err *e)
 {
 	struct stat st;
+	size_t slots;
 
 	*b = (struct board){.fd = fd, .wake_fd = wake_fd};
 	if (fstat(fd, &st) == -1)
 		return err_sys(e, ERR_IO, "scoreboard");
-	if ((size_t)st.st_size < sizeof(struct board_head))
+	if ((size_t)st.st_size < bytes_of(0))
 		return err_set(e, ERR_CORRUPT, "scoreboard: too small");
-	if (map_board(b, (size_t)st.st_size, e) == -1)
+	slots = ((size_t)st.st_size - bytes_of(0)) / sizeof(struct board_slot);
+	if (map_board(b, (size_t)st.st_size, (unsigned)slots, e) == -1)
 		return -1;
 	if (memcmp(b->head->magic, board_magic, sizeof board_magic) != 0 ||
 	    b->head->version != BOARD_VERSION || b->head->slots > WORKERS_MAX ||
-	    b->bytes != sizeof(struct board_head) + b->head->slots * sizeof(struct board_slot)) {
+	    b->head->slots != slots || b->bytes != bytes_of((unsigned)slots)) {
 		board_close(b);
 		return err_set(e, ERR_CORRUPT, "scoreboard: another version's shape");
 	}

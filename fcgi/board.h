@@ -30,7 +30,7 @@
 #include "bounds.h"
 
 enum {
-	BOARD_VERSION = 2,
+	BOARD_VERSION = 3,
 	BOARD_SLOT_BYTES = 1024,
 	BOARD_TEXT_BYTES = 96,
 	BOARD_POOLS_MAX = 16,
@@ -142,9 +142,14 @@ struct board_head {
 	struct board_poisoned poisoned[BOARD_POISONED_MAX];
 } __attribute__((aligned(BOARD_SLOT_BYTES)));
 
+struct meter;
+struct share_seen;
+
 struct board {
 	struct board_head *head;
 	struct board_slot *slots;
+	struct meter *meter;		/* rates of requests (meter.h) */
+	struct share_seen *seen;	/* tenants, when they were seen last (share.h) */
 	size_t bytes;
 	int fd;			/* the memfd */
 	int wake_fd;		/* the eventfd, non-blocking */

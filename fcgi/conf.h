@@ -30,6 +30,7 @@
 #include "bounds.h"
 #include "buf.h"
 #include "err.h"
+#include "meter.h"
 
 enum { CONF_POOLS_MAX = 16, CONF_FILE_MAX = 1 << 20, CONF_ERRORS_MAX = 1 << 16 };
 
@@ -42,6 +43,7 @@ enum { CONF_POOLS_MAX = 16, CONF_FILE_MAX = 1 << 20, CONF_ERRORS_MAX = 1 << 16 }
 #define CONF_C_COUNT int64_t
 #define CONF_C_SIZE int64_t
 #define CONF_C_TIME int64_t
+#define CONF_C_RATE int64_t
 #define CONF_C_BOOL bool
 #define CONF_C_MODE int64_t
 #define CONF_C_CHOICE int64_t
@@ -86,6 +88,10 @@ int conf_parse(struct conf *c, const char *name, const char *bytes, size_t n,
     struct buf *errors, struct err *e);
 void conf_fini(struct conf *c);
 
+/* A RATE is read by these: so many requests in so many seconds; 0 requests: no limit. */
+uint32_t conf_rate_requests(int64_t rate);
+uint32_t conf_rate_seconds(int64_t rate);
+
 /* What -t asks beyond the file: folders exist and can be written, programs can be run,
  * sockets fit into an address (107 bytes) and their folders exist, users and groups
  * exist, the token file is nobody else's.  Creates nothing. */
@@ -104,5 +110,6 @@ const char *conf_default_path(void);
 void conf_print_options(FILE *out);
 void conf_print_markdown(FILE *out);
 void conf_print_mdoc(FILE *out);
+void conf_print_sample(FILE *out);
 
 #endif

@@ -104,6 +104,79 @@ conf_print_markdown(FILE *out)
 	fputs(markdown_tail, out);
 }
 
+/* The default as it stands in a file: what {...} stands for is put in; the folders that
+ * configure chooses get their names there. */
+static void
+put_preset(FILE *out, const char *preset)
+{
+	static const struct {
+		const char *name, *text;
+	} t[] = {{"{run_dir}", "/run/ragpool"}, {"{data_dir}", "/var/lib/ragpool"},
+	    {"{pool}", "query"}, {"{libexecdir}", "@pkglibexecdir@"}, {"{bindir}", "@bindir@"},
+	    {"{sysconfdir}", "@sysconfdir@"}};
+
+	while (*preset != '\0') {
+		size_t i = 0;
+		while (i < sizeof t / sizeof t[0] &&
+		    strncmp(preset, t[i].name, strlen(t[i].name)) != 0)
+			i++;
+		if (i == sizeof t / sizeof t[0]) {
+			fputc(*preset++, out);
+			continue;
+		}
+		fputs(t[i].text, out);
+		preset += strlen(t[i].name);
+	}
+}
+
+/* Comments are wrapped at this column. */
+enum { SAMPLE_COLUMNS = 90 };
+
+static void
+put_comment(FILE *out, const char *text)
+{
+	size_t column = 0, n;
+
+	for (; *text != '\0'; text += n + (text[n] == ' ')) {
+		n = strcspn(text, " ");
+		if (column == 0 || column + 1 + n > SAMPLE_COLUMNS) {
+			fprintf(out, "%s; ", column > 0 ? "\n" : "");
+			column = 2;
+		} else {
+			fputc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, n, out);
+		column += n;
+	}
+	fputc('\n', out);
+}
+
+void
+conf_print_sample(FILE *out)
+{
+	char rule[200];
+
+	fputs("; ragpool.conf - every option there is, each at its default.  ragpoold -t checks this "
+	      "file.\n; Take the semicolon away from what you want to change.  ragpool.conf(5) says "
+	      "more.\n", out);
+	for (int s = 0; s < CONF_SECTION_MAX; s++) {
+		fprintf(out, "\n%s\n", s == IN_POOL ? "[pool query]" : headers[s]);
+		for (size_t i = 0; i < conf_row_count; i++) {
+			const struct conf_row *row = &conf_rows[i];
+			if ((int)row->section != s)
+				continue;
+			fputc('\n', out);
+			put_comment(out, row->help);
+			write_rule(row, rule, sizeof rule);
+			fprintf(out, "; (%s%s)\n;%s =%s", rule, row->reload ? "" : "; needs a restart",
+			    row->key, row->preset[0] != '\0' ? " " : "");
+			put_preset(out, row->preset);
+			fputc('\n', out);
+		}
+	}
+}
+
 /* mdoc wants each sentence on a line of its own. */
 static void
 put_sentences(FILE *out, const char *text)

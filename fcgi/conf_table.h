@@ -16,6 +16,7 @@ enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, CONF_SECTION_MAX };
 	X(COUNT, "number or cores") \
 	X(SIZE, "size: bytes, or with k, m, g") \
 	X(TIME, "time: with ms, s, m, h") \
+	X(RATE, "rate: N/s, N/m, N/h, or 0 for none") \
 	X(BOOL, "yes or no") \
 	X(MODE, "octal mode") \
 	X(CHOICE, "word")
@@ -53,6 +54,13 @@ void conf_value_free(const struct conf_row *row, void *members);
 bool conf_value_is_same(const struct conf_row *row, const void *a, const void *b);
 /* A stored number as it would be written: "30s", "64k", "0660"; into out[32]. */
 void conf_value_write(const struct conf_row *row, int64_t value, char *out, size_t size);
+
+/* A RATE: requests and the seconds they are for, in one number, and out of it. */
+static inline int64_t
+conf_rate_pack(int64_t requests, int unit)
+{
+	return requests << 2 | unit;
+}
 
 /* Names the nearest of the candidates in *best, if one is near enough to be meant. */
 void conf_nearest(const char *word, const char *candidate, size_t *distance, const char **best);

@@ -93,6 +93,39 @@ parse_whole(const struct conf_row *row, const char *text, int64_t *value, struct
 	return check_range(row, *value, text, e);
 }
 
+static const int rate_seconds[] = {1, 60, 3600};
+static const char rate_units[] = "smh";
+
+uint32_t
+conf_rate_requests(int64_t rate)
+{
+	return (uint32_t)(rate >> 2);
+}
+
+uint32_t
+conf_rate_seconds(int64_t rate)
+{
+	return (uint32_t)rate_seconds[(rate & 3) % 3];
+}
+
+static int
+parse_rate(const struct conf_row *row, const char *text, int64_t *value, struct err *e)
+{
+	const char *rest = read_digits(text, 10, value), *unit;
+
+	if (rest == NULL || *value < row->min || *value > row->max)
+		return err_set(e, ERR_CONFIG, "\"%.64s\" is no rate of %lld to %lld requests", text,
+		    (long long)row->min, (long long)row->max);
+	if (*rest == '\0' && *value == 0)
+		return 0;
+	if (*rest != '/' || rest[1] == '\0' || rest[2] != '\0' ||
+	    (unit = strchr(rate_units, rest[1])) == NULL)
+		return err_set(
+		    e, ERR_CONFIG, "\"%.64s\" is no rate such as 100/s, 60/m or 5/h", text);
+	*value = conf_rate_pack(*value, (int)(unit - rate_units));
+	return 0;
+}
+
 static int
 parse_bool(const char *text, bool *value, struct err *e)
 {
@@ -252,7 +285,9 @@ conf_value_set(const struct conf_row *row, void *members, const char *text, stru
 			*conf_bool_at(row, members) = yes;
 		return rc;
 	}
-	if (row->type == CONF_CHOICE)
+	if (row->type == CONF_RATE)
+		rc = parse_rate(row, text, &value, e);
+	else if (row->type == CONF_CHOICE)
 		rc = parse_choice(row, text, &value, e);
 	else if (row->type == CONF_SIZE || row->type == CONF_TIME)
 		rc = parse_with_unit(row, text, row->type == CONF_SIZE ? sizes : times, &value, e);

@@ -9,10 +9,9 @@ int
 enter_tenant(struct api *api, const struct req *r, struct reply *p, const char *tenant,
     struct err *e)
 {
-	(void)api, (void)p;
 	if (tenant_name_check(tenant, strlen(tenant), e) == -1)
 		return -1;
 	if (!caller_may_see(&r->caller, tenant))
 		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
-	return 0;
+	return quota_check_tenant(api->quota, tenant, p, e);
 }

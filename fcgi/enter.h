@@ -1,6 +1,6 @@
 /* enter.h - the door of a tenant: every handler goes through it before it touches one.
  *
- * The caller's scope is checked.  A tenant that a caller
+ * The caller's scope is checked, and that the tenant has not had too many requests.  A tenant that a caller
  * may not see does not exist for it: the same 404 as for a name that nobody has.
  */
 #ifndef RAGPOOL_ENTER_H

@@ -39,6 +39,11 @@ static const char usage[] =
     "      --jwt-keys FILE     a JWK set: tokens it signed count as keys\n"
     "      --jwt-audience NAME what their \"aud\" must say\n"
     "      --jwt-issuer NAME   what their \"iss\" must say (default: anything)\n"
+    "      --rate-per-key N/S  at most N requests in S seconds with one key; with\n"
+    "      --rate-per-route N/S, --rate-per-tenant N/S the same on one route with one\n"
+    "                          key, and to one tenant (all counted by ragpoold's workers\n"
+    "                          together, 0/1 for no limit)\n"
+    "      --fair-share        while workers are scarce, no tenant gets more than its share\n"
     "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
     "      --slowlog FILE      where such lines go (default: the log)\n"
     "      --log-level LEVEL   error, warn, info or debug (default info)\n"
@@ -97,10 +102,17 @@ refuse(const char *what)
 }
 
 static void
+read_rule(struct meter_rule *rule, const char *text)
+{
+	if (!quota_read_rule(rule, text))
+		refuse("a rate is REQUESTS/SECONDS, such as 100/60");
+}
+
+static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
 	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, LOG_LEVEL, LOG_FILE, AUTH,
-		JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER };
+		JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
@@ -111,6 +123,10 @@ read_options(struct worker_options *o, int argc, char **argv)
 	    {"jwt-keys", required_argument, NULL, JWT_KEYS},
 	    {"jwt-audience", required_argument, NULL, JWT_AUDIENCE},
 	    {"jwt-issuer", required_argument, NULL, JWT_ISSUER},
+	    {"rate-per-key", required_argument, NULL, RATE_KEY},
+	    {"rate-per-route", required_argument, NULL, RATE_ROUTE},
+	    {"rate-per-tenant", required_argument, NULL, RATE_TENANT},
+	    {"fair-share", no_argument, NULL, FAIR},
 	    {"log-level", required_argument, NULL, LOG_LEVEL},
 	    {"log-file", required_argument, NULL, LOG_FILE},
 	    {"help", no_argument, NULL, 'h'},
@@ -157,6 +173,18 @@ read_options(struct worker_options *o, int argc, char **argv)
 			break;
 		case JWT_ISSUER:
 			o->auth.jwt_issuer = optarg;
+			break;
+		case RATE_KEY:
+			read_rule(&o->quota.key, optarg);
+			break;
+		case RATE_ROUTE:
+			read_rule(&o->quota.route, optarg);
+			break;
+		case RATE_TENANT:
+			read_rule(&o->quota.tenant, optarg);
+			break;
+		case FAIR:
+			o->quota.fair = true;
 			break;
 		case LOG_LEVEL:
 			if (log_level_of(optarg) == -1)

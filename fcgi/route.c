@@ -86,7 +86,7 @@ let_in(const struct route *t, struct api *api, struct req *r, struct reply *p, s
 	if (r->caller.role < t->need)
 		return err_set(e, ERR_FORBIDDEN, "this needs the role %s, the key has %s",
 		    caller_role_name(t->need), caller_role_name(r->caller.role));
-	return 0;
+	return quota_check_caller(api->quota, &r->caller, (int)(t - routes), p, e);
 }
 
 static int
@@ -129,9 +129,14 @@ void
 route_run(struct api *api, struct req *r, struct reply *p)
 {
 	struct err e;
+	int rc;
 
 	err_clear(&e);
-	if (dispatch(api, r, p, &e) == 0 || p->is_cut)
+	quota_begin(api->quota);
+	rc = dispatch(api, r, p, &e);
+	quota_end(api->quota);
+	quota_tell(api->quota, p);
+	if (rc == 0 || p->is_cut)
 		return;
 	if (e.code == ERR_AUTH)
 		log_debug("request=%s refused: %s", r->id, e.text);

@@ -67,20 +67,27 @@ clean_slot(struct sup *s, unsigned i)
 	atomic_fetch_add_explicit(&b->cmd_seq, 1, memory_order_release);
 }
 
+static void
+write_rate(char out[32], int64_t rate)
+{
+	snprintf(out, 32, "%u/%u", conf_rate_requests(rate), conf_rate_seconds(rate));
+}
+
 static int
 start_process(struct sup *s, unsigned i, struct err *e)
 {
 	const struct conf_global *g = &s->conf.global;
 	const struct pool *pool = &s->pools[s->workers[i].pool];
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	char board[64], data[ENV_BYTES], requests[32], top_k[32], slow[32];
+	char board[64], data[ENV_BYTES], requests[32], top_k[32], slow[32], rates[3][32];
 	const char *env[] = {board, data, NULL};
 	const char *argv[] = {"ragpool-worker", "--data", g->data_dir,
 	    "--max-requests", requests, "--top-k-max", top_k, "--slow-after", slow,
 	    "--slowlog", pool->conf->slowlog, "--log-level", levels[g->log_level],
 	    "--log-file", g->log_file, "--auth", g->auth == 0 ? "keys" : "off",
 	    "--jwt-keys", g->jwt_keys, "--jwt-audience", g->jwt_audience,
-	    "--jwt-issuer", g->jwt_issuer, NULL};
+	    "--jwt-issuer", g->jwt_issuer, "--rate-per-key", rates[0], "--rate-per-route",
+	    rates[1], "--rate-per-tenant", rates[2], g->fair_share ? "--fair-share" : NULL, NULL};
 	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
 	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
 	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};
@@ -91,6 +98,9 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	snprintf(requests, sizeof requests, "%" PRId64, pool->conf->max_requests);
 	snprintf(top_k, sizeof top_k, "%" PRId64, pool->conf->top_k_max);
 	snprintf(slow, sizeof slow, "%" PRId64, pool->conf->request_slowlog_timeout_ms);
+	write_rate(rates[0], g->rate_per_key);
+	write_rate(rates[1], g->rate_per_route);
+	write_rate(rates[2], g->rate_per_tenant);
 	return spawn_run(&s->workers[i].pid, &spawn, e);
 }
 

@@ -39,6 +39,7 @@ struct worker {
 	struct buf output;
 	struct api api;
 	struct auth auth;
+	struct quota quota;
 	struct conn conn;
 	bool has_conn;
 	struct board board;
@@ -423,6 +424,8 @@ attach_board(struct worker *w, struct err *e)
 	w->slot = &w->board.slots[o->slot];
 	w->api.board = &w->board;
 	w->api.slot = w->slot;
+	w->quota.meter = w->board.meter;
+	w->quota.share = (struct share){.board = &w->board, .slot = o->slot};
 	w->watch.slot = w->slot;
 	atomic_store(&w->slot->started_ns, clk_ns());
 	atomic_store(&w->slot->heartbeat_ns, clk_ns());
@@ -444,9 +447,11 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    slowlog_open(&w->slowlog, o->slowlog, o->slow_ms, e) == -1)
 		return -1;
 	serving_set_guard(w->serving, guard_tenant, w);
+	w->quota.rules = &o->quota;
 	auth_open(&w->auth, &o->auth, o->data_dir);
 	w->api = (struct api){
-	    .serving = w->serving, .auth = &w->auth, .scratch = w->scratch, .watch = &w->watch,
+	    .serving = w->serving, .auth = &w->auth,
+	    .quota = &w->quota, .scratch = w->scratch, .watch = &w->watch,
 	    .top_k_max = o->top_k_max};
 	return 0;
 }

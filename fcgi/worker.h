@@ -6,6 +6,7 @@
 
 #include "auth.h"
 #include "err.h"
+#include "quota.h"
 
 struct worker_options {
 	const char *data_dir;
@@ -14,6 +15,7 @@ struct worker_options {
 	const char *slowlog;	/* a file; "": the log */
 	int64_t slow_ms;	/* 0: no slow log */
 	struct auth_options auth;
+	struct quota_rules quota;
 	int listen_fd;
 	int board_fd;		/* -1: run by hand, without a scoreboard */
 	int wake_fd;

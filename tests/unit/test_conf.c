@@ -78,6 +78,8 @@ every_form_of_a_value_is_read(void **state)
 			"run_dir = /r#1 # a hash inside a word is none\r\n"
 			"log_level = debug\n"
 			"hold_down = 1 m\n"
+			"rate_per_key = 120/m\n"
+			"rate_per_tenant = 0\n"
 			"\n"
 			"[pool a]\n"
 			"workers = 007\n"
@@ -89,6 +91,9 @@ every_form_of_a_value_is_read(void **state)
 	assert_string_equal(conf.global.run_dir, "/r#1");
 	assert_int_equal(conf.global.log_level, 3);
 	assert_int_equal(conf.global.hold_down_ms, 60000);
+	assert_int_equal(conf_rate_requests(conf.global.rate_per_key), 120);
+	assert_int_equal(conf_rate_seconds(conf.global.rate_per_key), 60);
+	assert_int_equal(conf_rate_requests(conf.global.rate_per_tenant), 0);
 	assert_int_equal(conf.pool_count, 2);
 	assert_int_equal(conf_pool_find(&conf, "a")->workers, 7);
 	assert_int_equal(conf.pools[0].max_body_bytes, 65536);

@@ -1,0 +1,251 @@
+/* test_meter.c - rates: exact over processes, forgotten when past, fair when scarce. */
+#include "unit.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../fcgi/quota.h"
+#include "../../fcgi/meter.h"
+#include "../../fcgi/share.h"
+
+static struct meter *meter;
+
+static int
+make_meter(void **state)
+{
+	(void)state;
+	meter = mmap(NULL, sizeof *meter, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return meter == MAP_FAILED ? -1 : 0;
+}
+
+static int
+drop_meter(void **state)
+{
+	(void)state;
+	return munmap(meter, sizeof *meter);
+}
+
+static unsigned
+taken(uint64_t key, const struct meter_rule *rule, unsigned tries, int64_t now_us)
+{
+	struct meter_answer a;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < tries; i++)
+		n += meter_take(meter, key, rule, now_us, &a);
+	return n;
+}
+
+static void
+a_burst_is_let_in_and_then_the_rate(void **state)
+{
+	struct meter_rule rule = meter_rule_of(10, 1);
+	struct meter_answer a;
+	int64_t now = 5000000;
+
+	(void)state;
+	assert_true(meter_take(meter, 1, &rule, now, &a));
+	assert_int_equal(a.limit, 10);
+	assert_int_equal(a.remaining, 9);
+	assert_int_equal(a.retry_s, 0);
+	assert_int_equal(taken(1, &rule, 100, now), 9);
+	assert_false(meter_take(meter, 1, &rule, now, &a));
+	assert_int_equal(a.remaining, 0);
+	assert_int_equal(a.retry_s, 1);
+	assert_int_equal(a.reset_s, 1);
+	assert_int_equal(taken(1, &rule, 100, now + 99999), 0);
+	assert_int_equal(taken(1, &rule, 100, now + 100000), 1);
+	assert_int_equal(taken(1, &rule, 100, now + 500000), 4);
+	assert_int_equal(taken(1, &rule, 100, now + 60000000), 10);
+	assert_int_equal(taken(2, &rule, 100, now), 10);	/* another key is another's */
+}
+
+static void
+slow_rates_and_no_rates(void **state)
+{
+	struct meter_rule hourly = meter_rule_of(3, 3600), none = meter_rule_of(0, 1);
+	struct meter_answer a;
+	int64_t now = 1;
+
+	(void)state;
+	assert_int_equal(none.interval_us, 0);
+	assert_int_equal(taken(3, &hourly, 100, now), 3);
+	assert_false(meter_take(meter, 3, &hourly, now, &a));
+	assert_int_equal(a.retry_s, 1200);
+	assert_int_equal(taken(3, &hourly, 100, now + INT64_C(1200000000)), 1);
+}
+
+static void
+the_clock_may_wrap(void **state)
+{
+	struct meter_rule rule = meter_rule_of(10, 1);
+	int64_t wrap = INT64_C(1) << 44, now = wrap - 50000;
+
+	(void)state;
+	assert_int_equal(taken(4, &rule, 100, now), 10);
+	assert_int_equal(taken(4, &rule, 100, now + 100000), 1);
+	/* Half a turn later the old time seems to lie ahead; it is not believed. */
+	assert_int_equal(taken(4, &rule, 100, now + wrap / 2), 10);
+}
+
+/* Whatever else is counted, a key that is under way is not forgotten. */
+static void
+many_keys_do_not_disturb_each_other(void **state)
+{
+	struct meter_rule rule = meter_rule_of(2, 1);
+	unsigned wrong = 0;
+	int64_t now = 7000000;
+
+	(void)state;
+	for (uint64_t i = 0; i < 20000; i++)
+		if (taken(meter_key(9, &i, sizeof i), &rule, 1, now) != 1)
+			wrong++;
+	for (uint64_t i = 0; i < 20000; i++)
+		if (taken(meter_key(9, &i, sizeof i), &rule, 5, now) != 1)
+			wrong++;
+	/* 20,000 keys in 32,768 sets: a shared bucket or a full set is that rare. */
+	assert_true(wrong <= 4);
+}
+
+static void
+several_processes_let_in_exactly_the_burst(void **state)
+{
+	enum { PROCESSES = 4, TRIES = 40000, BURST = 50000 };
+	struct meter_rule rule = meter_rule_of(BURST, 3600);
+	_Atomic unsigned *sum = mmap(
+	    NULL, sizeof *sum, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	for (int i = 0; i < PROCESSES; i++)
+		if (fork() == 0) {
+			atomic_fetch_add(sum, taken(5, &rule, TRIES, 9000000));
+			_exit(0);
+		}
+	for (int i = 0; i < PROCESSES; i++)
+		wait(NULL);
+	assert_int_equal(*sum, BURST);
+	munmap((void *)sum, sizeof *sum);
+}
+
+static void
+debts_grow_are_bounded_and_go(void **state)
+{
+	int64_t now = 11000000;
+
+	(void)state;
+	assert_int_equal(meter_debt(meter, 6, now), 0);
+	meter_charge(meter, 6, 300, 1000, now);
+	meter_charge(meter, 6, 300, 1000, now);
+	assert_int_equal(meter_debt(meter, 6, now), 600);
+	assert_int_equal(meter_debt(meter, 6, now + 100), 500);
+	meter_charge(meter, 6, 99999, 1000, now);
+	assert_int_equal(meter_debt(meter, 6, now), 1000);
+	assert_int_equal(meter_debt(meter, 6, now + 5000), 0);
+}
+
+static void
+rules_are_read(void **state)
+{
+	static const char *const bad[] = {"", "5", "5/", "/5", "5/0", "5/3601", "1000001/1", "5/1x"};
+	struct meter_rule rule;
+
+	(void)state;
+	assert_true(quota_read_rule(&rule, "100/60"));
+	assert_int_equal(rule.interval_us, 600000);
+	assert_int_equal(rule.burst, 100);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		if (quota_read_rule(&rule, bad[i]))
+			fail_msg("%s", bad[i]);
+}
+
+/* ---- fair shares ---- */
+
+static void
+set_busy(struct board *b, unsigned busy)
+{
+	for (unsigned i = 0; i < b->head->slots; i++) {
+		atomic_store(&b->slots[i].state, i < busy ? SLOT_SERVING : SLOT_IDLE);
+		atomic_store(&b->slots[i].request_ns, i < busy ? 1 : 0);
+	}
+}
+
+/* So many requests of `ms` each, one after another; how many were let in. */
+static unsigned
+ask(struct share *s, const char *tenant, unsigned n, int64_t ms, int64_t *now)
+{
+	unsigned in = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (share_enter(s, tenant, *now)) {
+			in++;
+			*now += ms * 1000;
+			share_leave(s, *now);
+		} else {
+			*now += 1000;
+		}
+	}
+	return in;
+}
+
+static void
+only_who_took_too_much_waits_and_only_when_workers_are_scarce(void **state)
+{
+	struct board b;
+	struct share s;
+	int64_t now = 1000000000;
+	unsigned in = 0;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	set_busy(&b, 4);
+	/* Alone, one tenant may have everything, for as long as it likes. */
+	assert_int_equal(ask(&s, "noisy", 100, 100, &now), 100);
+	/* Beside another it may have half of them.  It tries to have all four at once, ten times
+	 * a second; a refusal is over at once. */
+	for (int i = 0; i < 40; i++) {
+		struct share other = {.board = &b, .slot = (unsigned)i % 4};
+		int64_t then = now;
+		ask(&s, "quiet", 1, 1, &then);
+		then = now;
+		in += ask(&other, "noisy", 1, 100, &then);
+		now += i % 4 == 3 ? 100000 : 0;
+	}
+	assert_in_range(in, 18, 26);
+	for (int i = 0; i < 16; i++) {
+		int64_t then = now;
+		ask(&s, "noisy", 1, 100, &then);
+	}
+	assert_false(share_enter(&s, "noisy", now));
+	assert_true(share_enter(&s, "quiet", now));
+	share_leave(&s, now + 1000);
+	/* With workers to spare nobody waits. */
+	set_busy(&b, 1);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	set_busy(&b, 4);
+	assert_false(share_enter(&s, "noisy", now));
+	/* A second later its debt is gone, and so is the other tenant. */
+	now += 1100000;
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	board_close(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_burst_is_let_in_and_then_the_rate),
+	    cmocka_unit_test(slow_rates_and_no_rates),
+	    cmocka_unit_test(the_clock_may_wrap),
+	    cmocka_unit_test(many_keys_do_not_disturb_each_other),
+	    cmocka_unit_test(several_processes_let_in_exactly_the_burst),
+	    cmocka_unit_test(debts_grow_are_bounded_and_go),
+	    cmocka_unit_test(rules_are_read),
+	    cmocka_unit_test(only_who_took_too_much_waits_and_only_when_workers_are_scarce),
+	};
+	return cmocka_run_group_tests(tests, make_meter, drop_meter);
+}
