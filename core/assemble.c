@@ -188,13 +188,13 @@ grow_rows(struct assembly *a, struct err *e)
 }
 
 static int
-add_row(struct assembly *a, const struct store_chunk *c, struct err *e)
+add_row(struct assembly *a, const struct store_chunk *c, uint32_t passage, struct err *e)
 {
 	uint32_t at = a->terms.rows - 1;
 
 	if (at == a->room && grow_rows(a, e) == -1)
 		return -1;
-	a->rows[at] = (struct index_row){.document = (uint32_t)a->document};
+	a->rows[at] = (struct index_row){.document = (uint32_t)a->document, .passage = passage};
 	if (a->model != NULL && add_vector(a, c, e) == -1)
 		return -1;
 	return chunk_identity(a, c, &a->rows[at].chunk, e);
@@ -211,14 +211,15 @@ assembly_add_chunk(struct assembly *a, const struct store_chunk *c, struct err *
 {
 	struct store_chunk mine = *c;
 	size_t title = strlen(a->title);
+	uint32_t passage;
 
 	mine.document = a->document;
-	if (store_add_chunk(a->store, &mine, e) == -1 || termdoc_begin_row(&a->terms, e) == -1 ||
+	if (store_add_chunk(a->store, &mine, &passage, e) == -1 || termdoc_begin_row(&a->terms, e) == -1 ||
 	    add_terms(a, a->title, title, e) == -1 || add_terms(a, a->title, title, e) == -1 ||
 	    add_terms(a, c->heading, strlen(c->heading), e) == -1 ||
 	    add_terms(a, c->text, c->text_len, e) == -1)
 		return -1;
-	return add_row(a, c, e);
+	return add_row(a, c, passage, e);
 }
 
 /* ---- the files ---- */
@@ -227,11 +228,15 @@ int
 assembly_parameters(const struct build_config *c, char hex[SHA256_HEX_BYTES], struct err *e)
 {
 	uint8_t digest[SHA256_BYTES];
-	char text[512];
-	int n = snprintf(text, sizeof text,
-	    "analyzer=%d\nrow=%d\nchunk_size=%u\nchunk_overlap=%u\nlanguage=%s\nmodel=%s\n"
+	char text[512], chunking[CHUNKING_TEXT_BYTES];
+	int n;
+
+	if (build_chunking_text(c, chunking, e) == -1)
+		return -1;
+	n = snprintf(text, sizeof text,
+	    "analyzer=%d\nrow=%d\nchunking=%s\nlanguage=%s\nmodel=%s\n"
 	    "m=%u\nef_construction=%u\nexact=%d\ngraph=%d\n",
-	    ANALYZER_VERSION, ROW_VERSION, c->chunk_size, c->chunk_overlap, c->language,
+	    ANALYZER_VERSION, ROW_VERSION, chunking, c->language,
 	    c->embedding_model, c->m, c->ef_construction, (int)c->exact, (int)c->graph);
 
 	if (hash_sha256_of(text, (size_t)n, digest, e) == -1)

@@ -112,7 +112,7 @@ copy_chunk(void *context, const struct store_chunk *chunk, struct err *e)
 	struct store_chunk mine = *chunk;
 
 	mine.document = c->document;
-	return store_add_chunk(c->store, &mine, e);
+	return store_add_chunk(c->store, &mine, NULL, e);
 }
 
 static int

@@ -23,19 +23,24 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "chunk.h"
 #include "dense.h"
 #include "err.h"
 #include "source.h"
 
-enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128 };
+enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128,
+	SEPARATORS_BYTES = 4096, CHUNKING_TEXT_BYTES = 128 };
 
 /* A tenant's document, checked; made by tenant_doc_parse() in fcgi/. */
 struct build_config {
 	char version[VERSION_BYTES + 1];
 	char source_type[32];			/* "directory", ... */
 	char source_path[SOURCE_PATH_BYTES];	/* absolute: directory, git, sqlite; else "" */
-	unsigned chunk_size;			/* tokens */
-	unsigned chunk_overlap;			/* tokens, less than chunk_size */
+	/* How documents are cut (chunk.h). */
+	unsigned chunk_size, chunk_overlap;
+	enum chunk_unit chunk_unit;
+	unsigned parent_size;			/* 0: none */
+	char separators[SEPARATORS_BYTES];	/* one behind the other, "" ends them */
 	char language[LANGUAGE_BYTES];		/* stemmer: "english", ..., "none" */
 	char embedding_model[MODEL_NAME_BYTES];	/* "builtin:lsa", "static:/path", a name */
 	/* How vectors are indexed (dense.h); 0 in each is the default. */
@@ -66,6 +71,12 @@ struct build_report {
 	char base[GENERATION_NAME_BYTES];	/* grown from; "" for a full build */
 	uint64_t reused_rows;	/* chunks taken over from the base */
 };
+
+/* p->rules is owned: chunk_rules_free().  ERR_RANGE, ERR_INPUT. */
+int build_chunk_params(const struct build_config *c, struct chunk_params *p, struct err *e);
+/* The same for the same cuts, without a line feed. */
+int build_chunking_text(
+    const struct build_config *c, char out[CHUNKING_TEXT_BYTES], struct err *e);
 
 int build_run(const struct build_request *r, struct build_report *report, struct err *e);
 

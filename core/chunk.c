@@ -41,6 +41,8 @@ struct packer {
 	size_t used;		/* size of the window */
 	uint32_t heading;	/* of the block at hand */
 	size_t passed;		/* rules' cuts up to here are done with */
+	const struct chunk_list *parents;	/* NULL: none */
+	size_t parent;		/* the one that the window is in */
 };
 
 void
@@ -63,6 +65,10 @@ chunk_params_check(const struct chunk_params *p, struct err *e)
 	if (p->overlap >= p->size)
 		return err_set(e, ERR_RANGE, "chunk overlap %u is not less than the size %u",
 		    p->overlap, p->size);
+	if (p->parent_size != 0 &&
+	    (p->parent_size <= p->size || p->parent_size > CHUNK_TOKENS_MAX * scale))
+		return err_set(e, ERR_RANGE, "parent size %u is not within %u and %u",
+		    p->parent_size, p->size + 1, CHUNK_TOKENS_MAX * scale);
 	return 0;
 }
 
@@ -73,7 +79,9 @@ emit(struct packer *p, size_t count)
 {
 	struct chunk_list *l = p->out;
 	struct chunk c = {.start = p->atoms[0].start, .end = p->atoms[count - 1].end,
-	    .heading = p->atoms[0].heading};
+	    .heading = p->atoms[0].heading,
+	    .page = text_page_at(p->d, p->atoms[0].start),
+	    .parent = p->parents != NULL ? (uint32_t)p->parent : CHUNK_NO_PARENT};
 
 	if (l->count == l->cap) {
 		size_t cap = l->cap != 0 ? l->cap * 2 : 64;
@@ -203,7 +211,7 @@ before_heading(struct packer *p)
 }
 
 static int
-put_atom(struct packer *p, size_t start, size_t end, enum chunk_cut cut)
+put_within_parent(struct packer *p, size_t start, size_t end, enum chunk_cut cut)
 {
 	const char *s = p->d->text;
 	struct atom a = {.start = start, .end = end, .heading = p->heading, .cut = cut,
@@ -231,6 +239,29 @@ put_atom(struct packer *p, size_t start, size_t end, enum chunk_cut cut)
 	p->used += a.size + (p->count > 0 ? a.gap : 0);
 	p->atoms[p->count++] = a;
 	return 0;
+}
+
+/* No chunk goes over the edge of a parent, where an atom of its own may lie across. */
+static int
+put_atom(struct packer *p, size_t start, size_t end, enum chunk_cut cut)
+{
+	const char *s = p->d->text;
+
+	while (p->parents != NULL && p->parent + 1 < p->parents->count) {
+		size_t edge = p->parents->at[p->parent + 1].start;
+
+		if (edge >= end)
+			break;
+		if (edge > start &&
+		    put_within_parent(p, start, text_trim_space(s, start, edge), cut) == -1)
+			return -1;
+		if (p->fresh < p->count && emit(p, p->count) == -1)
+			return -1;
+		drop(p, p->count);
+		p->parent++;
+		start = edge > start ? edge : start;
+	}
+	return put_within_parent(p, start, end, cut);
 }
 
 /* ---- from blocks to atoms ---- */
@@ -425,16 +456,42 @@ put_block(struct packer *p, const struct text_block *b, const struct text_block 
 	return put_lines(p, b, cut);
 }
 
-int
-chunk_document(const struct text_document *d, const struct chunk_params *p,
-    struct chunk_list *out, struct err *e)
+/* ---- tables that were torn ---- */
+
+/* The first row of a table says what the others mean: a chunk that begins further down
+ * takes note of it. */
+static void
+note_heads(const struct text_document *d, struct chunk *at, size_t count)
 {
-	struct packer packer = {.d = d, .params = p, .out = out, .e = e};
+	size_t block = 0, next;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct text_block *b;
+
+		while (block < d->block_count && d->blocks[block].end <= at[i].start)
+			block++;
+		if (block == d->block_count)
+			return;
+		b = &d->blocks[block];
+		if (b->kind != TEXT_TABLE || at[i].start <= b->start)
+			continue;
+		at[i].head_at = b->start;
+		at[i].head_len = text_line_end(d->text, b->start, b->end, &next) - b->start;
+		/* A chunk within the first row needs no telling. */
+		if (at[i].start < next)
+			at[i].head_len = 0;
+	}
+}
+
+/* ---- documents ---- */
+
+static int
+pack_document(const struct text_document *d, const struct chunk_params *p,
+    const struct chunk_list *parents, struct chunk_list *out, struct err *e)
+{
+	struct packer packer = {.d = d, .params = p, .out = out, .e = e, .parents = parents};
 	int rc = -1;
 
-	*out = (struct chunk_list){0};
-	if (chunk_params_check(p, e) == -1)
-		return -1;
 	packer.overlap = p->overlap < p->size / 2 ? p->overlap : p->size / 2;
 	if (p->rules != NULL)
 		chunk_rules_start(p->rules, d->text, d->len);
@@ -443,9 +500,42 @@ chunk_document(const struct text_document *d, const struct chunk_params *p,
 			goto out;
 	if (packer.fresh < packer.count && emit(&packer, packer.count) == -1)
 		goto out;
+	note_heads(d, out->at, out->count);
 	rc = 0;
 out:
 	free(packer.atoms);
+	return rc;
+}
+
+static int
+pack_with_parents(const struct text_document *d, const struct chunk_params *p,
+    struct chunk_list *out, struct err *e)
+{
+	struct chunk_params large = *p;
+	struct chunk_list parents = {0};
+	int rc;
+
+	large.size = p->parent_size;
+	large.overlap = 0;
+	rc = pack_document(d, &large, NULL, &parents, e);
+	if (rc == 0)
+		rc = pack_document(d, p, &parents, out, e);
+	out->parents = parents.at;
+	out->parent_count = parents.count;
+	return rc;
+}
+
+int
+chunk_document(const struct text_document *d, const struct chunk_params *p,
+    struct chunk_list *out, struct err *e)
+{
+	int rc;
+
+	*out = (struct chunk_list){0};
+	if (chunk_params_check(p, e) == -1)
+		return -1;
+	rc = p->parent_size > 0 ? pack_with_parents(d, p, out, e)
+				: pack_document(d, p, NULL, out, e);
 	if (rc == -1)
 		chunk_list_fini(out);
 	return rc;
@@ -455,5 +545,6 @@ void
 chunk_list_fini(struct chunk_list *l)
 {
 	free(l->at);
+	free(l->parents);
 	*l = (struct chunk_list){0};
 }

@@ -7,6 +7,8 @@
  * before it is not tiny.  The overlap repeats whole sentences of the chunk before, up
  * to a half more than asked for so as to be whole, and nothing over a heading.
  *
+ * Parents with parent_size the text is cut twice: into large passages without overlap, and
+ *         each of these into chunks.  What is found is a chunk, what is shown its parent.
  * Shapes  chunks' starts and ends both increase strictly; text[start, end) is the
  *         chunk, it begins and ends on a byte that is not white space, and never
  *         splits a character or a grapheme cluster (of up to 64 characters; white space
@@ -43,18 +45,26 @@ struct chunk_params {
 	unsigned overlap;		/* less than size; above its half it counts as half */
 	enum chunk_unit unit;
 	struct chunk_rules *rules;	/* borrowed; NULL: the built-in boundaries only */
+	unsigned parent_size;		/* 0: none; else more than size, see below */
 };
 
 struct chunk {
 	size_t start, end;	/* bytes in the document's text */
 	uint32_t size;		/* of text[start, end) in the unit asked for */
 	uint32_t heading;	/* the nearest one over all of it, or TEXT_NO_HEADING */
+	uint32_t parent;	/* in ->parents, or CHUNK_NO_PARENT */
+	uint32_t page;		/* that it begins on, from 1; 0: there are none */
+	size_t head_at, head_len;	/* header row of the table it begins in, unless it has it */
 };
+
+#define CHUNK_NO_PARENT UINT32_MAX
 
 struct chunk_list {
 	struct chunk *at;
 	size_t count;
 	size_t cap;
+	struct chunk *parents;
+	size_t parent_count;
 };
 
 void chunk_params_default(struct chunk_params *p);

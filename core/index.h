@@ -25,7 +25,7 @@
 struct index_row {
 	uint64_t chunk;		/* identity: document key, title, headings, text */
 	uint32_t document;	/* in store.db, from 1 */
-	uint32_t zero;
+	uint32_t passage;	/* in store.db, from 1; 0: none */
 };
 _Static_assert(sizeof(struct index_row) == 16, "RPX_ROWS is a file format");
 

@@ -15,16 +15,17 @@
 #include "buf.h"
 #include "chunk.h"
 #include "db.h"
+#include "digest.h"
 #include "file.h"
 #include "generation.h"
-#include "hash.h"
 #include "metadata.h"
+#include "rows.h"
 #include "text.h"
 #include "utf8.h"
 
 #define KNOWLEDGE_APPLICATION_ID 0x5250534bu	/* "RPSK" */
 enum {
-	KNOWLEDGE_VERSION = 2,
+	KNOWLEDGE_VERSION = 3,
 	/* Raised whenever extraction or chunking changes what comes out. */
 	EXTRACTION_VERSION = 3,
 	SHRINK_GUARD_MIN = 20,
@@ -36,10 +37,15 @@ static const char schema[] =
     "create table document(id integer primary key, key text not null unique,"
     " size integer not null, stamp text not null, sha256 text not null,"
     " params text not null, title text not null, charset text not null,"
-    " refused text not null, text text not null, meta text not null) strict;"
+    " refused text not null, text text not null, meta text not null,"
+    " part_of integer references document(id) on delete cascade,"
+    " has_parts integer not null) strict;"
+    "create index part on document(part_of) where part_of is not null;"
     "create table chunk(document integer not null references document(id) on delete cascade,"
     " ordinal integer not null, start integer not null, end integer not null,"
-    " heading text not null, primary key(document, ordinal)) strict, without rowid;";
+    " heading text not null, page integer not null, parent_start integer not null,"
+    " parent_end integer not null, parent_heading text not null,"
+    " parent_page integer not null, primary key(document, ordinal)) strict, without rowid;";
 
 static const char drop_older[] = "drop table if exists chunk; drop table if exists document";
 
@@ -48,6 +54,7 @@ enum statement {
 	PUT_DOCUMENT,
 	SEE_DOCUMENT,
 	CLEAR_CHUNKS,
+	CLEAR_PARTS,
 	PUT_CHUNK,
 	COUNT_DOCUMENTS,
 	DROP_UNSEEN,
@@ -60,20 +67,27 @@ static const char *const statements[STATEMENTS] = {
     [FIND_DOCUMENT] = "select id, size, stamp, sha256, params, refused from document"
 		      " where key = ?",
     [PUT_DOCUMENT] = "insert into document(key, size, stamp, sha256, params, title, charset,"
-		     " refused, text, meta) values(?,?,?,?,?,?,?,?,?,?)"
+		     " refused, text, meta, part_of, has_parts)"
+		     " values(?,?,?,?,?,?,?,?,?,?,?,?)"
 		     " on conflict(key) do update set size = excluded.size,"
 		     " stamp = excluded.stamp, sha256 = excluded.sha256,"
 		     " params = excluded.params, title = excluded.title,"
 		     " charset = excluded.charset, refused = excluded.refused,"
-		     " text = excluded.text, meta = excluded.meta returning id",
+		     " text = excluded.text, meta = excluded.meta,"
+		     " part_of = excluded.part_of, has_parts = excluded.has_parts"
+		     " returning id",
     [SEE_DOCUMENT] = "insert or ignore into temp.seen values(?)",
     [CLEAR_CHUNKS] = "delete from chunk where document = ?",
-    [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?)",
-    [COUNT_DOCUMENTS] = "select count(*) from document",
-    [DROP_UNSEEN] = "delete from document where id not in (select id from temp.seen)",
+    [CLEAR_PARTS] = "delete from document where part_of = ?",
+    [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?,?,?,?,?,?)",
+    [COUNT_DOCUMENTS] = "select count(*) from document where part_of is null",
+    [DROP_UNSEEN] = "delete from document where part_of is null"
+		    " and id not in (select id from temp.seen)",
     [EACH_DOCUMENT] = "select id, key, size, sha256, title, charset, text, meta from document"
-		      " where refused = '' order by key",
-    [EACH_CHUNK] = "select start, end, heading from chunk where document = ? order by ordinal",
+		      " where refused = '' and has_parts = 0 order by key",
+    [EACH_CHUNK] = "select start, end, heading, page, parent_start, parent_end,"
+		   " parent_heading, parent_page from chunk where document = ?"
+		   " order by ordinal",
     [EACH_REFUSED] = "select key, refused from document where refused <> '' order by key",
 };
 
@@ -171,20 +185,12 @@ knowledge_close(struct knowledge *k)
 struct sync {
 	struct knowledge *k;
 	struct chunk_params chunking;
-	char params[64];	/* what the chunks depend on besides the bytes */
+	char params[CHUNKING_TEXT_BYTES + 16];	/* what the chunks depend on besides the bytes */
 	struct buf meta;	/* of the document that is written */
 	struct arena words;	/* of the items below */
 	struct source_item *wanted;	/* listed, new or changed: still to be read */
 	size_t wanted_count, wanted_room;
 	struct sync_report *report;
-};
-
-/* A document as it is to be written. */
-struct digest {
-	char sha256[SHA256_HEX_BYTES];
-	struct text_document text;
-	struct chunk_list chunks;
-	char refused[ERR_TEXT_BYTES + 64];
 };
 
 static void
@@ -204,43 +210,67 @@ see(struct sync *y, int64_t id, struct err *e)
 }
 
 static int
-put_chunks(struct sync *y, int64_t id, const struct digest *d, struct err *e)
+clear(struct sync *y, enum statement which, int64_t id, struct err *e)
 {
-	sqlite3_stmt *clear = y->k->s[CLEAR_CHUNKS], *put = y->k->s[PUT_CHUNK];
-	char heading[TEXT_PATH_BYTES];
+	sqlite3_stmt *s = y->k->s[which];
 
-	sqlite3_bind_int64(clear, 1, id);
-	if (db_step_done(clear, e) == -1)
-		return -1;
-	for (size_t i = 0; i < d->chunks.count; i++) {
-		const struct chunk *c = &d->chunks.at[i];
-		text_heading_path(&d->text, c->heading, heading, sizeof heading);
-		sqlite3_bind_int64(put, 1, id);
-		sqlite3_bind_int64(put, 2, (sqlite3_int64)i);
-		sqlite3_bind_int64(put, 3, (sqlite3_int64)c->start);
-		sqlite3_bind_int64(put, 4, (sqlite3_int64)c->end);
-		bind_text(put, 5, heading);
-		if (db_step_done(put, e) == -1)
-			return -1;
-	}
-	return 0;
+	sqlite3_bind_int64(s, 1, id);
+	return db_step_done(s, e);
 }
 
 static int
-put_document(
-    struct sync *y, const struct source_item *item, const struct digest *d, struct err *e)
+put_chunk(struct sync *y, int64_t id, size_t ordinal, const struct digest *d, struct err *e)
+{
+	static const struct chunk none;
+	const struct chunk *c = &d->chunks.at[ordinal];
+	const struct chunk *parent =
+	    c->parent != CHUNK_NO_PARENT ? &d->chunks.parents[c->parent] : &none;
+	char heading[TEXT_PATH_BYTES], parent_heading[TEXT_PATH_BYTES] = "";
+	sqlite3_stmt *s = y->k->s[PUT_CHUNK];
+
+	digest_heading(d, c, heading, sizeof heading);
+	if (parent != &none)
+		digest_heading(d, parent, parent_heading, sizeof parent_heading);
+	sqlite3_bind_int64(s, 1, id);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)ordinal);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)c->start);
+	sqlite3_bind_int64(s, 4, (sqlite3_int64)c->end);
+	bind_text(s, 5, heading);
+	sqlite3_bind_int64(s, 6, c->page);
+	sqlite3_bind_int64(s, 7, (sqlite3_int64)parent->start);
+	sqlite3_bind_int64(s, 8, (sqlite3_int64)parent->end);
+	bind_text(s, 9, parent_heading);
+	sqlite3_bind_int64(s, 10, parent->page);
+	return db_step_done(s, e);
+}
+
+static int
+put_chunks(struct sync *y, int64_t id, const struct digest *d, struct err *e)
+{
+	if (clear(y, CLEAR_CHUNKS, id, e) == -1)
+		return -1;
+	for (size_t i = 0; i < d->chunks.count; i++)
+		if (put_chunk(y, id, i, d, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* What a document's row says besides its digest. */
+struct place {
+	const char *key;
+	int64_t part_of;	/* 0: it is whole */
+	bool has_parts;
+};
+
+static int
+put_row(struct sync *y, const struct source_item *item, const struct place *at,
+    const struct digest *d, int64_t *id, struct err *e)
 {
 	sqlite3_stmt *s = y->k->s[PUT_DOCUMENT];
-	int64_t id;
 
-	buf_reset(&y->meta);
-	metadata_of(&y->meta, item->key, item->size, &d->text);
-	if (item->meta != NULL && metadata_add(&y->meta, item->meta, e) == -1)
-		return -1;
-	if (buf_check(&y->meta, "the metadata", e) == -1)
-		return -1;
-	bind_text(s, 1, item->key);
-	sqlite3_bind_int64(s, 2, (sqlite3_int64)item->size);
+	bind_text(s, 1, at->key);
+	sqlite3_bind_int64(
+	    s, 2, at->part_of == 0 ? (sqlite3_int64)item->size : (sqlite3_int64)d->text.len);
 	bind_text(s, 3, item->stamp);
 	bind_text(s, 4, d->sha256);
 	bind_text(s, 5, y->params);
@@ -250,50 +280,33 @@ put_document(
 	sqlite3_bind_text64(s, 9, d->text.text != NULL ? d->text.text : "", d->text.len,
 	    SQLITE_STATIC, SQLITE_UTF8);
 	sqlite3_bind_text64(s, 10, y->meta.data, y->meta.len, SQLITE_STATIC, SQLITE_UTF8);
+	if (at->part_of != 0)
+		sqlite3_bind_int64(s, 11, at->part_of);
+	else
+		sqlite3_bind_null(s, 11);
+	sqlite3_bind_int(s, 12, at->has_parts);
 	if (db_step_row(s, e) != 1) {
 		sqlite3_reset(s);
 		return -1;
 	}
-	id = sqlite3_column_int64(s, 0);
-	if (db_step_done(s, e) == -1)	/* the row is written once the statement is done */
-		return -1;
-	if (see(y, id, e) == -1)
-		return -1;
-	return put_chunks(y, id, d, e);
-}
-
-/* Faults of one document: it is refused alone, the build goes on. */
-static bool
-is_of_document(const struct err *e)
-{
-	static const enum err_code codes[] = {ERR_NOT_TEXT, ERR_UNSUPPORTED, ERR_LIMIT, ERR_UTF8,
-	    ERR_PERMISSION, ERR_INPUT, ERR_EMPTY, ERR_ENCRYPTED, ERR_SCANNED, ERR_DAMAGED,
-	    ERR_HOSTILE, ERR_EXTRACTOR, ERR_NO_EXTRACTOR};
-
-	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-		if (e->code == codes[i])
-			return true;
-	return false;
+	*id = sqlite3_column_int64(s, 0);
+	return db_step_done(s, e);	/* the row is written once the statement is done */
 }
 
 static int
-digest_bytes(struct sync *y, const char *name, const char *bytes, size_t n, struct digest *d,
-    struct err *e)
+put_document(struct sync *y, const struct source_item *item, const struct place *at,
+    const struct digest *d, int64_t *id, struct err *e)
 {
-	if (text_extract(name, bytes, n, &d->text, e) == -1)
+	buf_reset(&y->meta);
+	metadata_of(&y->meta, item->key, item->size, &d->text);
+	if (item->meta != NULL && metadata_add(&y->meta, item->meta, e) == -1)
 		return -1;
-	if (chunk_document(&d->text, &y->chunking, &d->chunks, e) == -1)
+	if (buf_check(&y->meta, "the metadata", e) == -1 ||
+	    put_row(y, item, at, d, id, e) == -1 || clear(y, CLEAR_PARTS, *id, e) == -1)
 		return -1;
-	if (d->chunks.count == 0)
-		return err_set(e, ERR_NOT_TEXT, "no text in it");
-	return 0;
-}
-
-static void
-digest_fini(struct digest *d)
-{
-	chunk_list_fini(&d->chunks);
-	text_document_fini(&d->text);
+	if (at->part_of == 0 && see(y, *id, e) == -1)
+		return -1;
+	return put_chunks(y, *id, d, e);
 }
 
 /* The title that the source knows, for a text that names none. */
@@ -312,45 +325,121 @@ name_document(struct text_document *d, const char *title)
 }
 
 static int
+take_whole(struct sync *y, const struct source_item *item, const char *name, const char *bytes,
+    size_t n, struct err *e)
+{
+	struct place at = {.key = item->key};
+	struct digest d;
+	int64_t id;
+	int rc;
+
+	if (digest_make(&d, name, bytes, n, &y->chunking, e) == -1)
+		return -1;
+	y->report->refused += d.refused[0] != '\0';
+	name_document(&d.text, item->title);
+	rc = put_document(y, item, &at, &d, &id, e);
+	digest_fini(&d);
+	return rc;
+}
+
+/* A document that cannot be read is kept as refused, without bytes. */
+static int
+refuse(struct sync *y, const struct source_item *item, const struct err *why, struct err *e)
+{
+	struct place at = {.key = item->key};
+	struct digest d = {0};
+	int64_t id;
+
+	digest_refuse(&d, why);
+	y->report->refused++;
+	return put_document(y, item, &at, &d, &id, e);
+}
+
+/* ---- rows as documents ---- */
+
+struct taking {
+	struct sync *y;
+	const struct source_item *item;
+	int64_t whole;
+	uint64_t rows;
+	bool broke;		/* not for the file's sake */
+};
+
+static int find_kept(struct sync *y, const char *key, int64_t *id, bool *refused, struct err *e);
+
+/* "prices.csv#12", or "#" and its id; two rows of one id are told apart by number. */
+static int
+name_part(struct taking *t, const struct row *r, char key[DOCUMENT_PATH_BYTES + ROW_ID_BYTES + 64],
+    struct err *e)
+{
+	size_t size = DOCUMENT_PATH_BYTES + ROW_ID_BYTES + 64;
+	bool refused;
+	int64_t id;
+	int got;
+
+	if (r->id[0] == '\0')
+		snprintf(key, size, "%s#%llu", t->item->key, (unsigned long long)r->number);
+	else
+		snprintf(key, size, "%s#%s", t->item->key, r->id);
+	if ((got = find_kept(t->y, key, &id, &refused, e)) == 1)
+		snprintf(key + strlen(key), 32, "~%llu", (unsigned long long)r->number);
+	return got == -1 ? -1 : 0;
+}
+
+static int
+take_row(void *context, const struct row *r, struct err *e)
+{
+	char key[DOCUMENT_PATH_BYTES + ROW_ID_BYTES + 64];
+	struct taking *t = context;
+	struct place at = {.key = key, .part_of = t->whole};
+	struct digest d;
+	int64_t id;
+	int rc;
+
+	t->broke = true;
+	if (name_part(t, r, key, e) == -1 ||
+	    digest_of_text(&d, r->text, &t->y->chunking, e) == -1)
+		return -1;
+	rc = put_document(t->y, t->item, &at, &d, &id, e);
+	d.text = (struct text_document){0};	/* the row's own */
+	digest_fini(&d);
+	t->rows++;
+	t->broke = rc == -1;
+	return rc;
+}
+
+static int
+take_rows(struct sync *y, const struct source_item *item, const char *name, const char *bytes,
+    size_t n, struct err *e)
+{
+	struct taking t = {.y = y, .item = item};
+	struct place at = {.key = item->key, .has_parts = true};
+	struct digest d = {0};
+	struct err why;
+
+	if (put_document(y, item, &at, &d, &t.whole, e) == -1)
+		return -1;
+	if (rows_each(name, bytes, n, take_row, &t, &why) == 0) {
+		if (t.rows > 0)
+			return 0;
+		err_set(&why, ERR_NOT_TEXT, "there is no row with text in the file");
+	}
+	/* What came of it so far goes: a file is taken as a whole or not. */
+	if (!t.broke && digest_is_fault(&why))
+		return refuse(y, item, &why, e);
+	if (e != NULL)
+		*e = why;
+	return -1;
+}
+
+static int
 take_document(
     struct sync *y, const struct source_item *item, const char *bytes, size_t n, struct err *e)
 {
 	const char *name = item->name != NULL ? item->name : item->key;
-	uint8_t raw[SHA256_BYTES];
-	struct digest d = {0};
-	int rc;
 
-	if (hash_sha256_of(bytes, n, raw, e) == -1)
-		return -1;
-	hash_hex(raw, d.sha256);
-	if (digest_bytes(y, name, bytes, n, &d, e) == -1) {
-		if (!is_of_document(e))
-			goto fail;
-		snprintf(d.refused, sizeof d.refused, "%s: %s", err_row(e->code)->slug, e->text);
-		digest_fini(&d);
-		memset(&d.text, 0, sizeof d.text);
-		memset(&d.chunks, 0, sizeof d.chunks);
-		y->report->refused++;
-	}
-	name_document(&d.text, item->title);
-	rc = put_document(y, item, &d, e);
-	digest_fini(&d);
-	return rc;
-fail:
-	digest_fini(&d);
-	return -1;
-}
-
-/* A document that cannot even be read is kept as refused, without bytes. */
-static int
-refuse_unread(struct sync *y, const struct source_item *item, const struct err *why,
-    struct err *e)
-{
-	struct digest d = {0};
-
-	snprintf(d.refused, sizeof d.refused, "%s: %s", err_row(why->code)->slug, why->text);
-	y->report->refused++;
-	return put_document(y, item, &d, e);
+	return rows_are_in(name) ? take_rows(y, item, name, bytes, n, e)
+				 : take_whole(y, item, name, bytes, n, e);
 }
 
 static bool
@@ -426,8 +515,8 @@ take_wanted(void *context, const struct source_item *item, const char *bytes, si
 		return take_document(y, &taken, bytes, n, e);
 	if (why->code == ERR_NOT_FOUND)
 		return 0;	/* vanished since it was listed: it goes as unseen */
-	if (is_of_document(why))
-		return refuse_unread(y, &taken, why, e);
+	if (digest_is_fault(why))
+		return refuse(y, &taken, why, e);
 	if (e != NULL)
 		*e = *why;
 	return -1;
@@ -496,7 +585,7 @@ settle_item(struct sync *y, const struct source_item *item, const char *known, s
 	if (item->why == NULL)
 		return take_document(y, item, item->bytes, (size_t)item->size, e);
 	err_set(&why, ERR_UNSUPPORTED, "%s", item->why);
-	return refuse_unread(y, item, &why, e);
+	return refuse(y, item, &why, e);
 }
 
 static int
@@ -568,19 +657,19 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
     bool allow_shrink, struct sync_report *report, struct err *e)
 {
 	struct sync y = {.k = k, .report = report};
+	char chunking[CHUNKING_TEXT_BYTES];
 	int64_t before;
 	int rc;
 
 	*report = (struct sync_report){0};
-	chunk_params_default(&y.chunking);
-	y.chunking.size = config->chunk_size;
-	y.chunking.overlap = config->chunk_overlap;
-	if (chunk_params_check(&y.chunking, e) == -1)
+	if (build_chunking_text(config, chunking, e) == -1 ||
+	    build_chunk_params(config, &y.chunking, e) == -1)
 		return -1;
-	snprintf(y.params, sizeof y.params, "v%d tokens %u %u", EXTRACTION_VERSION,
-	    config->chunk_size, config->chunk_overlap);
-	if (db_run(k->db, "begin immediate", e) == -1)
+	snprintf(y.params, sizeof y.params, "v%d %s", EXTRACTION_VERSION, chunking);
+	if (db_run(k->db, "begin immediate", e) == -1) {
+		chunk_rules_free(y.chunking.rules);
 		return -1;
+	}
 	rc = -1;
 	buf_init(&y.meta, METADATA_BYTES_MAX);
 	arena_init(&y.words, LISTING_BYTES_MAX);
@@ -595,6 +684,7 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 	free(y.wanted);
 	arena_fini(&y.words);
 	buf_fini(&y.meta);
+	chunk_rules_free(y.chunking.rules);
 	return rc;
 }
 
@@ -626,13 +716,21 @@ walk_chunks(struct knowledge *k, int64_t id, const char *text, size_t len,
 		    .start = (uint64_t)sqlite3_column_int64(s, 0),
 		    .end = (uint64_t)sqlite3_column_int64(s, 1),
 		    .heading = column_text(s, 2),
+		    .page = (uint32_t)sqlite3_column_int64(s, 3),
+		    .parent = {.start = (uint64_t)sqlite3_column_int64(s, 4),
+			.end = (uint64_t)sqlite3_column_int64(s, 5),
+			.heading = column_text(s, 6),
+			.page = (uint32_t)sqlite3_column_int64(s, 7)},
 		};
-		if (c.start > c.end || c.end > len) {
+		if (c.start > c.end || c.end > len || c.parent.start > c.parent.end ||
+		    c.parent.end > len) {
 			rc = err_set(e, ERR_CORRUPT, "source.db: a chunk outside its document");
 			break;
 		}
 		c.text = text + c.start;
 		c.text_len = (size_t)(c.end - c.start);
+		c.parent.text = text + c.parent.start;
+		c.parent.text_len = (size_t)(c.parent.end - c.parent.start);
 		rc = walk->chunk(context, &c, e);
 	}
 	sqlite3_reset(s);

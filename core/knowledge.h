@@ -4,10 +4,12 @@
  * what is kept: unchanged documents are neither read nor chunked again, changed ones
  * are, vanished ones go.  One transaction: after a crash it is the old state or the new.
  *
- *   document(key primary key, size, stamp, sha256, params, title, charset, bytes_are_text,
- *            refused, text, meta)   refused = "" or why the document gave no text;
- *            meta: JSON (metadata.h)
- *   chunk(document -> document.rowid, ordinal, start, end, heading)
+ *   document(key primary key, size, stamp, sha256, params, title, charset, refused, text,
+ *            meta, part_of -> document.id, has_parts)
+ *            refused = "" or why the document gave no text; meta: JSON (metadata.h);
+ *            a file whose rows are documents (rows.h) has_parts and gives none itself
+ *   chunk(document -> document.id, ordinal, start, end, heading, page, parent_start,
+ *         parent_end, parent_heading, parent_page)      page 0: none; parent 0..0: none
  *
  * A source.db of an older version is emptied and filled again by the next sync.
  *
@@ -29,7 +31,7 @@
 struct knowledge;
 
 struct sync_report {
-	uint64_t listed;	/* documents the source names */
+	uint64_t listed;	/* documents the source names; a file of rows is one */
 	uint64_t added, changed, removed;
 	uint64_t unchanged;	/* neither read nor chunked again */
 	uint64_t refused;	/* documents that gave no text */

@@ -502,3 +502,10 @@ metadata_add(struct buf *out, const char *fields, struct err *e)
 	json_object_put(more);
 	return rc;
 }
+
+void
+metadata_add_list(struct metadata_fields *f, const char *name, struct json_object *list)
+{
+	if (begin_field(f, (struct span){name, strlen(name)}))
+		put_values(&f->out, list);
+}

@@ -56,6 +56,10 @@ void metadata_add_cell(struct metadata_fields *f, const char *name, size_t name_
 /* Value is JSON already: a scalar, or a list of scalars. */
 void metadata_add_json(
     struct metadata_fields *f, const char *name, size_t name_len, const char *value);
+struct json_object;
+/* The scalars of a JSON array. */
+void metadata_add_list(
+    struct metadata_fields *f, const char *name, struct json_object *list);
 
 /* Appends the object; buf_check() tells whether it fitted.  d may be zeroed: a document
  * that gave no text. */

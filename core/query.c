@@ -7,7 +7,7 @@
 #include "bounds.h"
 #include "lex_near.h"
 
-enum { LANGUAGES_MAX = 32 };
+enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4 };
 
 struct query_scratch {
 	struct {
@@ -317,9 +317,27 @@ diversify(struct ranking *r, struct err *e)
 	return 0;
 }
 
+/* A row without a passage is one of its own. */
+static uint32_t
+passage_of(void *context, uint32_t row)
+{
+	struct ranking *r = context;
+	uint32_t passage = r->x->row[row].passage;
+
+	return passage != 0 ? passage : row | 1u << 31;
+}
+
+static bool
+has_passages(const struct index *x)
+{
+	return x->rows > 0 && x->row[0].passage != 0;
+}
+
 static int
 arrange(struct ranking *r, struct err *e)
 {
+	if (has_passages(r->x))
+		r->count = fuse_group(r->hits, r->count, 1, passage_of, r);
 	if (r->q->per_document > 0)
 		r->count = fuse_group(r->hits, r->count, r->q->per_document, document_of, r);
 	return diversify(r, e);
@@ -357,6 +375,10 @@ query_rank(struct index *x, struct query_scratch *s, const struct query *q, stru
 		return -1;
 	enter_stage(q, QUERY_SEARCH);
 	r.wanted = q->top_k > FUSE_CANDIDATES ? q->top_k : FUSE_CANDIDATES;
+	/* Several hits may be parts of one passage, which is shown once. */
+	if (has_passages(x) && q->top_k * PARTS_OF_PASSAGE > r.wanted)
+		r.wanted = q->top_k < TOP_K_MAX / PARTS_OF_PASSAGE ? q->top_k * PARTS_OF_PASSAGE
+								  : TOP_K_MAX;
 	if (rank(&r, e) == -1)
 		return -1;
 	out->count = r.count < q->top_k ? r.count : q->top_k;
@@ -368,6 +390,24 @@ query_rank(struct index *x, struct query_scratch *s, const struct query *q, stru
 	return 0;
 }
 
+/* What was found is a part of what is shown. */
+static void
+show_passage(struct query_hit *h)
+{
+	struct store_chunk *c = &h->chunk;
+
+	if (c->parent.text_len == 0)
+		return;
+	h->matched_start = c->start;
+	h->matched_end = c->end;
+	c->start = c->parent.start;
+	c->end = c->parent.end;
+	c->heading = c->parent.heading;
+	c->text = c->parent.text;
+	c->text_len = c->parent.text_len;
+	c->page = c->parent.page;
+}
+
 int
 query_run(struct index *x, struct query_scratch *s, const struct query *q, struct arena *a,
     struct query_result *out, struct err *e)
@@ -375,8 +415,10 @@ query_run(struct index *x, struct query_scratch *s, const struct query *q, struc
 	if (query_rank(x, s, q, a, out, e) == -1)
 		return -1;
 	enter_stage(q, QUERY_FETCH);
-	for (size_t i = 0; i < out->count; i++)
+	for (size_t i = 0; i < out->count; i++) {
 		if (store_fetch(x->store, out->hits[i].row, a, &out->hits[i].chunk, e) == -1)
 			return -1;
+		show_passage(&out->hits[i]);
+	}
 	return 0;
 }

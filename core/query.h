@@ -7,6 +7,8 @@
  * One round of feedback follows for the built-in embedder: the best hits move the vector,
  * and the dense half is asked again (fuse.h, doc/notes/ranking.md).
  *
+ * Passages  where chunks were cut from larger passages (chunk.h, parents), the best chunk of
+ *         each counts, and the passage is answered.
  * Memory  hits and texts are arena; the scratch belongs to the worker and is kept from
  *         query to query.
  * Order   best first, ties by the lower row, so that an answer repeats exactly.
@@ -49,7 +51,8 @@ struct query_hit {
 	uint32_t row;
 	float score;
 	struct fuse_hit how;	/* the parts of the score */
-	struct store_chunk chunk;
+	struct store_chunk chunk;	/* or the passage that the chunk is a part of: then */
+	uint64_t matched_start, matched_end;	/* the chunk's own span, else 0..0 */
 };
 
 struct query_result {

@@ -1,6 +1,7 @@
 /* store.c - store.db of a generation. */
 #include "store.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,10 @@ static const char schema[] =
     " charset text not null, meta text not null) strict;"
     "create table chunk(id integer primary key, document integer not null,"
     " start integer not null, end integer not null, heading text not null,"
-    " text text not null) strict;";
+    " text text not null, page integer not null, passage integer not null) strict;"
+    "create table passage(id integer primary key, document integer not null,"
+    " start integer not null, end integer not null, heading text not null,"
+    " text text not null, page integer not null) strict;";
 
 /* ---- writing ---- */
 
@@ -20,8 +24,12 @@ struct store_writer {
 	sqlite3 *db;
 	sqlite3_stmt *add_document;
 	sqlite3_stmt *add_chunk;
+	sqlite3_stmt *add_passage;
 	uint64_t documents;
 	uint64_t chunks;
+	uint64_t passages;
+	/* the passage added last */
+	uint64_t passage_document, passage_start, passage_end;
 };
 
 /* The file is private until it is sealed and fsynced by generation_publish(): no
@@ -43,7 +51,11 @@ prepare_writer(struct store_writer *w, struct err *e)
 	if (db_statement(&w->add_document, w->db,
 		"insert into document values(?,?,?,?,?,?,?,?)", e) == -1)
 		return -1;
-	return db_statement(&w->add_chunk, w->db, "insert into chunk values(?,?,?,?,?,?)", e);
+	if (db_statement(&w->add_passage, w->db, "insert into passage values(?,?,?,?,?,?,?)", e) ==
+	    -1)
+		return -1;
+	return db_statement(
+	    &w->add_chunk, w->db, "insert into chunk values(?,?,?,?,?,?,?,?)", e);
 }
 
 int
@@ -86,17 +98,55 @@ store_add_document(
 	return db_step_done(s, e);
 }
 
+/* Unless it is the one that the chunk before is a part of. */
+static int
+add_passage(struct store_writer *w, const struct store_chunk *c, uint64_t *id, struct err *e)
+{
+	const struct store_passage *p = &c->parent;
+	sqlite3_stmt *s = w->add_passage;
+
+	*id = 0;
+	if (p->text_len == 0)
+		return 0;
+	if (w->passages == 0 || w->passage_document != c->document ||
+	    w->passage_start != p->start || w->passage_end != p->end) {
+		w->passages++;
+		w->passage_document = c->document;
+		w->passage_start = p->start;
+		w->passage_end = p->end;
+		sqlite3_bind_int64(s, 1, (sqlite3_int64)w->passages);
+		sqlite3_bind_int64(s, 2, (sqlite3_int64)c->document);
+		sqlite3_bind_int64(s, 3, (sqlite3_int64)p->start);
+		sqlite3_bind_int64(s, 4, (sqlite3_int64)p->end);
+		bind_text(s, 5, p->heading);
+		sqlite3_bind_text64(s, 6, p->text, p->text_len, SQLITE_STATIC, SQLITE_UTF8);
+		sqlite3_bind_int64(s, 7, p->page);
+		if (db_step_done(s, e) == -1)
+			return -1;
+	}
+	*id = w->passages;
+	return 0;
+}
+
 int
-store_add_chunk(struct store_writer *w, const struct store_chunk *c, struct err *e)
+store_add_chunk(struct store_writer *w, const struct store_chunk *c, uint32_t *passage,
+    struct err *e)
 {
 	sqlite3_stmt *s = w->add_chunk;
+	uint64_t id;
 
+	if (add_passage(w, c, &id, e) == -1)
+		return -1;
+	if (passage != NULL)
+		*passage = (uint32_t)id;
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)++w->chunks);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)c->document);
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)c->start);
 	sqlite3_bind_int64(s, 4, (sqlite3_int64)c->end);
 	bind_text(s, 5, c->heading);
 	sqlite3_bind_text64(s, 6, c->text, c->text_len, SQLITE_STATIC, SQLITE_UTF8);
+	sqlite3_bind_int64(s, 7, c->page);
+	sqlite3_bind_int64(s, 8, (sqlite3_int64)id);
 	return db_step_done(s, e);
 }
 
@@ -107,6 +157,7 @@ store_abandon(struct store_writer *w)
 		return;
 	sqlite3_finalize(w->add_document);
 	sqlite3_finalize(w->add_chunk);
+	sqlite3_finalize(w->add_passage);
 	db_close(w->db);
 	free(w);
 }
@@ -127,20 +178,36 @@ struct store {
 	sqlite3_stmt *fetch;
 };
 
+static const char fetch_chunk[] =
+    "select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key, d.meta,"
+    " c.page, p.start, p.end, p.heading, p.text, p.page from chunk c"
+    " join document d on d.id = c.document left join passage p on p.id = c.passage"
+    " where c.id = ?";
+static const char fetch_chunk_of_1[] =
+    "select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key, d.meta,"
+    " 0, null, null, null, null, null from chunk c join document d on d.id = c.document"
+    " where c.id = ?";
+
 int
 store_open(struct store **out, const char *path, struct err *e)
 {
 	struct store *s = calloc(1, sizeof *s);
+	bool is_older = false;
+	struct err why;
 
 	*out = NULL;
 	if (s == NULL)
 		return err_sys(e, ERR_NOMEM, "%s", path);
-	if (db_open_sealed(&s->db, path, STORE_APPLICATION_ID, STORE_VERSION, e) == -1 ||
-	    db_statement(&s->fetch, s->db,
-		"select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key,"
-		" d.meta"
-		" from chunk c join document d on d.id = c.document where c.id = ?",
-		e) == -1) {
+	if (db_open_sealed(&s->db, path, STORE_APPLICATION_ID, STORE_VERSION, &why) == -1) {
+		is_older = db_open_sealed(&s->db, path, STORE_APPLICATION_ID, 1, NULL) == 0;
+		if (!is_older) {
+			store_close(s);
+			if (e != NULL)
+				*e = why;
+			return -1;
+		}
+	}
+	if (db_statement(&s->fetch, s->db, is_older ? fetch_chunk_of_1 : fetch_chunk, e) == -1) {
 		store_close(s);
 		return -1;
 	}
@@ -181,6 +248,15 @@ copy_chunk(sqlite3_stmt *s, struct arena *a, struct store_chunk *out, struct err
 	out->source = copy_text(s, 6, a, NULL);
 	out->key = copy_text(s, 7, a, NULL);
 	out->meta = copy_text(s, 8, a, NULL);
+	out->page = (uint32_t)sqlite3_column_int64(s, 9);
+	out->parent = (struct store_passage){0};
+	if (sqlite3_column_type(s, 13) != SQLITE_NULL) {
+		out->parent.start = (uint64_t)sqlite3_column_int64(s, 10);
+		out->parent.end = (uint64_t)sqlite3_column_int64(s, 11);
+		out->parent.heading = copy_text(s, 12, a, NULL);
+		out->parent.text = copy_text(s, 13, a, &out->parent.text_len);
+		out->parent.page = (uint32_t)sqlite3_column_int64(s, 14);
+	}
 	return a->failed ? err_set(e, ERR_NOMEM, "no memory for the answer") : 0;
 }
 

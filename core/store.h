@@ -4,7 +4,11 @@
  * from 1 in the order of their keys.  Written once by the build, read immutable.
  *
  *   document(id, key, title, source, bytes, sha256, charset, meta)
- *   chunk(id, document, start, end, heading, text)
+ *   chunk(id, document, start, end, heading, text, page, passage)
+ *   passage(id, document, start, end, heading, text, page)
+ *
+ * page is 0 where there is none.  A chunk with a passage is a part of it: the chunk is what
+ * is searched, the passage what is shown; 0: the chunk is shown itself.
  *
  * A chunk's [start, end) is its byte span in its document's text: for plain text and
  * Markdown in UTF-8 that is the file itself, byte for byte; for other formats the text
@@ -19,7 +23,7 @@
 #include "arena.h"
 #include "err.h"
 
-enum { STORE_VERSION = 1 };
+enum { STORE_VERSION = 2 };	/* 1, without pages and passages, is still read */
 #define STORE_APPLICATION_ID 0x52505353u	/* "RPSS" */
 
 struct store_document {
@@ -32,12 +36,23 @@ struct store_document {
 	const char *meta;	/* JSON object */
 };
 
+/* The larger passage that a chunk was cut from; text_len 0: none. */
+struct store_passage {
+	uint64_t start, end;
+	const char *heading;
+	const char *text;
+	size_t text_len;
+	uint32_t page;
+};
+
 struct store_chunk {
 	uint64_t document;
 	uint64_t start, end;
 	const char *heading;	/* "A > B", may be "" */
 	const char *text;
 	size_t text_len;
+	uint32_t page;		/* where it begins, from 1; 0: there are no pages */
+	struct store_passage parent;
 	const char *title;	/* of the document (reading only) */
 	const char *source;	/* of the document (reading only) */
 	const char *key;	/* of the document (reading only) */
@@ -51,8 +66,10 @@ int store_create(struct store_writer **out, const char *path, struct err *e);
 /* Answers the document's id: 1, 2, ... */
 int store_add_document(
     struct store_writer *w, const struct store_document *d, uint64_t *id, struct err *e);
-/* Chunks get ids 1, 2, ... in the order they are added. */
-int store_add_chunk(struct store_writer *w, const struct store_chunk *c, struct err *e);
+/* Chunks get ids 1, 2, ... in the order they are added; so do passages, one for chunks of
+ * the same one that follow each other.  passage: that id, or 0; may be NULL. */
+int store_add_chunk(struct store_writer *w, const struct store_chunk *c, uint32_t *passage,
+    struct err *e);
 /* Commits and closes; w is taken, also on failure. */
 int store_finish(struct store_writer *w, struct err *e);
 void store_abandon(struct store_writer *w);

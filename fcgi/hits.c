@@ -47,6 +47,11 @@ put_hit(struct buf *b, const struct query_hit *h, const struct question *q, stru
 	buf_addf(b, ", \"start\": %llu, \"end\": %llu, \"heading\": ",
 	    (unsigned long long)h->chunk.start, (unsigned long long)h->chunk.end);
 	json_put_text(b, h->chunk.heading, strlen(h->chunk.heading));
+	if (h->chunk.page != 0)
+		buf_addf(b, ", \"page\": %u", h->chunk.page);
+	if (h->matched_end != 0)
+		buf_addf(b, ", \"matched\": {\"start\": %llu, \"end\": %llu}",
+		    (unsigned long long)h->matched_start, (unsigned long long)h->matched_end);
 	if (q->explain)
 		put_explanation(b, &h->how);
 	if (q->with_metadata) {

@@ -2,7 +2,8 @@
  *
  *   [{"score", "text", "title", "source", "start", "end", "heading"}, ...]
  *
- * with "explain" and "metadata" where the question asks for them.
+ * with "page" where the document has pages, "matched" where the hit is a part of the passage
+ * that is shown, "explain" and "metadata" where the question asks for them.
  * Errors  ERR_CORRUPT: a document's metadata in the store is no strict JSON.
  */
 #ifndef RAGPOOL_HITS_H

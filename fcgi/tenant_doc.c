@@ -9,7 +9,7 @@
 #include "bounds.h"
 #include "json.h"
 
-enum { CHUNK_SIZE_DEFAULT = 512, CHUNK_OVERLAP_DEFAULT = 50, NOTES_MAX = 4096 };
+enum { NOTES_MAX = 4096, CHARACTERS_PER_TOKEN = 8 };
 
 /* The data sources this build has a reader for. */
 static const char *const readable_sources[] = {"directory"};
@@ -290,23 +290,79 @@ read_graph_params(struct tenant_doc *d, struct json_object *params, struct err *
 	return read_hnsw(d, params, e);
 }
 
+/* "separators": ["\n## ", ...], regular expressions, the first the strongest. */
 static int
-read_params(struct tenant_doc *d, struct json_object *params, struct err *e)
+read_separators(struct tenant_doc *d, struct json_object *params, struct err *e)
 {
-	static const char *const known[] = {"chunk_size", "chunk_overlap", "language",
-	    "index_type", "metric_type", "vector_precision", "params"};
-	int64_t size = CHUNK_SIZE_DEFAULT, overlap = -1;
+	struct json_object *list = NULL;
+	size_t used = 0;
 
-	if (json_get_int(params, "chunk_size", false, CHUNK_TOKENS_MIN, CHUNK_TOKENS_MAX, &size,
-		e) == -1 ||
-	    json_get_int(params, "chunk_overlap", false, 0, CHUNK_TOKENS_MAX, &overlap, e) == -1)
+	if (json_get_array(params, "separators", false, &list, e) == -1)
+		return -1;
+	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *s = json_object_get_string(o);
+		size_t n;
+
+		if (!json_object_is_type(o, json_type_string) || s[0] == '\0')
+			return err_set(e, ERR_TYPE,
+			    "\"separators\" must be a list of strings that are not empty");
+		n = strlen(s) + 1;
+		if (used + n >= sizeof d->config.separators)
+			return err_set(e, ERR_RANGE, "\"separators\" are longer than %d bytes",
+			    SEPARATORS_BYTES);
+		memcpy(d->config.separators + used, s, n);
+		used += n;
+	}
+	d->config.separators[used] = '\0';
+	return 0;
+}
+
+/* The sizes are those of the unit; nobody need repeat what chunk.h checks. */
+static int
+read_chunking(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
+	int64_t most = (int64_t)CHUNK_TOKENS_MAX * CHARACTERS_PER_TOKEN;
+	int64_t size = CHUNK_SIZE_DEFAULT, overlap = -1, parent = 0;
+	const char *unit = "tokens";
+	struct chunk_params p;
+
+	if (json_get_text(params, "chunk_unit", false, 32, &unit, e) == -1)
+		return -1;
+	if (chunk_unit_by_name(unit, &d->config.chunk_unit) == -1)
+		return err_set(e, ERR_CONFIG,
+		    "\"chunk_unit\" is \"%s\"; it may be tokens, characters, words", unit);
+	if (d->config.chunk_unit != CHUNK_CHARACTERS)
+		most = CHUNK_TOKENS_MAX;
+	if (json_get_int(params, "chunk_size", false, CHUNK_TOKENS_MIN, most, &size, e) == -1 ||
+	    json_get_int(params, "chunk_overlap", false, 0, most, &overlap, e) == -1 ||
+	    json_get_int(params, "parent_size", false, 0, most, &parent, e) == -1 ||
+	    read_separators(d, params, e) == -1)
 		return -1;
 	if (overlap == -1)
 		overlap = size / 4 < CHUNK_OVERLAP_DEFAULT ? size / 4 : CHUNK_OVERLAP_DEFAULT;
 	if (overlap >= size)
 		return err_set(e, ERR_CONFIG, "\"chunk_overlap\" must be less than \"chunk_size\"");
+	if (parent != 0 && parent <= size)
+		return err_set(e, ERR_CONFIG, "\"parent_size\" must be more than \"chunk_size\"");
 	d->config.chunk_size = (unsigned)size;
 	d->config.chunk_overlap = (unsigned)overlap;
+	d->config.parent_size = (unsigned)parent;
+	if (build_chunk_params(&d->config, &p, e) == -1)
+		return -1;
+	chunk_rules_free(p.rules);
+	return 0;
+}
+
+static int
+read_params(struct tenant_doc *d, struct json_object *params, struct err *e)
+{
+	static const char *const known[] = {"chunk_size", "chunk_overlap", "chunk_unit",
+	    "parent_size", "separators", "language", "index_type", "metric_type",
+	    "vector_precision", "params"};
+
+	if (read_chunking(d, params, e) == -1)
+		return -1;
 	note_unknown(
 	    &d->notes, "index_params: ", params, known, sizeof known / sizeof known[0]);
 	if (read_language(d, params, e) == -1)

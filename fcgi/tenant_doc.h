@@ -2,7 +2,8 @@
  *
  *   { "version": "v1.2",                                          required
  *     "data_source": {"type": "directory", "path": "/srv/docs"},  required
- *     "index_params": {"chunk_size": 512, "chunk_overlap": 50, "language": "english",
+ *     "index_params": {"chunk_size": 512, "chunk_overlap": 50, "chunk_unit": "tokens",
+ *                      "parent_size": 0, "separators": ["^## "], "language": "english",
  *                      "index_type": "HNSW", "metric_type": "IP",
  *                      "params": {"M": 16, "efConstruction": 64}},
  *     "embedding_model": "builtin:lsa" }
@@ -15,8 +16,11 @@
  * white space), so that formatting and the order of members do not count.
  *
  * Memory  owned; tenant_doc_fini().
- * Bounds  chunk_size CHUNK_TOKENS_MIN ... CHUNK_TOKENS_MAX tokens, 512 when absent;
- *         chunk_overlap less than chunk_size, when absent 50 or a quarter of chunk_size.
+ * Bounds  chunk_unit: tokens, characters, words.  chunk_size CHUNK_TOKENS_MIN ...
+ *         CHUNK_TOKENS_MAX of it (characters: 8 times that), 512 when absent; chunk_overlap
+ *         less than chunk_size, when absent 50 or a quarter of chunk_size; parent_size more
+ *         than chunk_size, or 0: none.  separators: at most CHUNK_SEPARATORS_MAX patterns
+ *         (chunk.h), SEPARATORS_BYTES together.
  *         A directory's path is absolute and has no ".." in it.
  * Errors  ERR_LIMIT over TENANT_CONFIG_MAX; what json_parse_object() and the getters of
  *         json.h answer; ERR_CONFIG for everything else.  The text names the member, never

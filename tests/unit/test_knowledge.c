@@ -167,6 +167,43 @@ a_shorter_version_leaves_no_tail(void **state)
 }
 
 static void
+rows_are_documents_of_their_own(void **state)
+{
+	struct sync_report r;
+	struct seen s;
+	struct err e;
+
+	(void)state;
+	put("t.csv", "id,text\nx,First row.\ny,Second row.\nx,Third row.\n");
+	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_int_equal(r.added, 1);
+	look(&s);
+	assert_non_null(strstr(s.keys, "t.csv#x t.csv#x~3 t.csv#y "));
+	assert_null(strstr(s.keys, "t.csv "));
+	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_int_equal(r.unchanged, r.listed);
+	put("t.csv", "id,text\ny,Second row.\n");
+	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_int_equal(r.changed, 1);
+	look(&s);
+	assert_null(strstr(s.keys, "t.csv#x"));
+	assert_non_null(strstr(s.keys, "t.csv#y "));
+	/* A file is taken as a whole or not: a bad row leaves none of them. */
+	put("t.csv", "id,text\ny,Second row.\n\"z,open\n");
+	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_true(r.refused > 0);
+	look(&s);
+	assert_null(strstr(s.keys, "t.csv"));
+	put("t.csv", "id,text\ny,Second row.\n");
+	assert_ok(sync_with(32, true, &r, &e), &e);
+	drop("t.csv");
+	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_int_equal(r.removed, 1);
+	look(&s);
+	assert_null(strstr(s.keys, "t.csv"));
+}
+
+static void
 another_chunk_size_chunks_anew(void **state)
 {
 	struct sync_report r;
@@ -245,6 +282,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(only_what_changed_is_read_again),
 	    cmocka_unit_test(a_shorter_version_leaves_no_tail),
+	    cmocka_unit_test(rows_are_documents_of_their_own),
 	    cmocka_unit_test(another_chunk_size_chunks_anew),
 	    cmocka_unit_test(a_listing_that_shrinks_is_refused_and_changes_nothing),
 	    cmocka_unit_test(links_and_hidden_files_are_not_documents),

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "db.h"
 #include "file.h"
 #include "store.h"
 
@@ -42,13 +43,13 @@ write_two_documents(void)
 	assert_int_equal(id, 1);
 	c.document = id;
 	c.text_len = 5;
-	assert_ok(store_add_chunk(w, &c, &e), &e);
+	assert_ok(store_add_chunk(w, &c, NULL, &e), &e);
 	d.key = "z";
 	d.title = "\xe7\x9f\xa5\xe8\xaf\x86";
 	assert_ok(store_add_document(w, &d, &id, &e), &e);
 	c.document = id;
 	c.text = "world";
-	assert_ok(store_add_chunk(w, &c, &e), &e);
+	assert_ok(store_add_chunk(w, &c, NULL, &e), &e);
 	assert_ok(store_finish(w, &e), &e);
 }
 
@@ -79,6 +80,81 @@ chunks_come_back_with_their_document(void **state)
 	assert_refused(store_fetch(s, 2, &a, &c, &e), &e, ERR_CORRUPT);
 	store_close(s);
 	arena_fini(&a);
+}
+
+static void
+pages_and_passages_come_back(void **state)
+{
+	struct store_document d = {.key = "a.pdf", .title = "", .source = "a.pdf", .sha256 = "00",
+	    .charset = "UTF-8"};
+	struct store_chunk c = {.heading = "", .text = "small", .text_len = 5, .end = 5, .page = 3,
+	    .parent = {.end = 11, .heading = "P", .text = "small large", .text_len = 11, .page = 2}};
+	struct store_writer *w;
+	struct store *s;
+	struct arena a;
+	uint32_t passage[3];
+	struct err e;
+
+	(void)state;
+	unlink(path);
+	assert_ok(store_create(&w, path, &e), &e);
+	assert_ok(store_add_document(w, &d, &c.document, &e), &e);
+	assert_ok(store_add_chunk(w, &c, &passage[0], &e), &e);
+	c.start = 6;
+	c.end = 11;
+	assert_ok(store_add_chunk(w, &c, &passage[1], &e), &e);
+	c.parent.start = 20;
+	c.parent.end = 31;
+	assert_ok(store_add_chunk(w, &c, &passage[2], &e), &e);
+	assert_ok(store_finish(w, &e), &e);
+	assert_int_equal(passage[0], 1);
+	assert_int_equal(passage[1], 1);
+	assert_int_equal(passage[2], 2);
+	arena_init(&a, 1 << 20);
+	assert_ok(store_open(&s, path, &e), &e);
+	assert_ok(store_fetch(s, 1, &a, &c, &e), &e);
+	assert_int_equal(c.page, 3);
+	assert_string_equal(c.text, "small");
+	assert_string_equal(c.parent.text, "small large");
+	assert_int_equal(c.parent.text_len, 11);
+	assert_int_equal(c.parent.page, 2);
+	assert_string_equal(c.parent.heading, "P");
+	store_close(s);
+	arena_fini(&a);
+}
+
+static void
+a_store_of_version_1_is_still_read(void **state)
+{
+	struct store *s;
+	struct store_chunk c;
+	struct arena a;
+	sqlite3 *db;
+	struct err e;
+
+	(void)state;
+	unlink(path);
+	assert_ok(db_open_write(&db, path, &e), &e);
+	assert_ok(db_run(db,
+		      "pragma application_id = 1380995923; pragma user_version = 1;"
+		      "create table document(id integer primary key, key, title, source, bytes,"
+		      " sha256, charset, meta);"
+		      "create table chunk(id integer primary key, document, start, end, heading, text);"
+		      "insert into document values(1, 'k', 't', 's', 1, '', 'UTF-8', '{}');"
+		      "insert into chunk values(1, 1, 0, 5, 'H', 'hello')", &e), &e);
+	db_close(db);
+	arena_init(&a, 1 << 20);
+	assert_ok(store_open(&s, path, &e), &e);
+	assert_ok(store_fetch(s, 0, &a, &c, &e), &e);
+	assert_string_equal(c.text, "hello");
+	assert_int_equal(c.page, 0);
+	assert_int_equal(c.parent.text_len, 0);
+	store_close(s);
+	arena_fini(&a);
+	assert_ok(db_open_write(&db, path, &e), &e);
+	assert_ok(db_run(db, "pragma user_version = 3", &e), &e);
+	db_close(db);
+	assert_refused(store_open(&s, path, &e), &e, ERR_FORMAT_NEW);
 }
 
 static void
@@ -131,6 +207,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(chunks_come_back_with_their_document),
+	    cmocka_unit_test(pages_and_passages_come_back),
+	    cmocka_unit_test(a_store_of_version_1_is_still_read),
 	    cmocka_unit_test(same_input_gives_same_bytes),
 	    cmocka_unit_test(files_that_are_no_store_are_refused),
 	};
