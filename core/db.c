@@ -117,6 +117,12 @@ db_open_sealed(
 	return rc;
 }
 
+int
+db_open_foreign(sqlite3 **db, const char *path, struct err *e)
+{
+	return open_handle(db, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, path, e);
+}
+
 void
 db_close(sqlite3 *db)
 {

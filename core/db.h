@@ -25,6 +25,8 @@ int db_open_write(sqlite3 **db, const char *path, struct err *e);
 /* A sealed file: read-only, immutable; application id and version must be these. */
 int db_open_sealed(
     sqlite3 **db, const char *path, uint32_t application_id, int version, struct err *e);
+/* Somebody else's file, which others may write meanwhile: read-only, no link followed. */
+int db_open_foreign(sqlite3 **db, const char *path, struct err *e);
 /* NULL is fine. */
 void db_close(sqlite3 *db);
 

@@ -80,7 +80,8 @@ static const char *const statements[STATEMENTS] = {
     [CLEAR_CHUNKS] = "delete from chunk where document = ?",
     [CLEAR_PARTS] = "delete from document where part_of = ?",
     [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?,?,?,?,?,?)",
-    [COUNT_DOCUMENTS] = "select count(*) from document where part_of is null",
+    [COUNT_DOCUMENTS] = "select count(*), count(*) filter (where refused = '') from document"
+			" where part_of is null",
     [DROP_UNSEEN] = "delete from document where part_of is null"
 		    " and id not in (select id from temp.seen)",
     [EACH_DOCUMENT] = "select id, key, size, sha256, title, charset, text, meta from document"
@@ -619,14 +620,34 @@ sync_item(void *context, const struct source_item *item, struct err *e)
 	return see(y, id, e);
 }
 
-static int
-check_shrink(const struct sync *y, bool allow_shrink, int64_t before, struct err *e)
+/* Of what was kept before: how many documents, and how many with text in them. */
+struct kept {
+	int64_t documents, texts;
+};
+
+static bool
+is_far_fewer(int64_t now, int64_t before)
 {
-	if (allow_shrink || before < SHRINK_GUARD_MIN ||
-	    (int64_t)y->report->listed >= before / 2)
+	return before >= SHRINK_GUARD_MIN && now < before / 2;
+}
+
+static int
+check_listed(const struct sync *y, const struct kept *before, struct err *e)
+{
+	if (!is_far_fewer((int64_t)y->report->listed, before->documents))
 		return 0;
 	return err_set(e, ERR_SHRINK, "the source lists %llu documents, %lld were there before",
-	    (unsigned long long)y->report->listed, (long long)before);
+	    (unsigned long long)y->report->listed, (long long)before->documents);
+}
+
+/* A source whose documents may suddenly not be read any more shrinks, too. */
+static int
+check_texts(const struct kept *now, const struct kept *before, struct err *e)
+{
+	if (!is_far_fewer(now->texts, before->texts))
+		return 0;
+	return err_set(e, ERR_SHRINK, "only %lld documents of the source give text, %lld did before",
+	    (long long)now->texts, (long long)before->texts);
 }
 
 static int
@@ -641,15 +662,32 @@ drop_vanished(struct sync *y, struct err *e)
 }
 
 static int
-count_documents(struct knowledge *k, int64_t *count, struct err *e)
+count_kept(struct knowledge *k, struct kept *kept, struct err *e)
 {
 	sqlite3_stmt *s = k->s[COUNT_DOCUMENTS];
 	int got = db_step_row(s, e);
 
-	if (got == 1)
-		*count = sqlite3_column_int64(s, 0);
+	if (got == 1) {
+		kept->documents = sqlite3_column_int64(s, 0);
+		kept->texts = sqlite3_column_int64(s, 1);
+	}
 	sqlite3_reset(s);
 	return got == 1 ? 0 : -1;
+}
+
+/* In a transaction. */
+static int
+sync_all(struct sync *y, struct source *source, bool allow_shrink, struct err *e)
+{
+	struct kept before, now;
+
+	if (db_run(y->k->db, "delete from temp.seen", e) == -1 ||
+	    count_kept(y->k, &before, e) == -1 || source->list(source, sync_item, y, e) == -1 ||
+	    (!allow_shrink && check_listed(y, &before, e) == -1) ||
+	    source_read_each(source, y->wanted, y->wanted_count, take_wanted, y, e) == -1 ||
+	    drop_vanished(y, e) == -1 || count_kept(y->k, &now, e) == -1)
+		return -1;
+	return allow_shrink ? 0 : check_texts(&now, &before, e);
 }
 
 int
@@ -658,7 +696,6 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 {
 	struct sync y = {.k = k, .report = report};
 	char chunking[CHUNKING_TEXT_BYTES];
-	int64_t before;
 	int rc;
 
 	*report = (struct sync_report){0};
@@ -673,11 +710,7 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 	rc = -1;
 	buf_init(&y.meta, METADATA_BYTES_MAX);
 	arena_init(&y.words, LISTING_BYTES_MAX);
-	if (db_run(k->db, "delete from temp.seen", e) == 0 && count_documents(k, &before, e) == 0 &&
-	    source->list(source, sync_item, &y, e) == 0 &&
-	    check_shrink(&y, allow_shrink, before, e) == 0 &&
-	    source_read_each(source, y.wanted, y.wanted_count, take_wanted, &y, e) == 0 &&
-	    drop_vanished(&y, e) == 0)
+	if (sync_all(&y, source, allow_shrink, e) == 0)
 		rc = db_run(k->db, "commit", e);
 	if (rc == -1)
 		sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);

@@ -41,8 +41,8 @@ int knowledge_open(
     struct knowledge **out, const char *data_dir, const char *tenant, struct err *e);
 void knowledge_close(struct knowledge *k);
 
-/* ERR_SHRINK when the source lists less than half of 20 or more documents kept before,
- * unless allow_shrink. */
+/* ERR_SHRINK, unless allow_shrink, when the source lists less than half of 20 or more
+ * documents kept before, or gives text for less than half of those that had some. */
 int knowledge_sync(struct knowledge *k, struct source *s, const struct build_config *config,
     bool allow_shrink, struct sync_report *report, struct err *e);
 

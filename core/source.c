@@ -112,15 +112,6 @@ filtered_list(struct source *base, source_item_fn *each, void *context, struct e
 }
 
 static int
-filtered_read(
-    struct source *base, struct source_item *item, char **bytes, size_t *n, struct err *e)
-{
-	struct filtered_source *s = (struct filtered_source *)base;
-
-	return s->inner->read(s->inner, item, bytes, n, e);
-}
-
-static int
 filtered_read_each(struct source *base, struct source_item *items, size_t count,
     source_got_fn *got, void *context, struct err *e)
 {
@@ -155,7 +146,7 @@ source_filtered(
 		source_close(inner);
 		return err_sys(e, ERR_NOMEM, "a source");
 	}
-	s->base = (struct source){filtered_list, filtered_read, filtered_read_each,
+	s->base = (struct source){filtered_list, NULL, filtered_read_each,
 	    filtered_close};
 	s->inner = inner;
 	s->include = strdup(g->include);

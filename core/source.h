@@ -57,7 +57,8 @@ struct source {
 	 * item->stamp, ->name and ->size, which stay valid until the next read. */
 	int (*read)(struct source *s, struct source_item *item, char **bytes, size_t *n,
 	    struct err *e);
-	/* As read() for many, in any order, several at once; NULL: one after another. */
+	/* As read() for many, in any order, several at once.  A source has one of the two,
+	 * or none if its listing brings every document. */
 	int (*read_each)(struct source *s, struct source_item *items, size_t count,
 	    source_got_fn *got, void *context, struct err *e);
 	void (*close)(struct source *s);

@@ -1,5 +1,7 @@
 /* ragpool-build.c - the builder program: one tenant, one build, then it leaves. */
+#include <curl/curl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +12,13 @@
 #include "build.h"
 #include "buf.h"
 #include "clk.h"
+#include "conf.h"
 #include "config.h"
 #include "file.h"
 #include "generation.h"
 #include "json.h"
 #include "log.h"
+#include "source_kinds.h"
 #include "tenant.h"
 #include "tenant_doc.h"
 
@@ -31,6 +35,8 @@ static const char usage[] =
     "  -d, --data DIR      the data folder\n"
     "  -t, --tenant NAME   the tenant\n"
     "  -c, --config FILE   the tenant's document, JSON\n"
+    "      --pool FILE     ragpool.conf, for what a document may name: paths, networks,\n"
+    "                      credentials; without it everything may be named\n"
     "      --json          the last line of standard output is one JSON object\n"
     "      --no-publish    leave the pointer `current` as it is\n"
     "      --full          do not grow from the current generation\n"
@@ -42,7 +48,7 @@ static const char usage[] =
     "Exit codes are those of sysexits.h; 75 means: try again, another build runs.\n";
 
 struct options {
-	const char *data_dir, *tenant, *config_path;
+	const char *data_dir, *tenant, *config_path, *pool_path;
 	bool json, publish, allow_shrink, full, quiet;
 };
 
@@ -56,11 +62,12 @@ refuse(const char *what)
 static void
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { JSON = 256, NO_PUBLISH, ALLOW_SHRINK, FULL };
+	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"tenant", required_argument, NULL, 't'},
 	    {"config", required_argument, NULL, 'c'},
+	    {"pool", required_argument, NULL, POOL_FILE},
 	    {"json", no_argument, NULL, JSON},
 	    {"no-publish", no_argument, NULL, NO_PUBLISH},
 	    {"allow-shrink", no_argument, NULL, ALLOW_SHRINK},
@@ -85,6 +92,9 @@ read_options(struct options *o, int argc, char **argv)
 			break;
 		case 'q':
 			o->quiet = true;
+			break;
+		case POOL_FILE:
+			o->pool_path = optarg;
 			break;
 		case JSON:
 			o->json = true;
@@ -159,12 +169,35 @@ say_refused(void *context, const char *key, const char *why)
 	log_warn("left out %s: %s", key, why);
 }
 
+/* The source as the tenant's document and the operator want it. */
+static int
+open_source(struct source **out, const struct options *o, const struct tenant_doc *doc,
+    struct conf *conf, struct err *e)
+{
+	struct source_world w = {.data_dir = o->data_dir, .tenant = o->tenant};
+	struct buf errors;
+	int rc = 0;
+
+	buf_init(&errors, CONF_ERRORS_MAX);
+	if (o->pool_path != NULL)
+		rc = conf_load(conf, o->pool_path, &errors, e);
+	buf_fini(&errors);
+	if (rc == -1 || source_world_init(&w, o->pool_path != NULL ? conf : NULL, e) == -1)
+		return -1;
+	if (source_kinds_open(out, doc->source, &w, e) == 0)
+		return 0;
+	err_prefix(e, "data_source");
+	return -1;
+}
+
 static int
 build(const struct options *o, struct err *e)
 {
 	struct tenant_doc doc;
 	struct build_request request;
 	struct build_report report;
+	struct source *source = NULL;
+	struct conf conf = {0};
 	int64_t from = clk_ns();
 	double seconds;
 	int rc = -1;
@@ -172,15 +205,18 @@ build(const struct options *o, struct err *e)
 	if (tenant_name_check(o->tenant, strlen(o->tenant), e) == -1 ||
 	    read_document(&doc, o->config_path, e) == -1)
 		return -1;
+	if (open_source(&source, o, &doc, &conf, e) == -1)
+		goto out;
 	request = (struct build_request){
 	    .data_dir = o->data_dir,
 	    .tenant = o->tenant,
 	    .config = &doc.config,
+	    .source = source,
 	    .allow_shrink = o->allow_shrink,
 	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
 	};
-	if (tenant_doc_check_source(&doc, e) == -1 || build_run(&request, &report, e) == -1 ||
+	if (build_run(&request, &report, e) == -1 ||
 	    (o->publish &&
 		generation_set_current(o->data_dir, o->tenant, report.generation, e) == -1))
 		goto out;
@@ -191,6 +227,8 @@ build(const struct options *o, struct err *e)
 		print_plain(o->tenant, &report, seconds);
 	rc = fflush(stdout) == 0 ? 0 : err_sys(e, ERR_IO, "standard output");
 out:
+	source_close(source);
+	conf_fini(&conf);
 	tenant_doc_fini(&doc);
 	return rc;
 }
@@ -217,6 +255,8 @@ main(int argc, char **argv)
 
 	log_init("build", LOG_INFO);
 	read_options(&o, argc, argv);
+	signal(SIGPIPE, SIG_IGN);	/* of children and servers that left: an error like others */
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (build(&o, &e) == 0)
 		return 0;
 	if (o.json)

@@ -24,10 +24,17 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 	const struct conf_global *g = &s->conf.global;
 	char config[PATH_MAX];
 	const char *argv[] = {"ragpool-build", "--data", g->data_dir, "--tenant", r->tenant,
-	    "--config", config, "--json", "--no-publish", NULL};
+	    "--config", config, "--json", "--no-publish", NULL, NULL, NULL};
+	size_t n = 0;
 
 	if (catalog_document_path(s->catalog, r->tenant, config, sizeof config, e) == -1)
 		return -1;
+	while (argv[n] != NULL)
+		n++;
+	if (s->conf.path[0] != '\0') {		/* what a document may name */
+		argv[n++] = "--pool";
+		argv[n] = s->conf.path;
+	}
 	return child_start(&r->child, g->build_program, argv, s->now_ms, g->build_timeout_ms, e);
 }
 

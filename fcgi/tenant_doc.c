@@ -11,9 +11,6 @@
 
 enum { NOTES_MAX = 4096, CHARACTERS_PER_TOKEN = 8 };
 
-/* The data sources this build has a reader for. */
-static const char *const readable_sources[] = {"directory"};
-
 typedef int compare_fn(const char *a, const char *b);
 
 static bool
@@ -160,50 +157,21 @@ copy_text(char *out, size_t size, const char *what, const char *text, struct err
 }
 
 static int
-check_source_path(const char *path, struct err *e)
-{
-	const char *s = path;
-
-	if (path[0] != '/')
-		return err_set(e, ERR_CONFIG, "\"path\" must be absolute");
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return err_set(e, ERR_CONFIG, "\"path\" has a control character in it");
-	for (s = path; (s = strstr(s, "/..")) != NULL; s += 3)
-		if (s[3] == '/' || s[3] == '\0')
-			return err_set(e, ERR_CONFIG, "\"path\" must have no \"..\" in it");
-	return 0;
-}
-
-static int
 read_source(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
-	static const char *const known[] = {"type", "path", "bucket", "prefix", "region",
-	    "endpoint", "credentials"};
-	const char *type = NULL, *path = NULL, *other = NULL;
 	struct json_object *source = NULL;
 
 	if (json_get_object(root, "data_source", true, &source, e) == -1)
 		return -1;
-	if (json_get_text(source, "type", true, sizeof d->config.source_type - 1, &type, e) == -1)
+	if ((d->source = calloc(1, sizeof *d->source)) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a document");
+	if (source_options_read(d->source, source, &d->notes, e) == -1)
 		return -1;
-	if (type[0] == '\0')
-		return err_set(e, ERR_CONFIG, "\"type\" is empty");
-	if (copy_text(d->config.source_type, sizeof d->config.source_type, "type", type, e) == -1)
+	if (copy_text(d->config.source_type, sizeof d->config.source_type, "type",
+		d->source->type_name, e) == -1)
 		return -1;
-	for (size_t i = 2; i < sizeof known / sizeof known[0]; i++)
-		if (json_get_text(source, known[i], false, SOURCE_PATH_BYTES, &other, e) == -1)
-			return -1;
-	note_unknown(&d->notes, "data_source: ", source, known, sizeof known / sizeof known[0]);
-	if (json_get_text(source, "path", strcmp(type, "directory") == 0, SOURCE_PATH_BYTES - 1,
-		&path, e) == -1)
-		return -1;
-	if (path == NULL || strcmp(type, "directory") != 0)
-		return 0;
-	if (check_source_path(path, e) == -1)
-		return -1;
-	return copy_text(
-	    d->config.source_path, sizeof d->config.source_path, "path", path, e);
+	return copy_text(d->config.source_path, sizeof d->config.source_path, "path",
+	    d->source->path, e);
 }
 
 static int
@@ -459,19 +427,15 @@ out:
 int
 tenant_doc_check_source(const struct tenant_doc *d, struct err *e)
 {
-	size_t count = sizeof readable_sources / sizeof readable_sources[0];
-
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(d->config.source_type, readable_sources[i]) == 0)
-			return 0;
-	return err_set(e, ERR_SOURCE,
-	    "data_source: type \"%s\" is not read by this build, which reads: directory",
-	    d->config.source_type);
+	return source_options_check_type(d->source, e);
 }
 
 void
 tenant_doc_fini(struct tenant_doc *d)
 {
-	if (d != NULL)
-		buf_fini(&d->notes);
+	if (d == NULL)
+		return;
+	buf_fini(&d->notes);
+	free(d->source);
+	d->source = NULL;
 }

@@ -1,7 +1,7 @@
 /* tenant_doc.h - one tenant's JSON document, checked and turned into build parameters.
  *
  *   { "version": "v1.2",                                          required
- *     "data_source": {"type": "directory", "path": "/srv/docs"},  required
+ *     "data_source": {"type": "directory", "path": "/srv/docs"},  required; source_options.h
  *     "index_params": {"chunk_size": 512, "chunk_overlap": 50, "chunk_unit": "tokens",
  *                      "parent_size": 0, "separators": ["^## "], "language": "english",
  *                      "index_type": "HNSW", "metric_type": "IP",
@@ -21,7 +21,6 @@
  *         less than chunk_size, when absent 50 or a quarter of chunk_size; parent_size more
  *         than chunk_size, or 0: none.  separators: at most CHUNK_SEPARATORS_MAX patterns
  *         (chunk.h), SEPARATORS_BYTES together.
- *         A directory's path is absolute and has no ".." in it.
  * Errors  ERR_LIMIT over TENANT_CONFIG_MAX; what json_parse_object() and the getters of
  *         json.h answer; ERR_CONFIG for everything else.  The text names the member, never
  *         a secret's value.  Nothing is left to free.
@@ -35,9 +34,11 @@
 #include "build.h"
 #include "err.h"
 #include "hash.h"
+#include "source_options.h"
 
 struct tenant_doc {
 	struct build_config config;
+	struct source_options *source;	/* owned */
 	char hash[SHA256_HEX_BYTES];
 	struct buf notes;	/* one sentence a line: what was read but has no effect */
 };

@@ -158,7 +158,7 @@ a_bad_document_is_told_once_and_the_old_one_stays(void **state)
 	offer_text("new", "{}");
 	assert_string_equal(changes(), "refused new");
 	assert_null(catalog_find(c, "new")->document);
-	offer_text("s", "{\"version\":\"1\",\"data_source\":{\"type\":\"s3\"}}");
+	offer_text("s", "{\"version\":\"1\",\"data_source\":{\"type\":\"ftp\"}}");
 	assert_int_equal(catalog_find(c, "s")->refusal.code, ERR_SOURCE);
 	assert_false(is_stored("s.json"));
 }

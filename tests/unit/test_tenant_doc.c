@@ -57,14 +57,46 @@ the_documents_of_other_systems_are_read_as_they_are(void **state)
 	assert_string_equal(d.notes.data,
 	    "embedding_model: no gateway to models is configured for \"text-embedding-ada-002\"; "
 	    "built with builtin:lsa\n");
-	assert_refused(tenant_doc_check_source(&d, &e), &e, ERR_SOURCE);
-	assert_string_equal(e.text,
-	    "data_source: type \"s3\" is not read by this build, which reads: directory");
+	assert_ok(tenant_doc_check_source(&d, &e), &e);
+	assert_int_equal(d.source->type, SOURCE_S3);
+	assert_string_equal(d.source->bucket, "knowledge-base-alpha");
+	assert_string_equal(d.source->prefix, "documents/2023-11/");
+	assert_string_equal(d.source->region, "us-east-1");
 	tenant_doc_fini(&d);
 	assert_ok(parse(&d, PARAMS("{\"index_type\":\"HNSW\",\"metric_type\":\"IP\","
 				   "\"params\":{\"M\":16,\"efConstruction\":64}}"), &e), &e);
 	assert_int_equal(d.config.m, 16);
 	assert_int_equal(d.config.ef_construction, 64);
+	tenant_doc_fini(&d);
+}
+
+static void
+a_type_without_a_reader_is_refused_by_name(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d, SOURCE_OF("{\"type\":\"ftp\",\"whatever\":{}}"), &e), &e);
+	assert_refused(tenant_doc_check_source(&d, &e), &e, ERR_SOURCE);
+	assert_string_equal(e.text, "data_source: type \"ftp\" is not one of directory, s3, http, "
+				    "git, sqlite, postgres, push");
+	tenant_doc_fini(&d);
+}
+
+static void
+options_of_another_type_are_noted(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d, SOURCE_OF("{\"type\":\"git\",\"path\":\"/r\",\"bucket\":\"b\","
+				      "\"include\":[\"*.md\",\"docs/**\"]}"), &e), &e);
+	assert_string_equal(
+	    d.notes.data, "data_source: \"bucket\" has no effect for type git\n");
+	assert_string_equal(d.source->include, "*.md\ndocs/**\n");
+	assert_string_equal(d.source->ref, "HEAD");
 	tenant_doc_fini(&d);
 }
 
@@ -129,6 +161,30 @@ every_refusal_has_its_code_and_words(void **state)
 		    "data_source: \"path\" must have no \"..\" in it"},
 		{SOURCE_OF("{\"type\":\"directory\",\"path\":\"/a/../b\"}"), ERR_CONFIG,
 		    "data_source: \"path\" must have no \"..\" in it"},
+		{SOURCE_OF("{\"type\":\"s3\"}"), ERR_MISSING_FIELD,
+		    "data_source: \"bucket\" is missing"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":\"a/../b\"}"), ERR_CONFIG,
+		    "data_source: \"a/../b\" is not a bucket's name: 3 to 63 of a-z 0-9 . -"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":\"abc\",\"region\":\"us east\"}"), ERR_CONFIG,
+		    "data_source: \"us east\" is not a region such as us-east-1"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":\"abc\",\"endpoint\":\"file:///x\"}"), ERR_CONFIG,
+		    "data_source: \"file:///x\" is not an http or https address"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":\"abc\",\"addressing\":\"x\"}"), ERR_CONFIG,
+		    "data_source: \"addressing\" may be auto, path or virtual"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":\"abc\",\"include\":[\"a\",1]}"), ERR_TYPE,
+		    "data_source: \"include\" must be a string or a list of them"},
+		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":\"abc\",\"exclude\":\"[\"}"), ERR_CONFIG,
+		    "data_source: pattern \"[\": the ] is missing"},
+		{SOURCE_OF("{\"type\":\"http\",\"url\":\"gopher://x\"}"), ERR_CONFIG,
+		    "data_source: \"gopher://x\" is not an http or https address"},
+		{SOURCE_OF("{\"type\":\"git\",\"path\":\"/r\",\"ref\":\"--help\"}"), ERR_CONFIG,
+		    "data_source: \"ref\" is not a branch, tag or commit: --help"},
+		{SOURCE_OF("{\"type\":\"sqlite\",\"path\":\"/d\",\"query\":\"\"}"), ERR_CONFIG,
+		    "data_source: \"query\" is empty"},
+		{SOURCE_OF("{\"type\":\"postgres\",\"dsn\":\"host=h password=x\",\"query\":\"q\"}"),
+		    ERR_CONFIG,
+		    "data_source: \"dsn\" is written as \"host=... dbname=... user=...\" and holds no "
+		    "password; name credentials instead"},
 		{SOURCE_OF("{\"type\":\"s3\",\"bucket\":1}"), ERR_TYPE,
 		    "data_source: \"bucket\" must be a string"},
 		{SOURCE_OF("{\"type\":\"s3\",\"secret_access_key\":\"hunter2\"}"), ERR_CONFIG,
@@ -195,6 +251,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_short_document_gets_the_defaults),
 	    cmocka_unit_test(the_documents_of_other_systems_are_read_as_they_are),
+	    cmocka_unit_test(a_type_without_a_reader_is_refused_by_name),
+	    cmocka_unit_test(options_of_another_type_are_noted),
 	    cmocka_unit_test(unknown_members_are_noted_not_refused),
 	    cmocka_unit_test(the_hash_is_of_the_content_not_of_the_bytes),
 	    cmocka_unit_test(every_refusal_has_its_code_and_words),
