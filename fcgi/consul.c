@@ -23,6 +23,8 @@ struct consul {
 	bool in_multi;
 	bool is_hopeless;		/* cut off: not the JSON of Consul */
 	enum consul_state told;
+	consul_reading *take;		/* NULL: nobody listens */
+	void *context;
 };
 
 /* What cannot be an array is not worth its memory: an answer that begins otherwise is cut
@@ -220,6 +222,8 @@ apply(struct consul *c, const struct consul_set *set, int64_t now_ms)
 	/* Short of memory an item may have made no entry: its absence proves nothing. */
 	gone = catalog_end(c->catalog, ORIGIN_CONSUL, set->trusted && complete, now_ms);
 	consul_watch_applied(&c->watch, gone, complete, now_ms);
+	if (c->take != NULL)
+		c->take(c->context, set, now_ms);
 }
 
 /* A token that was replaced meanwhile is tried at once, an old one when it is time. */
@@ -298,6 +302,20 @@ consul_tick(struct consul *c, int64_t now_ms)
 		return;
 	failed.trouble = e.text;
 	take_answer(c, &failed, now_ms);
+}
+
+void
+consul_on_reading(struct consul *c, consul_reading *take, void *context)
+{
+	c->take = take;
+	c->context = context;
+}
+
+void
+consul_read_anew(struct consul *c, int64_t now_ms)
+{
+	c->watch.has_content = false;
+	consul_watch_poke(&c->watch, now_ms);
 }
 
 void

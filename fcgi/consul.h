@@ -32,6 +32,12 @@ struct consul;
 /* Needs curl_global_init() before.  options->address must not be "". */
 int consul_start(struct consul **out, const struct conf_consul *options, CURLM *multi,
     struct catalog *catalog, int64_t now_ms, struct err *e);
+/* Called after each complete reading that says something new, when the catalog has judged
+ * its documents: pointers and pins are in it too.  The set is borrowed for the call. */
+typedef void consul_reading(void *context, const struct consul_set *set, int64_t now_ms);
+void consul_on_reading(struct consul *c, consul_reading *take, void *context);
+/* The next reading counts as new, whatever it says. */
+void consul_read_anew(struct consul *c, int64_t now_ms);
 /* Ends the transfer under way, if any. */
 void consul_stop(struct consul *c);
 /* False when the message is not about one of its transfers. */

@@ -81,6 +81,7 @@ consul_pointer_parse(
 	    get_line(o, "manifest_sha256", p->manifest, sizeof p->manifest, e) == -1 ||
 	    get_line(o, "where", p->where, sizeof p->where, e) == -1 ||
 	    get_line(o, "config_version", p->version, sizeof p->version, e) == -1 ||
+	    get_line(o, "withdrawn_version", p->withdrawn, sizeof p->withdrawn, e) == -1 ||
 	    get_line(o, "host", p->host, sizeof p->host, e) == -1 ||
 	    json_get_int(o, "flip", false, 0, INT64_MAX / 2, &flip, e) == -1 ||
 	    check_manifest(p, e) == -1)
@@ -111,6 +112,7 @@ consul_pointer_write(const struct consul_pointer *p, struct buf *b)
 	put_member(b, "where", p->where);
 	put_member(b, "config_version", p->version);
 	put_member(b, "previous", p->previous);
+	put_member(b, "withdrawn_version", p->withdrawn);
 	put_member(b, "host", p->host);
 	buf_addf(b, ",\"flip\":%" PRIu64 "}", p->flip);
 }

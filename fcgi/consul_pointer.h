@@ -6,6 +6,7 @@
  *     "where": "s3://bucket/prefix/...",          where it can be fetched; absent: nowhere
  *     "config_version": "v1.3",                   of the document it was built from
  *     "previous": "6-...", "host": "web3",        what it replaced, and who says so
+ *     "withdrawn_version": "v1.4",                rolled back: no host builds that again
  *     "flip": 12 }                                counts the replacements
  *
  * Which of two is newer: `flip`, where both have it.  It is carried on by whoever writes,
@@ -30,7 +31,7 @@
 #include "err.h"
 #include "hash.h"
 
-enum { CONSUL_POINTER_MAX = 8192, POINTER_WHERE_BYTES = 1025, POINTER_HOST_BYTES = 64 };
+enum { CONSUL_POINTER_MAX = 8192, POINTER_WHERE_BYTES = 257, POINTER_HOST_BYTES = 64 };
 
 struct consul_pointer {
 	char generation[GENERATION_NAME_BYTES];	/* "": there is no pointer */
@@ -38,6 +39,7 @@ struct consul_pointer {
 	char where[POINTER_WHERE_BYTES];
 	char version[VERSION_BYTES + 1];
 	char previous[GENERATION_NAME_BYTES];
+	char withdrawn[VERSION_BYTES + 1];
 	char host[POINTER_HOST_BYTES];
 	uint64_t flip;				/* 0: not told */
 	uint64_t index;				/* ModifyIndex of the key; not in the value */

@@ -88,7 +88,8 @@ state_of(const struct catalog_tenant *t, const struct live_tenant *l,
 	if (is_poisoned)
 		return "quarantined";
 	if (job != NULL && (job->state == BUILD_QUEUED || job->state == BUILD_RUNNING ||
-			       job->state == BUILD_STALE))
+			       job->state == BUILD_STALE ||
+			       (job->state == BUILD_FAILED && job->is_busy)))
 		return "building";
 	if (refusal != NULL || (t != NULL && t->refusal.code != ERR_NONE) ||
 	    (job != NULL && job->state == BUILD_FAILED) || (l != NULL && l->trouble[0] != '\0'))
@@ -109,6 +110,19 @@ last_error_of(const struct catalog_tenant *t, const struct live_tenant *l,
 	return refusal != NULL ? refusal : "";
 }
 
+const char *
+status_tenant_state(const struct sup *s, const struct catalog_tenant *t, const char **reason)
+{
+	const struct live_tenant *l = live_find(&s->live, t->name);
+	const struct build_job *job = builds_find(&s->builds, t->name);
+	const char *refusal = refusal_of(s, t->name);
+	bool is_poisoned = poison_of_tenant(&s->board, t->name) != NULL;
+
+	*reason = is_poisoned ? "its generation ended several workers"
+			      : last_error_of(t, l, job, refusal);
+	return state_of(t, l, job, refusal, is_poisoned);
+}
+
 static void
 put_warning(const struct catalog_tenant *t, struct buf *b)
 {
@@ -124,14 +138,12 @@ static void
 put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 {
 	const struct live_tenant *l = live_find(&s->live, t->name);
-	const struct build_job *job = builds_find(&s->builds, t->name);
-	const char *refusal = refusal_of(s, t->name);
-	bool is_poisoned = poison_of_tenant(&s->board, t->name) != NULL;
+	const char *reason, *state = status_tenant_state(s, t, &reason);
 
 	buf_addc(b, '{');
 	put_text(b, "name", t->name);
 	buf_addc(b, ',');
-	put_text(b, "state", state_of(t, l, job, refusal, is_poisoned));
+	put_text(b, "state", state);
 	buf_addc(b, ',');
 	put_or_null(b, "generation", l != NULL ? l->generation : "");
 	buf_addc(b, ',');
@@ -142,13 +154,13 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	put_or_null(b, "embedder", l != NULL ? l->embedder : "");
 	buf_addf(b, ",\"documents\":%" PRIu64 ",\"chunks\":%" PRIu64 ",",
 	    l != NULL ? l->documents : 0, l != NULL ? l->chunks : 0);
-	put_or_null(b, "last_error",
-	    is_poisoned ? "its generation ended several workers" :
-			  last_error_of(t, l, job, refusal));
+	put_or_null(b, "last_error", reason);
 	buf_addc(b, ',');
 	put_warning(t, b);
 	buf_addc(b, ',');
 	put_or_null(b, "alert", catalog_alert_name(t->alert));
+	buf_addc(b, ',');
+	put_or_null(b, "waits", sup_fleet_waits(s, t->name));
 	buf_addc(b, ',');
 	put_text(b, "origin", catalog_origin_name(t->origin));
 	buf_addc(b, '}');
@@ -267,6 +279,8 @@ status_write(const struct sup *s, struct buf *b)
 	put_source(s, b);
 	buf_adds(b, ",\"consul\":");
 	put_consul(s, b);
+	buf_adds(b, ",\"fleet\":");
+	sup_fleet_write_status(s, b);
 	buf_adds(b, ",\"builds\":");
 	put_builds(s, b);
 	buf_addc(b, '}');

@@ -9,7 +9,9 @@
  *   sup_roll.c     rosters and rolls, and the sweep after them
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
- *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls, what is live
+ *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
+ *   sup_pointer.c  and what is live
+ *   sup_service.c  what this host tells the others about itself
  *   sup_pins.c     tenants held on a generation, and rolled back to one
  *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
@@ -51,6 +53,7 @@
 
 enum {
 	BUILDS_MAX = 16,
+	TRANSFERS_MAX = 4,		/* generations on their way to or from the object store */
 	WAITERS_MAX = CONTROL_CLIENTS,
 	RESPAWN_POLL_MS = 20,		/* between the steps of a walk */
 	SUP_TICK_MS = 5000,		/* the longest sleep: heartbeats, the watchdog */
@@ -81,6 +84,7 @@ struct worker {
 
 struct build_run {
 	struct child child;
+	bool awaits_lock;		/* not started: another host may be building it */
 	char tenant[TENANT_NAME_BYTES + 1];
 };
 
@@ -129,6 +133,7 @@ struct sup {
 	struct catalog *catalog;
 	struct tenants_dir *dir;
 	struct consul *consul;		/* NULL: not configured */
+	struct sup_fleet *fleet;	/* NULL without Consul; see sup_fleet.h */
 	enum consul_state consul_said;	/* state last logged */
 
 	struct builds builds;
@@ -226,9 +231,15 @@ void sup_tenants_refresh_all(struct sup *s);
 /* Reads the tenant's pin and pointer; a roll is wanted when the workers would see something
  * else.  NULL when memory ran out. */
 const struct live_tenant *sup_tenants_refresh(struct sup *s, const char *tenant);
-/* A build has made this generation: its pointer is flipped.  ERR_UNAVAILABLE: quarantined. */
+/* A build has made this generation, and it may serve: its pointer is flipped, at once, or by
+ * way of the fleet.  ERR_UNAVAILABLE: quarantined. */
 int sup_tenants_flip(
     struct sup *s, const char *tenant, const char *generation, struct err *e);
+/* Without asking the fleet. */
+int sup_tenants_flip_here(
+    struct sup *s, const char *tenant, const char *generation, struct err *e);
+/* Looks anew whether the tenant's document has to be built. */
+void sup_tenants_reconsider(struct sup *s, const char *tenant);
 
 /* sup_builds.c */
 void sup_builds_turn(struct sup *s);
@@ -239,7 +250,7 @@ bool sup_builds_any(const struct sup *s);
 size_t sup_builds_fds(const struct sup *s, struct curl_waitfd *fds);
 int64_t sup_builds_due(const struct sup *s);
 
-/* sup_fleet.c: without Consul, or with the option off, everything is allowed at once. */
+/* sup_fleet.c, sup_pointer.c, sup_service.c: without Consul, or with the option off, everything is allowed at once. */
 /* Whether this host may roll now.  Asking begins to queue for it; once true it stays so
  * until sup_fleet_roll_done(). */
 bool sup_fleet_may_roll(struct sup *s);
@@ -251,6 +262,31 @@ bool sup_fleet_has_lost_roll(const struct sup *s);
 /* The same for building one tenant. */
 bool sup_fleet_may_build(struct sup *s, const char *tenant);
 void sup_fleet_build_done(struct sup *s, const char *tenant);
+/* The host that builds the tenant, as far as is known; NULL: none, or it was not asked. */
+const char *sup_fleet_builder(const struct sup *s, const char *tenant);
+int sup_fleet_open(struct sup *s, struct err *e);
+void sup_fleet_close(struct sup *s);
+void sup_fleet_turn(struct sup *s);
+int64_t sup_fleet_due(const struct sup *s);
+bool sup_fleet_on_done(struct sup *s, const CURLMsg *message);
+bool sup_fleet_reap(struct sup *s, pid_t pid, int status);
+bool sup_fleet_any(const struct sup *s);
+void sup_fleet_stop(struct sup *s, bool fast);
+size_t sup_fleet_fds(const struct sup *s, struct curl_waitfd *fds);
+/* A generation made here, that may serve, is to be live: true, the fleet sees to it, by
+ * sup_tenants_flip_here() in the end; false, it is this host's own affair. */
+bool sup_fleet_offers(struct sup *s, const char *tenant, const char *generation);
+/* This host went back to the generation, from the live one: the others are to follow. */
+void sup_fleet_rolled_back(struct sup *s, const char *tenant, const char *generation,
+    const char *withdrawn_version);
+/* None need be built: it is on its way, or the fleet went back from it. */
+bool sup_fleet_has_version(const struct sup *s, const char *tenant, const char *version,
+    uint64_t revision);
+/* Why the tenant is not where the fleet is, "" when it is. */
+const char *sup_fleet_waits(const struct sup *s, const char *tenant);
+void sup_fleet_forget(struct sup *s, const char *tenant);
+/* The whole as one JSON object. */
+void sup_fleet_write_status(const struct sup *s, struct buf *b);
 
 /* sup_pins.c */
 void sup_pins_open(struct sup *s);
@@ -282,6 +318,9 @@ void sup_command_turn(struct sup *s);
 
 /* status.c */
 void status_write(const struct sup *s, struct buf *b);
+/* Its state in a word, and why it is not better, "" for no reason. */
+const char *status_tenant_state(
+    const struct sup *s, const struct catalog_tenant *t, const char **reason);
 
 /* supervisor.c */
 void sup_reload(struct sup *s);

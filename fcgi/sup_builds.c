@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "generation.h"
@@ -13,7 +14,7 @@ static struct build_run *
 free_run(struct sup *s)
 {
 	for (int i = 0; i < BUILDS_MAX; i++)
-		if (s->runs[i].child.pid == 0)
+		if (s->runs[i].child.pid == 0 && !s->runs[i].awaits_lock)
 			return &s->runs[i];
 	return NULL;
 }
@@ -38,23 +39,71 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 	return child_start(&r->child, g->build_program, argv, s->now_ms, g->build_timeout_ms, e);
 }
 
+/* The place is taken before the lock is: a tenant that another host builds gives it back at
+ * once, so that no other tenant waits for it. */
 static void
-start_build(struct sup *s, const struct build_job *job)
+take_place(struct sup *s, struct build_run *r, const struct build_job *job)
 {
-	struct build_run *r = free_run(s);
-	struct err e;
-
-	if (r == NULL)
-		return;
 	memcpy(r->tenant, job->tenant, sizeof r->tenant);
 	builds_started(&s->builds, r->tenant);
+	r->awaits_lock = true;
+}
+
+/* A build that failed for the moment is asked for again in a while. */
+static void
+fail_build(struct sup *s, const char *tenant, const char *reason, bool is_busy)
+{
+	builds_failed(&s->builds, tenant, reason, is_busy);
+	if (is_busy && s->retry_busy_ms == 0)
+		s->retry_busy_ms = s->now_ms + BUILD_BUSY_MS;
+}
+
+/* Gone meanwhile, or made by another host while we waited. */
+static bool
+is_needless(const struct sup *s, const char *tenant)
+{
+	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
+	const struct build_job *job = builds_find(&s->builds, tenant);
+
+	return t == NULL || job == NULL || job->state == BUILD_LEAVING ||
+	    sup_fleet_has_version(s, tenant, t->config.version, t->revision);
+}
+
+static void
+start_build(struct sup *s, struct build_run *r)
+{
+	struct err e;
+
+	r->awaits_lock = false;
 	if (start_process(s, r, &e) == 0) {
 		log_info("build begins tenant=%s version=%s pid=%d", r->tenant,
 		    builds_find(&s->builds, r->tenant)->building, (int)r->child.pid);
 		return;
 	}
 	log_error("build tenant=%s: %s", r->tenant, e.text);
-	builds_failed(&s->builds, r->tenant, e.text, false);
+	fail_build(s, r->tenant, e.text, false);
+	sup_fleet_build_done(s, r->tenant);
+}
+
+static void
+await_lock(struct sup *s, struct build_run *r)
+{
+	char reason[BUILD_REASON_BYTES];
+	const char *host;
+
+	if (is_needless(s, r->tenant)) {
+		builds_done(&s->builds, r->tenant);
+	} else if (sup_fleet_may_build(s, r->tenant)) {
+		start_build(s, r);
+		return;
+	} else if ((host = sup_fleet_builder(s, r->tenant)) != NULL) {
+		snprintf(reason, sizeof reason, "%s builds it", host);
+		fail_build(s, r->tenant, reason, true);
+	} else {
+		return;
+	}
+	r->awaits_lock = false;
+	sup_fleet_build_done(s, r->tenant);
 }
 
 static int
@@ -104,17 +153,25 @@ finish_build(struct sup *s, struct build_run *r)
 		builds_done(&s->builds, r->tenant);
 	} else {
 		log_error("build failed tenant=%s: %s", r->tenant, e.text);
-		builds_failed(&s->builds, r->tenant, e.text, is_busy);
-		if (is_busy)
-			s->retry_busy_ms = s->now_ms + BUILD_BUSY_MS;
+		fail_build(s, r->tenant, e.text, is_busy);
 	}
+	sup_fleet_build_done(s, r->tenant);
 	child_fini(&r->child);
+}
+
+static void
+await_places(struct sup *s)
+{
+	for (int i = 0; i < BUILDS_MAX && s->stopping == STOP_NOT; i++)
+		if (s->runs[i].awaits_lock)
+			await_lock(s, &s->runs[i]);
 }
 
 void
 sup_builds_turn(struct sup *s)
 {
 	const struct build_job *job;
+	struct build_run *place;
 
 	for (int i = 0; i < BUILDS_MAX; i++) {
 		struct build_run *r = &s->runs[i];
@@ -127,12 +184,16 @@ sup_builds_turn(struct sup *s)
 			log_warn("build tenant=%s pid=%d: over its time, stopped", r->tenant,
 			    (int)r->child.pid);
 	}
+	await_places(s);
 	if (s->retry_busy_ms != 0 && s->now_ms >= s->retry_busy_ms) {
 		s->retry_busy_ms = 0;
 		builds_retry_busy(&s->builds);
 	}
-	while (s->stopping == STOP_NOT && (job = builds_next(&s->builds)) != NULL)
-		start_build(s, job);
+	while (s->stopping == STOP_NOT && (place = free_run(s)) != NULL &&
+	    (job = builds_next(&s->builds)) != NULL) {
+		take_place(s, place, job);
+		await_places(s);
+	}
 }
 
 bool

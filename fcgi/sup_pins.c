@@ -161,14 +161,17 @@ sup_rollback(struct sup *s, const char *tenant, const char *to, const char *reas
 {
 	struct live_tenant *t = find_tenant(s, tenant, e);
 	char target[GENERATION_NAME_BYTES], from[GENERATION_NAME_BYTES];
+	char version[VERSION_BYTES + 1];
 
 	if (t == NULL || choose_target(s, t, to, target, e) == -1 ||
 	    generation_set_current(s->conf.global.data_dir, tenant, target, e) == -1)
 		return -1;
 	memcpy(from, t->generation, sizeof from);
+	memcpy(version, t->version, sizeof version);
 	/* The pointer first: killed in between, nothing names what is quarantined. */
 	sup_quarantine_add(s, tenant, from, reason);
 	log_warn("rolled back tenant=%s from=%s to=%s: %s", tenant, from, target, reason);
 	follow(s, t, true);
+	sup_fleet_rolled_back(s, tenant, target, version);
 	return 0;
 }

@@ -54,7 +54,8 @@ schedule(struct sup *s, const struct catalog_tenant *t, const struct live_tenant
 {
 	bool have = (l != NULL && l->pointer[0] != '\0' &&
 			strcmp(l->built, t->config.version) == 0) ||
-	    is_held_back(s, t->name, t->config.version);
+	    is_held_back(s, t->name, t->config.version) ||
+	    sup_fleet_has_version(s, t->name, t->config.version, t->revision);
 	struct err e;
 
 	if (builds_want(&s->builds, t->name, t->config.version, t->hash, have, &e) == -1)
@@ -78,6 +79,7 @@ on_removed(struct sup *s, const char *name)
 	if (builds_forget(&s->builds, name))
 		sup_builds_cancel(s, name);
 	sup_pins_forget(s, name);
+	sup_fleet_forget(s, name);
 	poison_lift(&s->poison, &s->board, name, NULL);
 	if (live_remove(&s->live, name))
 		sup_roll_want(s);
@@ -140,6 +142,8 @@ sup_tenants_open(struct sup *s, struct err *e)
 	if (c->consul.address[0] != '\0' &&
 	    consul_start(&s->consul, &c->consul, s->multi, s->catalog, s->now_ms, e) == -1)
 		return -1;
+	if (sup_fleet_open(s, e) == -1)
+		return -1;
 	take_changes(s);
 	return 0;
 }
@@ -147,6 +151,7 @@ sup_tenants_open(struct sup *s, struct err *e)
 void
 sup_tenants_close(struct sup *s)
 {
+	sup_fleet_close(s);
 	if (s->consul != NULL)
 		consul_stop(s->consul);
 	if (s->dir != NULL)
@@ -165,8 +170,8 @@ turn_consul(struct sup *s)
 	int left;
 
 	while ((message = curl_multi_info_read(s->multi, &left)) != NULL)
-		if (s->consul != NULL)
-			consul_on_done(s->consul, message, s->now_ms);
+		if (s->consul != NULL && !consul_on_done(s->consul, message, s->now_ms))
+			sup_fleet_on_done(s, message);
 	if (s->consul == NULL)
 		return;
 	if (consul_timeout(s->consul, s->now_ms) == 0)
@@ -203,15 +208,43 @@ sup_tenants_refresh_all(struct sup *s)
 	}
 }
 
+static int
+check_quarantine(const struct sup *s, const char *tenant, const char *generation, struct err *e)
+{
+	const struct quarantine_entry *q = quarantine_find(&s->quarantine, tenant, generation);
+
+	if (q == NULL)
+		return 0;
+	return err_set(
+	    e, ERR_UNAVAILABLE, "generation %s is quarantined: %s", generation, q->reason);
+}
+
 int
 sup_tenants_flip(struct sup *s, const char *tenant, const char *generation, struct err *e)
 {
-	const struct quarantine_entry *q = quarantine_find(&s->quarantine, tenant, generation);
+	if (check_quarantine(s, tenant, generation, e) == -1)
+		return -1;
+	if (sup_fleet_offers(s, tenant, generation))
+		return 0;
+	return sup_tenants_flip_here(s, tenant, generation, e);
+}
+
+void
+sup_tenants_reconsider(struct sup *s, const char *tenant)
+{
+	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
+
+	if (t != NULL && t->document != NULL)
+		schedule(s, t, live_find(&s->live, tenant));
+}
+
+int
+sup_tenants_flip_here(struct sup *s, const char *tenant, const char *generation, struct err *e)
+{
 	const struct live_tenant *t;
 
-	if (q != NULL)
-		return err_set(
-		    e, ERR_UNAVAILABLE, "generation %s is quarantined: %s", generation, q->reason);
+	if (check_quarantine(s, tenant, generation, e) == -1)
+		return -1;
 	if (generation_set_current(s->conf.global.data_dir, tenant, generation, e) == -1)
 		return -1;
 	if ((t = sup_tenants_refresh(s, tenant)) == NULL || strcmp(t->pointer, generation) != 0)

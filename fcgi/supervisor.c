@@ -18,7 +18,8 @@
 #include "notify.h"
 #include "sup.h"
 
-enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX, DIR_MODE = 0755, DATA_MODE = 0750 };
+enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX,
+	DIR_MODE = 0755, DATA_MODE = 0750 };
 
 /* ---- start ---- */
 
@@ -225,6 +226,7 @@ stop(struct sup *s, bool fast)
 	notify_send("STOPPING=1");
 	s->stopping = fast ? STOP_FAST : STOP_GRACEFUL;
 	sup_builds_stop(s, fast);
+	sup_fleet_stop(s, fast);
 	sup_workers_stop(s, fast);
 }
 
@@ -260,8 +262,9 @@ reap(struct sup *s)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!sup_workers_reap(s, pid, status) && !sup_exec_reap(s, pid, status))
-			sup_builds_reap(s, pid, status);
+		if (!sup_workers_reap(s, pid, status) && !sup_exec_reap(s, pid, status) &&
+		    !sup_builds_reap(s, pid, status))
+			sup_fleet_reap(s, pid, status);
 }
 
 static void
@@ -366,6 +369,7 @@ timeout_of(const struct sup *s)
 	earlier(&timeout, sup_builds_due(s), s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
+	earlier(&timeout, sup_fleet_due(s), s->now_ms);
 	if (roll_due(&s->roll) != 0)
 		earlier(&timeout, roll_due(&s->roll), s->now_ms);
 	if ((left = tenants_dir_timeout(s->dir, s->now_ms)) >= 0 && left < timeout)
@@ -393,6 +397,7 @@ fds_of(struct sup *s, struct curl_waitfd *fds)
 		n += sup_pools_fds(s, fds + n);
 	n += (unsigned)control_fds(s->control, fds + n);
 	n += (unsigned)sup_builds_fds(s, fds + n);
+	n += (unsigned)sup_fleet_fds(s, fds + n);
 	return n;
 }
 
@@ -414,6 +419,7 @@ turn(struct sup *s)
 	drain_signals(s);
 	if (s->stopping == STOP_NOT)
 		sup_tenants_turn(s);
+	sup_fleet_turn(s);
 	sup_builds_turn(s);
 	sup_workers_turn(s);
 	sup_pools_turn(s);
@@ -549,7 +555,8 @@ supervisor_run(struct conf *conf, struct err *e)
 	if (s == NULL)
 		return err_sys(e, ERR_NOMEM, "supervisor");
 	if (begin(s, e) == 0) {
-		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s))
+		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s) ||
+		    sup_fleet_any(s))
 			turn(s);
 		log_info("stopped");
 		rc = 0;

@@ -22,7 +22,7 @@ what_is_written_reads_back(void **state)
 {
 	struct consul_pointer p = {.generation = "7-" HASH, .manifest = SHA,
 	    .where = "s3://b/\"p\"/7", .version = "v1.3", .previous = "6-aaaaaaaaaaaa",
-	    .host = "web3", .flip = 12, .index = 9}, back;
+	    .withdrawn = "v1.4", .host = "web3", .flip = 12, .index = 9}, back;
 	struct buf b;
 
 	(void)state;
