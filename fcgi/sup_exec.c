@@ -160,6 +160,7 @@ exec_program(struct sup *s, struct err *e)
 	int fd;
 
 	sup_builds_stop(s, false);	/* they begin anew, with what they know already */
+	sup_fleet_stop(s, false);
 	if ((fd = make_handover(s, &h, e)) == -1)
 		return;
 	snprintf(number, sizeof number, "%d", fd);
