@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "doc_batch.h"
 #include "file.h"
 #include "tenant.h"
 #include "tenant_doc.h"
@@ -24,6 +25,7 @@ struct catalog {
 	size_t count, room;
 	struct catalog_change *queue;	/* from head on */
 	size_t head, queued, queue_room;
+	struct doc_batch batch;		/* documents of the reading under way */
 	struct err trouble;
 };
 
@@ -98,6 +100,7 @@ catalog_free(struct catalog *c)
 		free_tenant(c->tenants[i]);
 	free(c->tenants);
 	free(c->queue);
+	doc_batch_fini(&c->batch);
 	free(c->folder);
 	free(c);
 }
@@ -247,11 +250,22 @@ tell(struct catalog *c, struct catalog_tenant *t, enum catalog_change_kind kind)
 	t->pending |= 1u << kind;
 }
 
+/* Before anybody hears of a change its document is durable. */
+static void
+end_batch(struct catalog *c)
+{
+	struct err e;
+
+	if (c->batch.is_open && doc_batch_end(&c->batch, &e) == -1)
+		c->trouble = e;
+}
+
 bool
 catalog_next_change(struct catalog *c, struct catalog_change *out)
 {
 	struct catalog_tenant *t;
 
+	end_batch(c);
 	while (c->queued > 0) {
 		*out = c->queue[c->head++];
 		if (--c->queued == 0)
@@ -331,6 +345,23 @@ read_marker(struct catalog_tenant *t, const char *path)
 	free(text);
 }
 
+/* Within a reading together with the others, else by itself.  A document that takes the place
+ * of one from Consul goes by itself too: its marker may only go after it. */
+static int
+write_document(struct catalog *c, const char *name, const char *path, const char *marker,
+    enum catalog_origin origin, const char *bytes, size_t n, struct err *e)
+{
+	bool has_marker = access(marker, F_OK) == 0;
+
+	if (c->batch.is_open && (origin == ORIGIN_CONSUL || !has_marker))
+		return doc_batch_write(&c->batch, name, bytes, n, e);
+	if (file_replace(path, bytes, n, 0640, e) == -1)
+		return -1;
+	if (origin == ORIGIN_FILE)
+		unlink(marker);
+	return 0;
+}
+
 /* The marker comes before the document and goes after it, so that a document is never
  * taken for a file's when it came from Consul.  file_replace() syncs the folder for both. */
 static int
@@ -342,13 +373,11 @@ write_lkg(struct catalog *c, const struct catalog_tenant *t, enum catalog_origin
 	if (lkg_path(c, t->name, ".consul", marker, sizeof marker, e) == -1 ||
 	    lkg_path(c, t->name, ".json", path, sizeof path, e) == -1 ||
 	    (origin == ORIGIN_CONSUL && write_marker(marker, t, revision, e) == -1) ||
-	    file_replace(path, bytes, n, 0640, e) == -1) {
+	    write_document(c, t->name, path, marker, origin, bytes, n, e) == -1) {
 		if (e != NULL)
 			c->trouble = *e;
 		return -1;
 	}
-	if (origin == ORIGIN_FILE)
-		unlink(marker);
 	err_clear(&c->trouble);
 	return 0;
 }
@@ -596,6 +625,7 @@ catalog_refuse(struct catalog *c, const char *name, enum catalog_origin origin,
 void
 catalog_begin(struct catalog *c, enum catalog_origin origin)
 {
+	doc_batch_begin(&c->batch, c->folder);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->tenants[i]->origin == origin)
 			c->tenants[i]->seen = false;
@@ -655,6 +685,7 @@ catalog_end(struct catalog *c, enum catalog_origin origin, bool trusted, int64_t
 	struct catalog_tenant *t;
 	bool refused;
 
+	end_batch(c);
 	drop_never_accepted(c, origin);
 	for (size_t i = 0; i < c->count; i++) {
 		t = c->tenants[i];
