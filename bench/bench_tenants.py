@@ -28,6 +28,7 @@ CONF = """[global]
 data_dir = {work}/data
 run_dir = {run}
 tenants_dir = {work}/tenants.d
+auth = off
 log_file = {run}/log
 worker_program = {build}/ragpool-worker
 build_program = {build}/ragpool-build

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ACTIVATED_FIRST = 3, ACTIVATED_MAX = 64 };
+enum { ACTIVATED_FIRST = 3 };
 static const char new_suffix[] = ".new";
 
 static int
@@ -128,20 +128,19 @@ listen_remove(int fd, const char *path)
 		unlink(path);
 }
 
-/* The place of `name` among names separated by ':'; 0 when it is not there. */
+/* The place of `name` among names separated by ':'; -1 when it is not there. */
 static int
 place_in(const char *names, const char *name)
 {
 	size_t n = strlen(name), len;
-	int at = 0;
 
-	for (; names != NULL && *names != '\0'; at++) {
+	for (int at = 0; names != NULL && *names != '\0'; at++) {
 		len = strcspn(names, ":");
 		if (len == n && memcmp(names, name, n) == 0)
 			return at;
 		names += len + (names[len] == ':');
 	}
-	return 0;
+	return -1;
 }
 
 static int
@@ -160,25 +159,66 @@ check_listening(int fd, struct err *e)
 }
 
 int
-listen_activated(int *out, const char *name, struct err *e)
+listen_inherit(struct listen_inherited *l, struct err *e)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
 	bool is_for_us = pid != NULL && count != NULL && atol(pid) == (long)getpid();
-	int n = is_for_us ? atoi(count) : 0, at;
+	int n = is_for_us ? atoi(count) : 0;
 
-	*out = -1;
-	at = n > 0 ? place_in(getenv("LISTEN_FDNAMES"), name) : 0;
+	*l = (struct listen_inherited){0};
+	if (n > LISTEN_INHERITED_MAX)
+		return err_set(e, ERR_CONFIG, "LISTEN_FDS: more than %d", LISTEN_INHERITED_MAX);
+	if ((l->names = strdup(is_for_us && names != NULL ? names : "")) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for LISTEN_FDNAMES");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	if (n <= 0 || n > ACTIVATED_MAX)
-		return 0;
-	for (int fd = ACTIVATED_FIRST; fd < ACTIVATED_FIRST + n; fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
-			return err_sys(e, ERR_CONFIG, "LISTEN_FDS: fd %d", fd);
-	at = at < n ? at : 0;
-	if (check_listening(ACTIVATED_FIRST + at, e) == -1)
-		return -1;
-	*out = ACTIVATED_FIRST + at;
+	for (int i = 0; i < n; i++) {
+		l->fds[i] = ACTIVATED_FIRST + i;
+		if (fcntl(l->fds[i], F_SETFD, FD_CLOEXEC) == -1)
+			return err_sys(e, ERR_CONFIG, "LISTEN_FDS: fd %d", l->fds[i]);
+	}
+	l->count = n > 0 ? n : 0;
 	return 0;
+}
+
+static int
+claim(struct listen_inherited *l, int at, int *out, struct err *e)
+{
+	*out = -1;
+	if (at < 0 || at >= l->count || l->fds[at] == -1)
+		return 0;
+	if (check_listening(l->fds[at], e) == -1)
+		return -1;
+	*out = l->fds[at];
+	l->fds[at] = -1;
+	return 0;
+}
+
+int
+listen_claim(struct listen_inherited *l, const char *name, int *out, struct err *e)
+{
+	return claim(l, place_in(l->names, name), out, e);
+}
+
+int
+listen_claim_only(struct listen_inherited *l, int *out, struct err *e)
+{
+	return claim(l, l->count == 1 ? 0 : -1, out, e);
+}
+
+unsigned
+listen_close_rest(struct listen_inherited *l)
+{
+	unsigned closed = 0;
+
+	for (int i = 0; i < l->count; i++)
+		if (l->fds[i] != -1) {
+			close(l->fds[i]);
+			closed++;
+		}
+	free(l->names);
+	*l = (struct listen_inherited){0};
+	return closed;
 }

@@ -28,9 +28,22 @@ int listen_unix(int *out, const struct listen_spec *spec, struct err *e);
 /* Removes the path if it still leads to this listener. */
 void listen_remove(int fd, const char *path);
 
-/* The socket that systemd (or a tool like it) holds for us: LISTEN_PID, LISTEN_FDS, and
- * the one named `name` in LISTEN_FDNAMES, or the first.  *out is -1 when there is none.
- * The variables are removed, so that children do not believe them. */
-int listen_activated(int *out, const char *name, struct err *e);
+/* The sockets that systemd (or a tool like it) holds for us, by LISTEN_PID, LISTEN_FDS and
+ * LISTEN_FDNAMES.  The variables are removed, so that children do not believe them. */
+enum { LISTEN_INHERITED_MAX = 64 };
+struct listen_inherited {
+	int count;
+	char *names;		/* owned, "a:b:c", "" when there were none */
+	int fds[LISTEN_INHERITED_MAX];	/* -1: claimed */
+};
+
+int listen_inherit(struct listen_inherited *l, struct err *e);
+/* The socket of that name, then the caller's, once; -1 for none.  ERR_CONFIG when it is no
+ * listening stream socket. */
+int listen_claim(struct listen_inherited *l, const char *name, int *out, struct err *e);
+/* The only one there is, whatever its name; -1 for none or several. */
+int listen_claim_only(struct listen_inherited *l, int *out, struct err *e);
+/* Closes what nobody claimed; how many. */
+unsigned listen_close_rest(struct listen_inherited *l);
 
 #endif

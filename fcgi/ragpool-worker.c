@@ -46,6 +46,7 @@ static const char usage[] =
     "      --fair-share        while workers are scarce, no tenant gets more than its share\n"
     "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
     "      --slowlog FILE      where such lines go (default: the log)\n"
+    "      --confine yes|no    give up network, programs and write access (default yes)\n"
     "      --log-level LEVEL   error, warn, info or debug (default info)\n"
     "      --log-file FILE     append to it, not to standard error; USR1 opens it anew\n"
     "  -h, --help              this text\n"
@@ -111,12 +112,13 @@ read_rule(struct meter_rule *rule, const char *text)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, LOG_LEVEL, LOG_FILE, AUTH,
-		JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
+	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
+		AUTH, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
 	    {"top-k-max", required_argument, NULL, TOP_K},
+	    {"confine", required_argument, NULL, CONFINE},
 	    {"slow-after", required_argument, NULL, SLOW_AFTER},
 	    {"slowlog", required_argument, NULL, SLOWLOG},
 	    {"auth", required_argument, NULL, AUTH},
@@ -157,6 +159,11 @@ read_options(struct worker_options *o, int argc, char **argv)
 				refuse("--slow-after takes milliseconds");
 			o->slow_ms = (int64_t)n;
 			break;
+		case CONFINE:
+			o->is_confined = strcmp(optarg, "no") != 0;
+			if (o->is_confined && strcmp(optarg, "yes") != 0)
+				refuse("--confine takes yes or no");
+			break;
 		case SLOWLOG:
 			o->slowlog = optarg;
 			break;
@@ -194,6 +201,7 @@ read_options(struct worker_options *o, int argc, char **argv)
 		case LOG_FILE:
 			if (log_to_file(optarg, &e) == -1)
 				refuse(e.text);
+			o->log_file = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -214,6 +222,7 @@ main(int argc, char **argv)
 {
 	struct worker_options o = {
 	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .slowlog = "",
+	    .log_file = "", .is_confined = true,
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},
 	    .board_fd = -1};
 	struct err e;

@@ -148,6 +148,7 @@ struct sup {
 	struct control *control;
 	struct waiter waiters[WAITERS_MAX];
 	int64_t watchdog_ms, watchdog_due_ms;
+	bool is_reloading;		/* systemd was told so */
 	char said[128];			/* the last STATUS= */
 };
 

@@ -86,6 +86,7 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	    "--slowlog", pool->conf->slowlog, "--log-level", levels[g->log_level],
 	    "--log-file", g->log_file, "--auth", g->auth == 0 ? "keys" : "off",
 	    "--jwt-keys", g->jwt_keys, "--jwt-audience", g->jwt_audience,
+	    "--confine", g->confine_workers ? "yes" : "no",
 	    "--jwt-issuer", g->jwt_issuer, "--rate-per-key", rates[0], "--rate-per-route",
 	    rates[1], "--rate-per-tenant", rates[2], g->fair_share ? "--fair-share" : NULL, NULL};
 	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,

@@ -93,22 +93,47 @@ open_pool(struct sup *s, unsigned i, int activated, struct err *e)
 	return listen_unix(&p->fd, &spec, e);
 }
 
-/* systemd's socket is that of the first pool. */
+/* A pool takes the socket of its name; the first one also one that is named fcgi, or the
+ * only one there is. */
 static int
-open_pools(struct sup *s, struct err *e)
+claim_socket(struct sup *s, unsigned i, struct listen_inherited *l, int *out, struct err *e)
+{
+	if (listen_claim(l, s->conf.pools[i].name, out, e) == -1)
+		return -1;
+	if (i == 0 && *out == -1 && listen_claim(l, "fcgi", out, e) == -1)
+		return -1;
+	return i == 0 && *out == -1 ? listen_claim_only(l, out, e) : 0;
+}
+
+static int
+open_all_pools(struct sup *s, struct listen_inherited *l, struct err *e)
 {
 	int activated;
 
-	if (listen_activated(&activated, "fcgi", e) == -1)
-		return -1;
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
 		const struct pool *p = &s->pools[i];
-		if (open_pool(s, i, i == 0 ? activated : -1, e) == -1)
+		if (claim_socket(s, i, l, &activated, e) == -1 ||
+		    open_pool(s, i, activated, e) == -1)
 			return -1;
 		log_info("pool %s listens on %s", p->conf->name,
 		    p->is_activated ? "an inherited socket" : p->conf->listen);
 	}
 	return 0;
+}
+
+static int
+open_pools(struct sup *s, struct err *e)
+{
+	struct listen_inherited inherited;
+	unsigned unused;
+	int rc = -1;
+
+	if (listen_inherit(&inherited, e) == 0)
+		rc = open_all_pools(s, &inherited, e);
+	if ((unused = listen_close_rest(&inherited)) > 0)
+		log_warn("%u inherited sockets are of no pool: FileDescriptorName= must name one",
+		    unused);
+	return rc;
 }
 
 static int
@@ -211,7 +236,9 @@ start(struct sup *s, struct err *e)
 void
 sup_reload(struct sup *s)
 {
-	notify_send("STATUS=reloading");
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reloading",
+	    (long long)(clk_ns() / 1000));
+	s->is_reloading = true;
 	sup_conf_reload(s);
 	sup_tenants_refresh_all(s);
 	sup_roll_want(s);
@@ -333,6 +360,11 @@ report(struct sup *s)
 		notify_send("READY=1\nMAINPID=%d", (int)getpid());
 		let_orphans_go(s);
 		log_info("ready workers=%u tenants=%zu", ready, catalog_count(s->catalog));
+	}
+	if (s->is_reloading && (!roll_is_busy(&s->roll) || s->roll.paused)) {
+		s->is_reloading = false;	/* a pause may last: that is no reload */
+		s->said[0] = '\0';
+		notify_send("READY=1");
 	}
 	snprintf(text, sizeof text, "epoch %llu, %u of %u workers ready, roll %s",
 	    (unsigned long long)s->roster.epoch, ready, s->slots,

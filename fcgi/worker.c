@@ -20,6 +20,7 @@
 #include "api.h"
 #include "bounds.h"
 #include "clk.h"
+#include "confine.h"
 #include "conn.h"
 #include "fatal.h"
 #include "log.h"
@@ -473,6 +474,20 @@ worker_fini(struct worker *w)
 	board_close(&w->board);
 }
 
+static void
+confine(const struct worker_options *o)
+{
+	const char *files[] = {o->log_file, o->slowlog, NULL};
+	struct confined c;
+
+	if (!o->is_confined)
+		return;
+	confine_worker(files, &c);
+	if (!c.calls || !c.files)
+		log_debug("not confined by%s%s: this kernel does without",
+		    c.calls ? "" : " seccomp", c.files ? "" : " Landlock");
+}
+
 int
 worker_run(const struct worker_options *o, struct err *e)
 {
@@ -484,6 +499,7 @@ worker_run(const struct worker_options *o, struct err *e)
 		goto out;
 	w.has_conn = true;
 	fatal_take_signals(w.tenant);
+	confine(o);
 	if (w.slot != NULL && obey_slot(&w, e) == -1)
 		goto out;
 	while (!w.stop)

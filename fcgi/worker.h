@@ -2,6 +2,7 @@
 #ifndef RAGPOOL_WORKER_H
 #define RAGPOOL_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth.h"
@@ -14,6 +15,8 @@ struct worker_options {
 	unsigned top_k_max;
 	const char *slowlog;	/* a file; "": the log */
 	int64_t slow_ms;	/* 0: no slow log */
+	const char *log_file;	/* "": standard error */
+	bool is_confined;	/* confine.h */
 	struct auth_options auth;
 	struct quota_rules quota;
 	int listen_fd;

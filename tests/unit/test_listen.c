@@ -173,40 +173,65 @@ a_long_path_is_refused_with_its_bound(void **state)
 static void
 without_activation_there_is_no_inherited_socket(void **state)
 {
+	struct listen_inherited l;
 	struct err e;
 	int fd;
 
 	(void)state;
 	setenv("LISTEN_PID", "1", 1);		/* somebody else's */
 	setenv("LISTEN_FDS", "1", 1);
-	assert_ok(listen_activated(&fd, "fcgi", &e), &e);
+	setenv("LISTEN_FDNAMES", "fcgi", 1);
+	assert_ok(listen_inherit(&l, &e), &e);
+	assert_ok(listen_claim(&l, "fcgi", &fd, &e), &e);
+	assert_int_equal(fd, -1);
+	assert_ok(listen_claim_only(&l, &fd, &e), &e);
 	assert_int_equal(fd, -1);
 	assert_null(getenv("LISTEN_FDS"));
+	assert_int_equal(listen_close_rest(&l), 0);
 }
 
 /* In a child, where fd 3 and 4 can be what they have to be. */
-static void
-the_activated_socket_of_that_name_is_taken(void **state)
+static int
+claim_in_child(void)
 {
 	struct listen_spec s = spec();
-	struct err e;
+	struct listen_inherited l;
+	int fd, got;
 	char pid[32];
-	int fd, status, got;
+
+	if (listen_unix(&fd, &s, NULL) == -1)
+		return 1;
+	fd = fcntl(fd, F_DUPFD, 10);	/* out of the way of those it becomes */
+	dup2(0, 3);
+	dup2(fd, 4);
+	dup2(fd, 5);
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "3", 1);
+	setenv("LISTEN_FDNAMES", "control:query:answer", 1);
+	if (listen_inherit(&l, NULL) == -1 || listen_claim(&l, "answer", &got, NULL) == -1 ||
+	    got != 5)
+		return 2;
+	if (listen_claim(&l, "answer", &got, NULL) == -1 || got != -1)
+		return 3;
+	if (listen_claim(&l, "other", &got, NULL) == -1 || got != -1)
+		return 4;
+	if (listen_claim(&l, "control", &got, NULL) == 0)
+		return 5;		/* fd 3 is no listening socket */
+	if (listen_claim_only(&l, &got, NULL) == -1 || got != -1)
+		return 6;		/* there were several */
+	return listen_close_rest(&l) == 2 && fcntl(4, F_GETFD) == -1 ? 0 : 7;
+}
+
+static void
+inherited_sockets_are_claimed_by_name_and_once(void **state)
+{
+	int status;
 	pid_t child;
 
 	(void)state;
-	if ((child = fork()) == 0) {
-		if (listen_unix(&fd, &s, &e) == -1)
-			_exit(1);
-		fd = fcntl(fd, F_DUPFD, 10);	/* out of the way of both */
-		dup2(0, 3);
-		dup2(fd, 4);
-		snprintf(pid, sizeof pid, "%d", (int)getpid());
-		setenv("LISTEN_PID", pid, 1);
-		setenv("LISTEN_FDS", "2", 1);
-		setenv("LISTEN_FDNAMES", "control:fcgi", 1);
-		_exit(listen_activated(&got, "fcgi", &e) == 0 && got == 4 ? 0 : 2);
-	}
+	if ((child = fork()) == 0)
+		_exit(claim_in_child());
 	waitpid(child, &status, 0);
 	assert_int_equal(status, 0);
 	unlink(path);
@@ -266,7 +291,7 @@ main(void)
 	    cmocka_unit_test(a_file_in_the_way_is_not_removed),
 	    cmocka_unit_test(a_long_path_is_refused_with_its_bound),
 	    cmocka_unit_test(without_activation_there_is_no_inherited_socket),
-	    cmocka_unit_test(the_activated_socket_of_that_name_is_taken),
+	    cmocka_unit_test(inherited_sockets_are_claimed_by_name_and_once),
 	    cmocka_unit_test(one_holds_the_lock_and_the_other_is_told_who),
 	    cmocka_unit_test(whatever_the_lock_file_says_the_lock_decides),
 	};
