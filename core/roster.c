@@ -196,6 +196,33 @@ epoch_of_name(const char *name)
 	return *end == '\0' ? epoch : 0;
 }
 
+uint64_t
+roster_proven(const char *data_dir)
+{
+	char path[PATH_MAX], *text;
+	uint64_t epoch;
+	size_t n;
+
+	if (snprintf(path, sizeof path, "%s/roster/proven", data_dir) >= (int)sizeof path ||
+	    file_read(&text, &n, path, 64, NULL) == -1)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	epoch = epoch_of_name(text);
+	free(text);
+	return epoch;
+}
+
+int
+roster_set_proven(const char *data_dir, uint64_t epoch, struct err *e)
+{
+	char path[PATH_MAX], text[32];
+
+	if (snprintf(path, sizeof path, "%s/roster/proven", data_dir) >= (int)sizeof path)
+		return err_set(e, ERR_LIMIT, "path too long");
+	snprintf(text, sizeof text, "%" PRIu64 "\n", epoch);
+	return file_replace(path, text, strlen(text), 0644, e);
+}
+
 static DIR *
 open_roster_dir(const char *data_dir)
 {

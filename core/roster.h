@@ -44,6 +44,10 @@ int roster_save(struct roster *r, const char *data_dir, struct err *e);
 int roster_sweep(const char *data_dir, uint64_t oldest, struct err *e);
 /* The highest epoch on disk, 0 when there is none. */
 uint64_t roster_newest(const char *data_dir);
+/* The epoch that a roll has found good, in DATA/roster/proven: where to start from after a
+ * crash in the middle of one.  0: none, or it cannot be read.  Setting it is durable. */
+uint64_t roster_proven(const char *data_dir);
+int roster_set_proven(const char *data_dir, uint64_t epoch, struct err *e);
 /* Borrowed; NULL when there is no such tenant.  Needs a loaded or saved roster. */
 const struct roster_entry *roster_find(const struct roster *r, const char *tenant);
 int roster_add(struct roster *r, const char *tenant, const char *generation_or_null,

@@ -158,6 +158,21 @@ live_refresh(struct live *l, const char *data_dir, const char *tenant,
 	return 0;
 }
 
+int
+live_put_back(struct live *l, const char *data_dir, const char *tenant, const char *generation,
+    struct err *e)
+{
+	struct live_tenant *t = live_find(l, tenant);
+
+	if (t == NULL)
+		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
+	if (generation != NULL)
+		return take_generation(t, data_dir, generation, e);
+	t->generation[0] = t->version[0] = t->embedder[0] = '\0';
+	t->documents = t->chunks = 0;
+	return 0;
+}
+
 bool
 live_remove(struct live *l, const char *tenant)
 {

@@ -53,6 +53,10 @@ void live_fini(struct live *l);
  * would look different. */
 int live_refresh(struct live *l, const char *data_dir, const char *tenant,
     const struct live_rules *rules, bool *changed, struct err *e);
+/* The tenant is to be served from this generation again, NULL: from none, until the next
+ * refresh finds that something moved.  On failure nothing changes. */
+int live_put_back(struct live *l, const char *data_dir, const char *tenant,
+    const char *generation_or_null, struct err *e);
 /* False when it was not there. */
 bool live_remove(struct live *l, const char *tenant);
 struct live_tenant *live_find(const struct live *l, const char *tenant);

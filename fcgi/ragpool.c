@@ -15,17 +15,36 @@ static const struct command {
 } commands[] = {
     {"status", "[--json]",
 	"What the supervisor knows: workers, tenants, rolls, builds, Consul.", cmd_status},
-    {"reload", "[--wait]",
+    {"reload", "[--wait] [--timeout SECONDS]",
 	"Reads the configuration and the pointers again and rolls the workers.\n"
-	"With --wait: until every worker serves the result; 0 only then, else 75.",
+	"With --wait, exits with 0 when every worker serves the result, 3 when it was rolled\n"
+	"back, 4 when the roll is paused, 5 when not every worker came, or not in time.",
 	cmd_reload},
     {"respawn", "[--wait]",
 	"New worker processes, one after another: after a new ragpool-worker was installed.\n"
-	"With --wait: until all are replaced; 0 only then, else 75.",
+	"With --wait: until all are replaced; 0 only then, else 5.",
 	cmd_respawn},
-    {"retry", "TENANT", "Builds a tenant again whose last build failed.", cmd_retry},
-    {"pause", "", "Holds the roll where it is; more is not begun either.", cmd_pause},
+    {"rollback", "TENANT [--to GENERATION] [--reason TEXT]",
+	"Back to an earlier generation, at once and without a build.\n"
+	"The one it came from does not serve again until the tenant's version changes, or\n"
+	"\"ragpool retry\".  Waits, and exits as reload --wait does.",
+	cmd_rollback},
+    {"pin", "TENANT [GENERATION]",
+	"Holds a tenant on a generation, the live one when none is named, whatever is built.\n"
+	"Waits, and exits as reload --wait does.",
+	cmd_pin},
+    {"unpin", "TENANT", "The tenant follows its pointer again.  Waits likewise.", cmd_unpin},
+    {"retry", "TENANT",
+	"Lifts the quarantine of a tenant's generations and builds it again.", cmd_retry},
+    {"pause", "[--at PHASE]",
+	"Holds the roll where it is; more is not begun either.\n"
+	"With --at: as soon as a roll comes to hold, lock, surge, canary, bake, roll, verify,\n"
+	"back or back-verify.",
+	cmd_pause},
     {"resume", "", "Goes on with a roll that was paused.", cmd_resume},
+    {"abort", "[--timeout SECONDS]",
+	"Takes the workers back to where the roll found them, and quarantines what it brought.",
+	cmd_abort},
     {"accept-deletions", "",
 	"Lets go of tenants that vanished in numbers and were kept for that reason.",
 	cmd_accept_deletions},

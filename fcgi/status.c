@@ -2,7 +2,7 @@
  *
  * Every member is described in ragpool(1); nothing here changes anything.
  */
-#include "sup.h"
+#include "status.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -44,6 +44,10 @@ put_worker(const struct sup *s, unsigned i, struct buf *b)
 	put_text(b, "phase", slot_phase_name(w->slot.phase));
 	buf_addc(b, ',');
 	put_text(b, "state", board_state_name(atomic_load(&t->state)));
+	buf_addc(b, ',');
+	put_text(b, "step",
+	    roll_is_moving(&s->roll) ? roll_step_name(s->roll.workers[i].step) : "none");
+	buf_addf(b, ",\"surge\":%s", w->is_surge ? "true" : "false");
 	buf_addf(b,
 	    ",\"epoch\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"failures\":%" PRIu64
 	    ",\"restarts\":%" PRIu64 ",\"reloads\":%" PRIu64 ",\"last_reload_us\":%" PRIu64
@@ -163,6 +167,8 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	put_or_null(b, "waits", sup_fleet_waits(s, t->name));
 	buf_addc(b, ',');
 	put_text(b, "origin", catalog_origin_name(t->origin));
+	buf_addc(b, ',');
+	status_put_held(s, t->name, b);
 	buf_addc(b, '}');
 }
 
@@ -221,20 +227,6 @@ put_builds(const struct sup *s, struct buf *b)
 }
 
 static void
-put_roll(const struct sup *s, struct buf *b)
-{
-	const struct roll *r = &s->roll;
-
-	buf_addc(b, '{');
-	put_text(b, "state", r->paused ? "paused" : roll_phase_name(r->phase));
-	buf_addf(b,
-	    ",\"phase\":\"%s\",\"worker\":%u,\"again\":%s,\"rolls\":%" PRIu64
-	    ",\"incomplete\":%" PRIu64 ",\"killed\":%" PRIu64 "}",
-	    roll_phase_name(r->phase), r->at, r->again ? "true" : "false", r->rolls,
-	    s->rolls_failed, r->killed);
-}
-
-static void
 put_source(const struct sup *s, struct buf *b)
 {
 	const struct err *dir = tenants_dir_trouble(s->dir), *lkg = catalog_trouble(s->catalog);
@@ -255,7 +247,7 @@ status_write(const struct sup *s, struct buf *b)
 	buf_addf(b, "{\"version\":\"%s\",\"supervisor\":{\"pid\":%d,\"uptime_s\":%" PRId64 "}",
 	    PACKAGE_VERSION, (int)getpid(), (s->now_ms - s->started_ms) / 1000);
 	buf_addf(b, ",\"epoch\":%" PRIu64 ",\"roll\":", s->roster.epoch);
-	put_roll(s, b);
+	status_put_roll(s, b);
 	buf_addf(b,
 	    ",\"ready\":%u,\"spawned\":%" PRIu64 ",\"died\":%" PRIu64
 	    ",\"killed_late\":%" PRIu64 ",\"workers\":[",

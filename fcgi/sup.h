@@ -6,7 +6,9 @@
  *   sup_pools.c    how many workers each pool has
  *   sup_workers.c  worker processes: slots, acknowledgements, deadlines
  *   sup_respawn.c  new processes for all workers
- *   sup_roll.c     rosters and rolls, and the sweep after them
+ *   sup_roll.c     rosters and rolls
+ *   sup_canary.c   what the scoreboard says of a roll's first worker
+ *   sup_sweep.c    what no worker needs any more
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
@@ -15,6 +17,7 @@
  *   sup_pins.c     tenants held on a generation, and rolled back to one
  *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
+ *   sup_wait.c     answers to them, when what was asked for has come
  *   status.c       the whole truth as JSON
  *
  * Each part owns its members below and calls the others by the functions here.
@@ -31,6 +34,7 @@
 #include "board.h"
 #include "buf.h"
 #include "builds.h"
+#include "canary.h"
 #include "catalog.h"
 #include "child.h"
 #include "conf.h"
@@ -79,6 +83,8 @@ struct worker {
 	unsigned pool;
 	pid_t pid;			/* 0: none */
 	bool was_late;			/* the deadline killed it */
+	bool is_surge;			/* above the pool's number, for the time of a roll */
+	bool has_crashed;		/* on the roll's target; the roll is still to be told */
 	uint64_t busy_ns;		/* of its life, at the last look */
 };
 
@@ -88,12 +94,25 @@ struct build_run {
 	char tenant[TENANT_NAME_BYTES + 1];
 };
 
-/* A client of `reload --wait`. */
+enum wait_kind {
+	WAIT_PLAIN,		/* for all that is wanted by now */
+	WAIT_URGENT,		/* for what operators asked for */
+	WAIT_ABORT,		/* for the way back to end */
+	WAIT_RESPAWN,		/* for a walk of respawn.h */
+};
+
+/* A client that waits for its wish to be served, or refused. */
 struct waiter {
 	control_id client;		/* 0: a free place */
+	enum wait_kind kind;
 	uint64_t wish;
-	bool is_respawn;		/* the wish is a walk of respawn.h, else a roll */
 	int64_t since_ms, due_ms;
+};
+
+/* A worker's counters when the canary's window began. */
+struct watched {
+	uint64_t incarnation;
+	struct canary_side before;
 };
 
 /* USR2, see sup_exec.c. */
@@ -124,11 +143,18 @@ struct sup {
 	struct orphans orphans;		/* of a predecessor, until we are ready */
 
 	struct roll roll;
-	struct roster roster;		/* the newest one written */
+	struct roster roster;		/* where the workers are to be */
+	struct roster from;		/* where a roll takes them from; else empty */
+	size_t brought;			/* tenants whose generation this or the last roll changes */
+	char culprit[TENANT_NAME_BYTES + 1];	/* whose data failed it; "": nobody's alone */
+	char roll_reason[256];		/* why it went back, "" when it did not */
+	int64_t ended_ms;		/* of the last one; 0: none */
+	struct watched watched[WORKERS_MAX];
+	struct canary_report report;	/* of this or the last roll's canary */
+	int64_t look_ms;		/* when the canary is looked at next */
 	struct live live;
 	struct pins pins;
 	struct quarantine quarantine;
-	uint64_t rolls_failed;
 
 	struct catalog *catalog;
 	struct tenants_dir *dir;
@@ -181,6 +207,9 @@ void sup_pools_on_fds(struct sup *s, const struct curl_waitfd *fds);
 int64_t sup_pools_due(const struct sup *s);
 
 /* sup_workers.c */
+/* One more of the pool, on the epoch that is rolled to; all of these leave again. */
+void sup_workers_surge(struct sup *s, unsigned pool);
+void sup_workers_unsurge(struct sup *s);
 /* Brings the number of wanted slots of each pool to what its configuration says. */
 void sup_workers_resize(struct sup *s);
 /* Boot acknowledgements, ends of phases, requests over their time. */
@@ -200,7 +229,7 @@ void sup_workers_signal(struct sup *s, int signo);
 void sup_workers_kill(struct sup *s, unsigned i);
 /* It finishes its request and leaves; another process takes its slot. */
 void sup_workers_replace(struct sup *s, unsigned i);
-/* It serves the newest epoch; it answered the last order and stays where it was. */
+/* It serves the roster's epoch; it answered the last order and stays where it was. */
 bool sup_worker_is_current(const struct sup *s, unsigned i);
 bool sup_worker_has_refused(const struct sup *s, unsigned i);
 /* The earliest end of anything that is known, or when to look for what began meanwhile. */
@@ -215,13 +244,35 @@ int64_t sup_respawn_due(const struct sup *s);
 int64_t sup_respawn_patience_ms(const struct sup *s);
 
 /* sup_roll.c */
+/* The roster to start from: the proven one when a roll was cut short, else the pointers'. */
+int sup_roll_open(struct sup *s, struct err *e);
 /* Something changed for the workers; answers the number of this wish. */
 uint64_t sup_roll_want(struct sup *s);
-/* The same, for what an operator waits for: no hold-down, no window of a canary. */
+/* The same for what an operator waits for: no hold-down, no window of a canary. */
 uint64_t sup_roll_want_urgently(struct sup *s, struct live_tenant *tenant);
-/* Writes the roster of the next epoch and makes it the target of whoever starts now. */
-int sup_roll_target(struct sup *s, struct err *e);
+/* Back to where the workers come from, from anywhere in a roll. */
+void sup_roll_abort(struct sup *s);
 void sup_roll_turn(struct sup *s);
+/* 0: only after an event. */
+int64_t sup_roll_due(const struct sup *s);
+/* The epoch on which the worker of this slot starts. */
+uint64_t sup_roll_start_epoch(const struct sup *s, unsigned i);
+/* A worker died by itself: called before its slot is cleaned. */
+void sup_roll_note_crash(struct sup *s, unsigned i);
+/* The roll under way changes this tenant's generation. */
+bool sup_roll_brings(const struct sup *s, const char *tenant);
+
+/* sup_canary.c */
+/* The window begins. */
+void sup_canary_watch(struct sup *s);
+/* The verdict on the window, into s->report. */
+void sup_canary_judge(struct sup *s);
+/* It is so bad that the window's end is not waited for; then the same. */
+bool sup_canary_fails_early(struct sup *s);
+int64_t sup_canary_due(const struct sup *s);
+
+/* sup_sweep.c */
+void sup_sweep(struct sup *s);
 
 /* sup_tenants.c */
 int sup_tenants_open(struct sup *s, struct err *e);
@@ -230,8 +281,9 @@ void sup_tenants_turn(struct sup *s);
 /* Reads every pointer again (SIGHUP). */
 void sup_tenants_refresh_all(struct sup *s);
 /* Reads the tenant's pin and pointer; a roll is wanted when the workers would see something
- * else.  NULL when memory ran out. */
+ * else, urgently when an operator waits.  NULL when memory ran out. */
 const struct live_tenant *sup_tenants_refresh(struct sup *s, const char *tenant);
+const struct live_tenant *sup_tenants_refresh_urgently(struct sup *s, const char *tenant);
 /* A build has made this generation, and it may serve: its pointer is flipped, at once, or by
  * way of the fleet.  ERR_UNAVAILABLE: quarantined. */
 int sup_tenants_flip(
@@ -315,7 +367,16 @@ size_t sup_quarantine_clear(struct sup *s, const char *tenant);
 
 /* sup_command.c */
 void sup_command(void *context, control_id client, const char *line, size_t n);
-void sup_command_turn(struct sup *s);
+
+/* sup_wait.c */
+/* The last line to a client; *b is taken.  Refusals carry the code's exit code for 0. */
+void sup_answer(struct sup *s, control_id client, struct buf *b);
+void sup_refuse(struct sup *s, control_id client, const struct err *e, int exit_code);
+/* ERR_BUSY when no more can wait; then sup_wait() answers the client in time. */
+int sup_wait_check(struct sup *s, struct err *e);
+void sup_wait(struct sup *s, control_id client, enum wait_kind kind, int64_t patience_ms);
+void sup_wait_turn(struct sup *s);
+int64_t sup_wait_due(const struct sup *s);
 
 /* status.c */
 void status_write(const struct sup *s, struct buf *b);

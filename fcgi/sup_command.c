@@ -1,12 +1,17 @@
 /* sup_command.c - the lines of the control socket: one row of the table each.
  *
  *   {"command": "status"}
- *   {"command": "reload", "wait": true}
+ *   {"command": "reload", "wait": true, "timeout_ms": 60000}
  *   {"command": "respawn", "wait": true}
  *   {"command": "retry", "tenant": "docs"}
- *   {"command": "pause"}  {"command": "resume"}  {"command": "accept-deletions"}
+ *   {"command": "pause", "at": "bake"}  {"command": "resume"}  {"command": "abort"}
+ *   {"command": "rollback", "tenant": "docs", "to": "4-0123456789ab", "reason": "..."}
+ *   {"command": "pin", "tenant": "docs", "generation": "4-0123456789ab"}
+ *   {"command": "unpin", "tenant": "docs"}
+ *   {"command": "accept-deletions"}
  *
- * An answer is one object; a refusal is {"error": {"code", "message"}, "exit": N}.
+ * An answer is one object; a refusal is {"error": {"code", "message"}, "exit": N}.  What moves
+ * workers is answered when they have moved, or cannot (sup_wait.c).
  */
 #include "sup.h"
 
@@ -17,34 +22,6 @@
 #include "log.h"
 #include "tenant.h"
 
-static void
-send_buf(struct sup *s, control_id client, struct buf *b)
-{
-	struct err e;
-
-	if (buf_check(b, "answer", &e) == -1)
-		control_send(s->control, client,
-		    "{\"error\":{\"code\":\"internal\","
-		    "\"message\":\"the answer is too large\"},\"exit\":70}",
-		    true);
-	else
-		control_send(s->control, client, b->data, true);
-	buf_fini(b);
-}
-
-static void
-refuse(struct sup *s, control_id client, const struct err *e)
-{
-	const struct err_row *row = err_row(e->code);
-	struct buf b;
-
-	buf_init(&b, CONTROL_ANSWER_MAX);
-	buf_addf(&b, "{\"error\":{\"code\":\"%s\",\"message\":", row->slug);
-	json_put_text(&b, e->text, strlen(e->text));
-	buf_addf(&b, "},\"exit\":%d}", row->exit_code);
-	send_buf(s, client, &b);
-}
-
 static int
 do_status(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
@@ -54,42 +31,30 @@ do_status(struct sup *s, control_id client, struct json_object *request, struct 
 	(void)e;
 	buf_init(&b, CONTROL_ANSWER_MAX);
 	status_write(s, &b);
-	send_buf(s, client, &b);
+	sup_answer(s, client, &b);
 	return 0;
 }
 
-static struct waiter *
-free_waiter(struct sup *s)
+/* How long the client waits at the most; 0: as long as a roll may take. */
+static int
+read_patience(struct json_object *request, int64_t *ms, struct err *e)
 {
-	for (int i = 0; i < WAITERS_MAX; i++)
-		if (s->waiters[i].client == 0)
-			return &s->waiters[i];
-	return NULL;
-}
-
-/* Every worker in turn, and what else a roll does, twice over: then something hangs. */
-static int64_t
-patience_ms(const struct sup *s)
-{
-	const struct conf_global *g = &s->conf.global;
-
-	return g->hold_down_ms + 2 * (s->slots * g->reload_timeout_ms + SUP_VERIFY_MS);
+	*ms = 0;
+	return json_get_int(request, "timeout_ms", false, 1, INT32_MAX, ms, e);
 }
 
 static int
 do_reload(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
-	struct waiter *w = free_waiter(s);
+	int64_t patience;
 	bool wait = false;
 
-	if (json_get_bool(request, "wait", false, &wait, e) == -1)
+	if (json_get_bool(request, "wait", false, &wait, e) == -1 ||
+	    read_patience(request, &patience, e) == -1 || (wait && sup_wait_check(s, e) == -1))
 		return -1;
-	if (wait && w == NULL)
-		return err_set(e, ERR_BUSY, "too many wait already");
 	sup_reload(s);
 	if (wait)
-		*w = (struct waiter){.client = client, .wish = s->roll.wanted,
-		    .since_ms = s->now_ms, .due_ms = s->now_ms + patience_ms(s)};
+		sup_wait(s, client, WAIT_PLAIN, patience);
 	else
 		control_send(s->control, client, "{\"ok\":true}", true);
 	return 0;
@@ -98,53 +63,125 @@ do_reload(struct sup *s, control_id client, struct json_object *request, struct 
 static int
 do_respawn(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
-	struct waiter *w = free_waiter(s);
+	int64_t patience;
 	bool wait = false;
-	uint64_t wish;
 
-	if (json_get_bool(request, "wait", false, &wait, e) == -1)
+	if (json_get_bool(request, "wait", false, &wait, e) == -1 ||
+	    read_patience(request, &patience, e) == -1 || (wait && sup_wait_check(s, e) == -1))
 		return -1;
-	if (wait && w == NULL)
-		return err_set(e, ERR_BUSY, "too many wait already");
-	wish = sup_respawn_want(s);
+	sup_respawn_want(s);
 	if (wait)
-		*w = (struct waiter){.client = client, .wish = wish, .is_respawn = true,
-		    .since_ms = s->now_ms,
-		    .due_ms = s->now_ms + sup_respawn_patience_ms(s)};
+		sup_wait(s, client, WAIT_RESPAWN, patience);
 	else
 		control_send(s->control, client, "{\"ok\":true}", true);
 	return 0;
 }
 
 static int
+read_tenant(const struct sup *s, struct json_object *request, const char **tenant, struct err *e)
+{
+	if (json_get_text(request, "tenant", true, TENANT_NAME_BYTES, tenant, e) == -1 ||
+	    tenant_name_check(*tenant, strlen(*tenant), e) == -1)
+		return -1;
+	if (catalog_find(s->catalog, *tenant) == NULL)
+		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", *tenant);
+	return 0;
+}
+
+/* Whatever kept the tenant from what its document wants is forgotten. */
+static int
 do_retry(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
 	const char *tenant;
+	size_t lifted;
+	bool builds;
 
-	if (json_get_text(request, "tenant", true, TENANT_NAME_BYTES, &tenant, e) == -1 ||
-	    tenant_name_check(tenant, strlen(tenant), e) == -1)
+	if (read_tenant(s, request, &tenant, e) == -1)
 		return -1;
-	if (catalog_find(s->catalog, tenant) == NULL)
-		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
-	if (poison_lift(&s->poison, &s->board, tenant, NULL)) {
-		log_info("tenant=%s is served again: asked for", tenant);
-		control_send(s->control, client, "{\"ok\":true,\"lifted\":true}", true);
-		return 0;
-	}
-	if (!builds_retry(&s->builds, tenant))
+	lifted = sup_quarantine_clear(s, tenant) + poison_lift(&s->poison, &s->board, tenant, NULL);
+	if (lifted > 0)
+		sup_tenants_refresh(s, tenant);
+	builds = builds_retry(&s->builds, tenant);
+	if (lifted == 0 && !builds)
 		return err_set(e, ERR_BUSY, "a build of \"%s\" runs or waits already", tenant);
-	log_info("build asked for tenant=%s", tenant);
-	control_send(s->control, client, "{\"ok\":true}", true);
+	log_info("retry asked for tenant=%s quarantines lifted=%zu%s", tenant, lifted,
+	    builds ? ", to be built" : "");
+	control_send(s->control, client,
+	    lifted > 0 ? "{\"ok\":true,\"lifted\":true}" : "{\"ok\":true}", true);
+	return 0;
+}
+
+static int
+do_rollback(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const char *tenant, *to = NULL, *reason = "rolled back by an operator";
+	int64_t patience;
+
+	if (read_tenant(s, request, &tenant, e) == -1 || read_patience(request, &patience, e) == -1 ||
+	    json_get_text(request, "to", false, GENERATION_NAME_BYTES - 1, &to, e) == -1 ||
+	    json_get_text(request, "reason", false, QUARANTINE_REASON_BYTES - 1, &reason, e) == -1 ||
+	    sup_wait_check(s, e) == -1 || sup_rollback(s, tenant, to, reason, e) == -1)
+		return -1;
+	sup_wait(s, client, WAIT_URGENT, patience);
+	return 0;
+}
+
+static int
+do_pin(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const struct live_tenant *l;
+	const char *tenant, *generation = NULL;
+	int64_t patience;
+
+	if (read_tenant(s, request, &tenant, e) == -1 || read_patience(request, &patience, e) == -1 ||
+	    json_get_text(
+		request, "generation", false, GENERATION_NAME_BYTES - 1, &generation, e) == -1 ||
+	    sup_wait_check(s, e) == -1)
+		return -1;
+	if (generation == NULL) {
+		l = live_find(&s->live, tenant);
+		if (l == NULL || l->generation[0] == '\0')
+			return err_set(e, ERR_NOT_READY, "%s serves no generation yet", tenant);
+		generation = l->generation;
+	}
+	if (sup_pin_set(s, tenant, generation, PIN_OPERATOR, e) == -1)
+		return -1;
+	sup_wait(s, client, WAIT_URGENT, patience);
+	return 0;
+}
+
+static int
+do_unpin(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const char *tenant;
+	int64_t patience;
+
+	if (read_tenant(s, request, &tenant, e) == -1 || read_patience(request, &patience, e) == -1 ||
+	    sup_wait_check(s, e) == -1)
+		return -1;
+	if (pins_find(&s->pins, tenant, PIN_OPERATOR) == NULL)
+		return err_set(e, ERR_INPUT, "no operator has pinned \"%s\"%s", tenant,
+		    pins_of(&s->pins, tenant) != NULL ? "; the pin is a key in Consul" : "");
+	if (sup_pin_set(s, tenant, NULL, PIN_OPERATOR, e) == -1)
+		return -1;
+	sup_wait(s, client, WAIT_URGENT, patience);
 	return 0;
 }
 
 static int
 do_pause(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
-	(void)request;
-	(void)e;
-	log_info("roll paused");
-	roll_pause(&s->roll, s->now_ms);
+	const char *at = NULL;
+
+	if (json_get_text(request, "at", false, 32, &at, e) == -1)
+		return -1;
+	if (at != NULL && !roll_pause_at(&s->roll, roll_phase_of(at)))
+		return err_set(e, ERR_INPUT,
+		    "a roll can be stopped at hold, lock, surge, canary, bake, roll, verify, back or "
+		    "back-verify");
+	if (at == NULL)
+		roll_pause(&s->roll, s->now_ms);
+	log_info("roll paused%s%s", at != NULL ? " at " : "", at != NULL ? at : "");
 	control_send(s->control, client, "{\"ok\":true}", true);
 	return 0;
 }
@@ -161,6 +198,20 @@ do_resume(struct sup *s, control_id client, struct json_object *request, struct 
 }
 
 static int
+do_abort(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	int64_t patience;
+
+	if (read_patience(request, &patience, e) == -1 || sup_wait_check(s, e) == -1)
+		return -1;
+	if (!roll_is_busy(&s->roll))
+		return err_set(e, ERR_INPUT, "no roll is under way");
+	sup_roll_abort(s);
+	sup_wait(s, client, WAIT_ABORT, patience);
+	return 0;
+}
+
+static int
 do_accept_deletions(
     struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
@@ -172,7 +223,7 @@ do_accept_deletions(
 	log_warn("deletions accepted: %zu tenants", n);
 	buf_init(&b, 256);
 	buf_addf(&b, "{\"ok\":true,\"removed\":%zu}", n);
-	send_buf(s, client, &b);
+	sup_answer(s, client, &b);
 	return 0;
 }
 
@@ -186,6 +237,10 @@ static const struct {
     {"retry", do_retry},
     {"pause", do_pause},
     {"resume", do_resume},
+    {"abort", do_abort},
+    {"rollback", do_rollback},
+    {"pin", do_pin},
+    {"unpin", do_unpin},
     {"accept-deletions", do_accept_deletions},
 };
 
@@ -210,66 +265,10 @@ sup_command(void *context, control_id client, const char *line, size_t n)
 	struct err e;
 
 	if (json_parse_object(&request, line, n, &e) == -1) {
-		refuse(s, client, &e);
+		sup_refuse(s, client, &e, 0);
 		return;
 	}
 	if (run_request(s, client, request, &e) == -1)
-		refuse(s, client, &e);
+		sup_refuse(s, client, &e, 0);
 	json_object_put(request);
-}
-
-static void
-answer_respawn(struct sup *s, struct waiter *w)
-{
-	bool done = s->respawn.done >= w->wish;
-	struct buf b;
-	struct err e;
-
-	if (!done && s->now_ms < w->due_ms)
-		return;
-	if (done && !s->respawn.failed) {
-		buf_init(&b, 256);
-		buf_addf(&b, "{\"ok\":true,\"workers\":%u,\"ms\":%" PRId64 "}",
-		    s->respawn.replaced, s->now_ms - w->since_ms);
-		send_buf(s, w->client, &b);
-	} else {
-		err_set(&e, ERR_TIMEOUT, done ?
-			"a new worker did not come up; the others were not touched" :
-			"the workers were not replaced in time");
-		refuse(s, w->client, &e);
-	}
-	*w = (struct waiter){0};
-}
-
-static void
-answer_waiter(struct sup *s, struct waiter *w)
-{
-	bool done = s->roll.done >= w->wish;
-	struct buf b;
-	struct err e;
-
-	if (!done && s->now_ms < w->due_ms)
-		return;
-	if (done && s->roll.complete) {
-		buf_init(&b, 256);
-		buf_addf(&b,
-		    "{\"ok\":true,\"epoch\":%" PRIu64 ",\"workers\":%u,\"ms\":%" PRId64 "}",
-		    s->roster.epoch, sup_workers_ready(s), s->now_ms - w->since_ms);
-		send_buf(s, w->client, &b);
-	} else {
-		err_set(&e, ERR_TIMEOUT, done ? "the roll ended, not every worker took it" :
-						"the roll did not end in time");
-		refuse(s, w->client, &e);
-	}
-	*w = (struct waiter){0};
-}
-
-void
-sup_command_turn(struct sup *s)
-{
-	for (int i = 0; i < WAITERS_MAX; i++)
-		if (s->waiters[i].client != 0 && s->waiters[i].is_respawn)
-			answer_respawn(s, &s->waiters[i]);
-		else if (s->waiters[i].client != 0)
-			answer_waiter(s, &s->waiters[i]);
 }

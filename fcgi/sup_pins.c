@@ -69,18 +69,6 @@ find_tenant(const struct sup *s, const char *tenant, struct err *e)
 	return t;
 }
 
-/* Reads what is to be served now; an operator does not wait for others. */
-static void
-follow(struct sup *s, struct live_tenant *t, bool is_urgent)
-{
-	char was[GENERATION_NAME_BYTES];
-
-	memcpy(was, t->generation, sizeof was);
-	sup_tenants_refresh(s, t->name);
-	if (is_urgent && strcmp(was, t->generation) != 0)
-		sup_roll_want_urgently(s, t);
-}
-
 int
 sup_pin_set(struct sup *s, const char *tenant, const char *generation, enum pin_origin origin,
     struct err *e)
@@ -104,7 +92,7 @@ sup_pin_set(struct sup *s, const char *tenant, const char *generation, enum pin_
 	}
 	log_info("%s tenant=%s generation=%s by=%s", generation != NULL ? "pinned" : "unpinned",
 	    tenant, generation != NULL ? generation : before, pin_origin_name(origin));
-	follow(s, t, true);
+	sup_tenants_refresh_urgently(s, tenant);
 	return 0;
 }
 
@@ -171,7 +159,7 @@ sup_rollback(struct sup *s, const char *tenant, const char *to, const char *reas
 	/* The pointer first: killed in between, nothing names what is quarantined. */
 	sup_quarantine_add(s, tenant, from, reason);
 	log_warn("rolled back tenant=%s from=%s to=%s: %s", tenant, from, target, reason);
-	follow(s, t, true);
+	sup_tenants_refresh_urgently(s, tenant);
 	sup_fleet_rolled_back(s, tenant, target, version);
 	return 0;
 }

@@ -29,7 +29,7 @@ weigh(const struct sup *s, unsigned ready, unsigned wanted, size_t troubled)
 	if (ready == 0)
 		return "critical";
 	if (ready < wanted || troubled > 0 || c->is_degraded ||
-	    (s->roll.rolls > 0 && !s->roll.complete))
+	    s->roll.result == ROLL_INCOMPLETE)
 		return "warning";
 	return "passing";
 }

@@ -8,23 +8,42 @@
 #include "generation.h"
 #include "log.h"
 
-const struct live_tenant *
-sup_tenants_refresh(struct sup *s, const char *tenant)
+static struct live_tenant *
+refresh(struct sup *s, const char *tenant, bool *changed)
 {
 	const struct live_rules rules = {.pins = &s->pins, .quarantine = &s->quarantine};
-	const struct live_tenant *l;
+	struct live_tenant *l;
 	struct err e;
-	bool changed;
 
-	if (live_refresh(&s->live, s->conf.global.data_dir, tenant, &rules, &changed, &e) == -1) {
+	if (live_refresh(&s->live, s->conf.global.data_dir, tenant, &rules, changed, &e) == -1) {
 		log_error("tenant=%s: %s", tenant, e.text);
 		return NULL;
 	}
 	l = live_find(&s->live, tenant);
+	if (*changed && poison_lift(&s->poison, &s->board, tenant, l->generation))
+		log_info("tenant=%s is served again: generation %s", tenant, l->generation);
+	return l;
+}
+
+const struct live_tenant *
+sup_tenants_refresh(struct sup *s, const char *tenant)
+{
+	bool changed = false;
+	const struct live_tenant *l = refresh(s, tenant, &changed);
+
 	if (changed)
 		sup_roll_want(s);
-	if (changed && poison_lift(&s->poison, &s->board, tenant, l->generation))
-		log_info("tenant=%s is served again: generation %s", tenant, l->generation);
+	return l;
+}
+
+const struct live_tenant *
+sup_tenants_refresh_urgently(struct sup *s, const char *tenant)
+{
+	bool changed = false;
+	struct live_tenant *l = refresh(s, tenant, &changed);
+
+	if (changed && l != NULL)
+		sup_roll_want_urgently(s, l);
 	return l;
 }
 

@@ -46,15 +46,14 @@ sup_worker_has_refused(const struct sup *s, unsigned i)
 bool
 sup_worker_is_current(const struct sup *s, unsigned i)
 {
-	return has_acknowledged(s, i) &&
-	    atomic_load(&s->board.slots[i].epoch) == atomic_load(&s->board.head->epoch);
+	return has_acknowledged(s, i) && atomic_load(&s->board.slots[i].epoch) == s->roster.epoch;
 }
 
 static void
 clean_slot(struct sup *s, unsigned i)
 {
 	struct board_slot *b = &s->board.slots[i];
-	uint64_t epoch = atomic_load(&s->board.head->epoch);
+	uint64_t epoch = sup_roll_start_epoch(s, i);
 
 	board_slot_clean(b);
 	atomic_store(&b->state, SLOT_BOOT);
@@ -119,7 +118,7 @@ start_worker(struct sup *s, unsigned i)
 		atomic_store(&s->board.slots[i].pid, s->workers[i].pid);
 		s->is_listed = false;
 		log_info("worker %u pid %d started epoch=%" PRIu64, i, (int)s->workers[i].pid,
-		    (uint64_t)atomic_load(&s->board.head->epoch));
+		    sup_roll_start_epoch(s, i));
 		return;
 	}
 	s->workers[i].pid = 0;
@@ -177,7 +176,8 @@ slot_to_empty(const struct sup *s, unsigned pool)
 	int busy = -1;
 
 	for (unsigned i = s->slots; i-- > 0;) {
-		if (!s->workers[i].is_wanted || s->workers[i].pool != pool)
+		if (!s->workers[i].is_wanted || s->workers[i].is_surge ||
+		    s->workers[i].pool != pool)
 			continue;
 		if (!board_slot_is_busy(&s->board.slots[i]))
 			return (int)i;
@@ -188,20 +188,55 @@ slot_to_empty(const struct sup *s, unsigned pool)
 }
 
 static void
+fill_slot(struct sup *s, unsigned i, unsigned pool, bool is_surge)
+{
+	struct worker *w = &s->workers[i];
+
+	w->is_wanted = true;
+	w->is_surge = is_surge;
+	w->has_crashed = false;
+	w->pool = pool;
+	if (i >= s->slots)
+		s->slots = i + 1;
+	perform(s, i, EV_WANT);
+}
+
+/* Only into an empty slot: a worker on its way out is not on the epoch that is rolled to. */
+void
+sup_workers_surge(struct sup *s, unsigned pool)
+{
+	unsigned i = 0;
+
+	while (i < WORKERS_MAX &&
+	    (s->workers[i].is_wanted || s->workers[i].slot.phase != PHASE_EMPTY))
+		i++;
+	if (i < WORKERS_MAX)
+		fill_slot(s, i, pool, true);
+	atomic_store(&s->board.head->workers, s->slots);
+}
+
+void
+sup_workers_unsurge(struct sup *s)
+{
+	for (unsigned i = 0; i < s->slots; i++) {
+		if (!s->workers[i].is_surge)
+			continue;
+		s->workers[i].is_surge = s->workers[i].is_wanted = false;
+		perform(s, i, EV_UNWANT);
+	}
+}
+
+static void
 resize_pool(struct sup *s, unsigned pool)
 {
 	unsigned has = 0, wants = s->pools[pool].size.target;
 	int i;
 
 	for (unsigned j = 0; j < s->slots; j++)
-		has += s->workers[j].is_wanted && s->workers[j].pool == pool;
-	for (; has < wants && (i = slot_to_fill(s, pool)) != -1; has++) {
-		s->workers[i].is_wanted = true;
-		s->workers[i].pool = pool;
-		if ((unsigned)i >= s->slots)
-			s->slots = (unsigned)i + 1;
-		perform(s, (unsigned)i, EV_WANT);
-	}
+		has += s->workers[j].is_wanted && !s->workers[j].is_surge &&
+		    s->workers[j].pool == pool;
+	for (; has < wants && (i = slot_to_fill(s, pool)) != -1; has++)
+		fill_slot(s, (unsigned)i, pool, false);
 	for (; has > wants && (i = slot_to_empty(s, pool)) != -1; has--) {
 		s->workers[i].is_wanted = false;
 		perform(s, (unsigned)i, EV_UNWANT);
@@ -395,6 +430,8 @@ sup_workers_reap(struct sup *s, pid_t pid, int status)
 		return false;
 	log_death(s, i, status);
 	blame_tenant(s, i, status);
+	if (event_of_status(status) == EV_CRASHED)
+		sup_roll_note_crash(s, i);
 	s->died++;
 	s->workers[i].pid = 0;
 	s->is_listed = false;

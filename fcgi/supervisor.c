@@ -217,9 +217,8 @@ start(struct sup *s, struct err *e)
 		return -1;
 	sup_quarantine_open(s);
 	sup_pins_open(s);
-	if (sup_tenants_open(s, e) == -1 || sup_roll_target(s, e) == -1)
+	if (sup_tenants_open(s, e) == -1 || sup_roll_open(s, e) == -1)
 		return -1;
-	s->roll = (struct roll){0};	/* the first roster holds all that is wanted */
 	if (s->heritage != NULL) {
 		sup_exec_adopt(s, s->heritage);
 		sup_roll_want(s);
@@ -324,6 +323,8 @@ on_signal(struct sup *s, int number)
 		roll_pause(&s->roll, s->now_ms);
 	else if (number == SIGRTMIN + 2)
 		roll_resume(&s->roll, s->now_ms);
+	else if (number == SIGRTMIN + 3)
+		sup_roll_abort(s);
 }
 
 static void
@@ -399,11 +400,12 @@ timeout_of(const struct sup *s)
 	earlier(&timeout, sup_pools_due(s), s->now_ms);
 	earlier(&timeout, sup_respawn_due(s), s->now_ms);
 	earlier(&timeout, sup_builds_due(s), s->now_ms);
+	earlier(&timeout, sup_wait_due(s), s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
-	if (roll_due(&s->roll) != 0)
-		earlier(&timeout, roll_due(&s->roll), s->now_ms);
+	if ((left = sup_roll_due(s)) != 0)
+		earlier(&timeout, left, s->now_ms);
 	if ((left = tenants_dir_timeout(s->dir, s->now_ms)) >= 0 && left < timeout)
 		timeout = left;
 	if (s->consul != NULL && (left = consul_timeout(s->consul, s->now_ms)) >= 0 &&
@@ -457,7 +459,7 @@ turn(struct sup *s)
 	sup_pools_turn(s);
 	sup_roll_turn(s);
 	sup_respawn_turn(s);
-	sup_command_turn(s);
+	sup_wait_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);
 	control_turn(s->control);
@@ -490,6 +492,7 @@ finish(struct sup *s)
 	pins_fini(&s->pins);
 	live_fini(&s->live);
 	roster_fini(&s->roster);
+	roster_fini(&s->from);
 	board_close(&s->board);
 	if (s->signal_fd != -1)
 		close(s->signal_fd);

@@ -134,10 +134,31 @@ ten_thousand_tenants_are_found(void **state)
 	roster_fini(&r);
 }
 
+static void
+what_is_proven_is_remembered(void **state)
+{
+	char *dir = unit_folder(), path[600];
+	struct err e;
+
+	(void)state;
+	assert_int_equal(roster_proven(dir), 0);
+	snprintf(path, sizeof path, "%s/roster", dir);
+	assert_ok(file_make_dirs(path, 0755, &e), &e);
+	assert_ok(roster_set_proven(dir, 41, &e), &e);
+	assert_ok(roster_set_proven(dir, 18446744073709551615u, &e), &e);
+	assert_true(roster_proven(dir) == 18446744073709551615u);
+	assert_int_equal(roster_newest(dir), 0);	/* it is no roster */
+	snprintf(path, sizeof path, "%s/roster/proven", dir);
+	assert_ok(file_replace(path, "7x\n", 3, 0644, &e), &e);
+	assert_int_equal(roster_proven(dir), 0);
+	unit_folder_gone(dir);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_proven_is_remembered),
 	    cmocka_unit_test(a_roster_reads_back_sorted),
 	    cmocka_unit_test(bad_names_never_enter),
 	    cmocka_unit_test(any_damage_is_refused),

@@ -1,0 +1,112 @@
+/* sup_sweep.c - old rosters, and generations that no worker can be asked for any more. */
+#include "sup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "generation.h"
+#include "log.h"
+
+/* What the oldest worker may still serve from. */
+static uint64_t
+oldest_epoch(const struct sup *s)
+{
+	uint64_t oldest = s->roster.epoch, epoch;
+
+	for (unsigned i = 0; i < s->slots; i++) {
+		if (s->workers[i].pid == 0)
+			continue;
+		epoch = atomic_load(&s->board.slots[i].epoch);
+		if (epoch == 0)
+			epoch = atomic_load(&s->board.slots[i].target_epoch);
+		if (epoch < oldest)
+			oldest = epoch;
+	}
+	return oldest;
+}
+
+/* The rosters from the oldest in use to the newest; none may lose a generation. */
+struct in_use {
+	const struct pins *pins;
+	struct roster *rosters;
+	size_t count;
+	const struct live_tenant *tenant;
+};
+
+static bool
+is_pinned(const struct pins *pins, const char *tenant, const char *name)
+{
+	for (int origin = 0; origin < PIN_ORIGIN_MAX; origin++) {
+		const struct pin *p = pins_find(pins, tenant, (enum pin_origin)origin);
+		if (p != NULL && strcmp(p->generation, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_in_use(void *context, const char *name)
+{
+	const struct in_use *u = context;
+
+	if (strcmp(u->tenant->generation, name) == 0 ||
+	    is_pinned(u->pins, u->tenant->name, name))
+		return true;
+	for (size_t i = 0; i < u->count; i++) {
+		const struct roster_entry *t = roster_find(&u->rosters[i], u->tenant->name);
+		if (t != NULL && strcmp(t->generation, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is live is also what the only roster in use says: nothing is left for later. */
+static bool
+is_settled(const struct sup *s, const struct live_tenant *t, const struct in_use *u)
+{
+	const struct roster_entry *r = roster_find(&s->roster, t->name);
+
+	return u->count == 1 && r != NULL && strcmp(r->generation, t->generation) == 0;
+}
+
+static void
+sweep_tenants(struct sup *s, struct in_use *u)
+{
+	const struct conf_global *g = &s->conf.global;
+	struct err e;
+
+	for (size_t i = 0; i < s->live.count; i++) {
+		struct live_tenant *t = &s->live.at[i];
+		if (t->is_swept)
+			continue;
+		u->tenant = t;
+		if (generation_sweep(g->data_dir, t->name, (unsigned)g->keep_generations,
+			is_in_use, u, &e) == -1)
+			log_warn("sweep tenant=%s: %s", t->name, e.text);
+		t->is_swept = is_settled(s, t, u);
+	}
+}
+
+void
+sup_sweep(struct sup *s)
+{
+	uint64_t oldest = oldest_epoch(s);
+	size_t span = (size_t)(s->roster.epoch - oldest) + 1;
+	struct in_use u = {.pins = &s->pins, .rosters = calloc(span, sizeof(struct roster))};
+	struct err e;
+	bool all = u.rosters != NULL;
+
+	for (uint64_t epoch = oldest; all && epoch <= s->roster.epoch; epoch++) {
+		if (roster_load(&u.rosters[u.count], s->conf.global.data_dir, epoch, &e) == 0)
+			u.count++;
+		else if (e.code != ERR_NOT_FOUND)
+			all = false;	/* what it names is unknown: sweep another time */
+	}
+	if (all)
+		sweep_tenants(s, &u);
+	for (size_t i = 0; i < u.count; i++)
+		roster_fini(&u.rosters[i]);
+	free(u.rosters);
+	if (roster_sweep(s->conf.global.data_dir, oldest, &e) == -1)
+		log_warn("%s", e.text);
+}
