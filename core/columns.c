@@ -260,6 +260,25 @@ want_codes(const struct column *k, const struct filter *f, struct wanted *w, str
 	return 0;
 }
 
+/* suffix, contains: words are in no order for these, so each is looked at. */
+static int
+want_parts(const struct column *k, const struct filter *f, struct wanted *w, struct arena *a,
+    struct err *e)
+{
+	struct filter_value word;
+
+	if ((w->codes = arena_alloc(a, (k->entry.words + 1) * sizeof *w->codes)) == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for the filter");
+	for (uint32_t i = 0; i < k->entry.words; i++) {
+		if (word_at(k, i, &word, e) == -1)
+			return -1;
+		if (filter_part_matches(f->op, &f->values[0], word.text, word.len))
+			w->codes[w->count++] = i;
+	}
+	w->op = FILTER_IN;
+	return 0;
+}
+
 static void
 want_numbers(const struct filter *f, struct wanted *w)
 {
@@ -353,7 +372,7 @@ want_list(const struct column *k, const struct filter *f, struct wanted *w, stru
 	return 0;
 }
 
-/* eq, gt, .. in, prefix on one column. */
+/* eq, gt, .. in, prefix, suffix, contains on one column. */
 static int
 mark_leaf(const struct columns *c, const struct column *k, const struct filter *f,
     uint64_t *out, struct arena *a, struct err *e)
@@ -365,6 +384,9 @@ mark_leaf(const struct columns *c, const struct column *k, const struct filter *
 			return -1;
 	} else if (f->values[0].type != k->entry.type) {
 		return 0;
+	} else if (f->op == FILTER_SUFFIX || f->op == FILTER_CONTAINS) {
+		if (want_parts(k, f, &w, a, e) == -1)
+			return -1;
 	} else if (k->entry.type == FILTER_STRING && want_range(k, f, &w, e) == -1) {
 		return -1;
 	}

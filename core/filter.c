@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const names[] = {"and", "or", "not", "eq", "ne", "gt", "gte", "lt", "lte",
-    "in", "nin", "prefix", "exists"};
+    "in", "nin", "prefix", "suffix", "contains", "exists"};
 _Static_assert(sizeof names / sizeof names[0] == FILTER_OP_MAX, "a name each");
 
 enum filter_op
@@ -28,6 +28,22 @@ bool
 filter_is_compound(enum filter_op op)
 {
 	return op == FILTER_AND || op == FILTER_OR || op == FILTER_NOT;
+}
+
+bool
+filter_is_part(enum filter_op op)
+{
+	return op == FILTER_PREFIX || op == FILTER_SUFFIX || op == FILTER_CONTAINS;
+}
+
+bool
+filter_part_matches(enum filter_op op, const struct filter_value *part, const char *text, size_t n)
+{
+	if (part->len > n)
+		return false;
+	if (op == FILTER_CONTAINS)
+		return memmem(text, n, part->text, part->len) != NULL;
+	return memcmp(op == FILTER_SUFFIX ? text + n - part->len : text, part->text, part->len) == 0;
 }
 
 static unsigned
@@ -60,8 +76,8 @@ check_value(const struct filter *f, const struct filter_value *v, struct err *e)
 		return err_set(e, ERR_FILTER, "a string is longer than %d bytes", FILTER_TEXT_BYTES);
 	if (v->type == FILTER_NUMBER && !isfinite(v->number))
 		return err_set(e, ERR_FILTER, "%s takes finite numbers", op);
-	if (f->op == FILTER_PREFIX && v->type != FILTER_STRING)
-		return err_set(e, ERR_FILTER, "prefix takes a string");
+	if (filter_is_part(f->op) && v->type != FILTER_STRING)
+		return err_set(e, ERR_FILTER, "%s takes a string", op);
 	if (f->op >= FILTER_GT && f->op <= FILTER_LTE && v->type == FILTER_BOOL)
 		return err_set(e, ERR_FILTER, "%s takes a string or a number", op);
 	return 0;

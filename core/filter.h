@@ -3,14 +3,14 @@
  *   and, or, not                 over other nodes
  *   eq ne gt gte lt lte          a field and one value
  *   in nin                       a field and a list of values
- *   prefix                       a field and a string
+ *   prefix, suffix, contains     a field and a string
  *   exists                       a field
  *
  * Shapes  values are strings (compared bytewise), numbers (doubles: integers are exact up
  *         to 2^53) and bools (eq, ne, in, nin only).  A field may hold several values.
  *
  *         eq gt gte lt lte in prefix   match when any value of the field does; a missing
- *                                      field and a value of another type never match
+ *         suffix contains              field and a value of another type never match
  *         exists                       matches when the field has a value of any type
  *         ne, nin                      are exactly not eq, not in: they match documents
  *                                      without the field, or with other types
@@ -49,6 +49,8 @@ enum filter_op {
 	FILTER_IN,
 	FILTER_NIN,
 	FILTER_PREFIX,
+	FILTER_SUFFIX,
+	FILTER_CONTAINS,
 	FILTER_EXISTS,
 	FILTER_OP_MAX
 };
@@ -77,6 +79,11 @@ enum filter_op filter_op_of(const char *name);
 const char *filter_op_name(enum filter_op op);
 /* and, or, not: over other nodes. */
 bool filter_is_compound(enum filter_op op);
+/* prefix, suffix, contains: of a string, a part. */
+bool filter_is_part(enum filter_op op);
+/* Is it that part of the text? */
+bool filter_part_matches(enum filter_op op, const struct filter_value *part, const char *text,
+    size_t n);
 
 /* The whole tree is within its bounds, each leaf has what its operator takes. */
 int filter_check(const struct filter *f, struct err *e);

@@ -241,8 +241,8 @@ read_typed(struct reader *r, struct json_object *o, enum filter_op op, struct fi
 
 	if (op == FILTER_OP_MAX) {
 		enter(r, ".type");
-		return refuse(r, "must be eq, ne, gt, gte, lt, lte, in, nin, prefix, exists, and,"
-				 " or, not", e);
+		return refuse(r, "must be eq, ne, gt, gte, lt, lte, in, nin, prefix, suffix,"
+				 " contains, exists, and, or, not", e);
 	}
 	if (filter_is_compound(op)) {
 		if (only_members(r, o, "filters", "filters", e) == -1)

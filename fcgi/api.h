@@ -28,6 +28,12 @@ typedef int api_fn(struct api *api, struct req *r, struct reply *p, struct err *
 
 api_fn api_query;	/* POST /query/{tenant} */
 api_fn api_retrieve;	/* POST /retrieve */
+api_fn api_dify;	/* POST /retrieval */
+api_fn api_models;	/* GET /v1/models */
+api_fn api_model;	/* GET /v1/models/rag/{tenant} */
+api_fn api_vector_stores;	/* GET /v1/vector_stores */
+api_fn api_vector_store;	/* GET /v1/vector_stores/{id} */
+api_fn api_vector_store_search;	/* POST /v1/vector_stores/{id}/search */
 api_fn api_health;	/* GET /health, /api/health: can this worker answer? */
 api_fn api_live;	/* GET /api/live: does this process run? */
 api_fn api_status;	/* GET /status */

@@ -60,8 +60,9 @@ read_arrangement(struct question *q, struct json_object *o, struct err *e)
 }
 
 /* "filters", or "filter": one of them. */
-static int
-read_filter(struct question *q, struct json_object *body, struct arena *a, struct err *e)
+int
+question_read_filter(
+    struct question *q, struct json_object *body, struct arena *a, struct err *e)
 {
 	static const char *const names[] = {"filters", "filter"};
 	struct json_object *o;
@@ -113,7 +114,7 @@ question_read(struct question *q, struct json_object *o, unsigned top_k_max, str
 	    json_get_bool(o, "explain", false, &q->explain, e) == -1 ||
 	    json_get_bool(o, "with_metadata", false, &q->with_metadata, e) == -1 ||
 	    read_mode(q, o, e) == -1 || read_recall(q, o, e) == -1 ||
-	    read_arrangement(q, o, e) == -1 || read_filter(q, o, a, e) == -1 ||
+	    read_arrangement(q, o, e) == -1 || question_read_filter(q, o, a, e) == -1 ||
 	    read_threshold(q, o, e) == -1 || read_generation(q, o, e) == -1)
 		return -1;
 	q->query.top_k = (unsigned)top_k;

@@ -36,6 +36,9 @@ struct question {
 /* Fills all of it but the tenant; what is not in the object gets its default. */
 int question_read(struct question *q, struct json_object *o, unsigned top_k_max,
     struct arena *a, struct err *e);
+/* Only "filters", or "filter". */
+int question_read_filter(
+    struct question *q, struct json_object *o, struct arena *a, struct err *e);
 /* Through the tenant's door (enter.h) to the generation to ask, borrowed as serving_get()
  * says; the answer's headers name it.  The caller's own filter joins the question's. */
 int question_open(struct api *api, struct question *q, const struct req *r, struct reply *p,

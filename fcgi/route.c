@@ -17,6 +17,13 @@ struct route {
 static const struct route routes[] = {
     {REQ_POST, "/query/{tenant}", api_query, REQUEST_BODY_MAX, ROLE_READER},
     {REQ_POST, "/retrieve", api_retrieve, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/retrieval", api_dify, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_GET, "/v1/models", api_models, 0, ROLE_READER},
+    {REQ_GET, "/v1/models/rag/{tenant}", api_model, 0, ROLE_READER},
+    {REQ_GET, "/v1/vector_stores", api_vector_stores, 0, ROLE_READER},
+    {REQ_GET, "/v1/vector_stores/{id}", api_vector_store, 0, ROLE_READER},
+    {REQ_POST, "/v1/vector_stores/{id}/search", api_vector_store_search, REQUEST_BODY_MAX,
+	ROLE_READER},
     {REQ_GET, "/health", api_health, 0, ROLE_NONE},
     {REQ_GET, "/api/health", api_health, 0, ROLE_NONE},
     {REQ_GET, "/api/live", api_live, 0, ROLE_NONE},

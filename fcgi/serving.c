@@ -265,3 +265,9 @@ serving_open_count(const struct serving *s)
 {
 	return s->open;
 }
+
+const char *
+serving_data_dir(const struct serving *s)
+{
+	return s->data_dir;
+}

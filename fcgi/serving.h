@@ -54,6 +54,7 @@ int serving_get_pinned(struct serving *s, const char *tenant, const char *genera
 const char *serving_only_tenant(const struct serving *s);
 /* NULL when it runs without a roster. */
 const struct roster *serving_roster(const struct serving *s);
+const char *serving_data_dir(const struct serving *s);
 size_t serving_open_count(const struct serving *s);
 
 #endif

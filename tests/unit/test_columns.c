@@ -131,6 +131,10 @@ one_matches(const struct filter *f, const struct filter_value *v, const struct f
 		return false;
 	if (f->op == FILTER_PREFIX)
 		return x->len >= v->len && memcmp(x->text, v->text, v->len) == 0;
+	if (f->op == FILTER_SUFFIX)
+		return x->len >= v->len && strcmp(x->text + x->len - v->len, v->text) == 0;
+	if (f->op == FILTER_CONTAINS)
+		return strstr(x->text, v->text) != NULL;
 	if (x->type == FILTER_STRING)
 		order = strcmp(x->text, v->text);
 	else if (x->type == FILTER_NUMBER)
@@ -197,7 +201,7 @@ some_filter(int levels)
 	for (uint32_t i = 0; i < f->count; i++)
 		do
 			values[i] = some_value();
-		while ((f->op == FILTER_PREFIX && values[i].type != FILTER_STRING) ||
+		while ((filter_is_part(f->op) && values[i].type != FILTER_STRING) ||
 		       (f->op >= FILTER_GT && f->op <= FILTER_LTE && values[i].type == FILTER_BOOL));
 	return f;
 }

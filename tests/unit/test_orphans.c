@@ -31,9 +31,11 @@ sleeper(void)
 {
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		signal(SIGQUIT, SIG_DFL);	/* ignored in what a shell runs in the background */
 		for (;;)
 			pause();
+	}
 	return pid;
 }
 
