@@ -49,7 +49,8 @@ void
 consul_watch_init(struct consul_watch *w, const char *prefix, int64_t wait_ms, uint64_t seed,
     int64_t now_ms)
 {
-	*w = (struct consul_watch){.wait_ms = wait_ms, .random = seed, .due_ms = now_ms};
+	*w = (struct consul_watch){.wait_ms = wait_ms, .random = seed, .due_ms = now_ms,
+	    .pace_ms = CONSUL_PACE_MS};
 	w->status.since_ms = now_ms;
 	snprintf(w->prefix, sizeof w->prefix, "%s", prefix);
 }
@@ -74,11 +75,11 @@ set_state(struct consul_watch *w, enum consul_state state, int64_t now_ms)
 	w->status.state = state;
 }
 
-/* As soon as the bucket allows: two questions at once, then one every CONSUL_PACE_MS. */
+/* As soon as the bucket allows: a few questions at once, then one every so often. */
 static void
 ask_soon(struct consul_watch *w, int64_t now_ms)
 {
-	int64_t earliest = w->rate_ms - CONSUL_PACE_MS;
+	int64_t earliest = w->rate_ms - (CONSUL_BURST - 1) * w->pace_ms;
 
 	w->due_ms = earliest > now_ms ? earliest : now_ms;
 }
@@ -105,7 +106,7 @@ consul_watch_next(struct consul_watch *w, int64_t now_ms, struct consul_question
 	w->new_token = false;
 	w->asking = true;
 	w->status.questions++;
-	w->rate_ms = (w->rate_ms > now_ms ? w->rate_ms : now_ms) + CONSUL_PACE_MS;
+	w->rate_ms = (w->rate_ms > now_ms ? w->rate_ms : now_ms) + w->pace_ms;
 	*out = *q;
 	return true;
 }
@@ -359,6 +360,7 @@ answer_tenants(struct consul_watch *w, const struct consul_answer *a, struct con
 	if (a->status == 404)
 		err_set(&w->status.trouble, ERR_PEER,
 		    "nothing under %s, or the token may not list it", w->prefix);
+	w->pace_ms = CONSUL_PACE_MS + (int64_t)(a->body_bytes / CONSUL_BYTES_A_MS);
 	w->status.keys = set->count;
 	w->status.bad_keys = bad_keys;
 	plan_next(w, now_ms);

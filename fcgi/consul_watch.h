@@ -24,7 +24,9 @@
  *            apart; after more than CONSUL_FLAPS_MAX such turns in an hour not before
  *            CONSUL_CALM_MS are over.  It is only told: what a good answer says is taken.
  * Back-off   decorrelated jitter from 250 ms to 30 s, without end.  Questions that follow
- *            each other at once are two at the most, then one every CONSUL_PACE_MS.
+ *            each other at once are CONSUL_BURST at the most, then one every CONSUL_PACE_MS,
+ *            and a millisecond for every CONSUL_BYTES_A_MS of the last answer: a large tree
+ *            that changes all the time is not read all the time.
  * Memory     consul_set is the caller's: consul_set_fini().
  * Units      milliseconds of clk_ms().
  */
@@ -39,7 +41,8 @@
 #include "err.h"
 #include "hash.h"
 
-enum { CONSUL_PACE_MS = 1000, CONSUL_BACKOFF_MIN_MS = 250, CONSUL_BACKOFF_MAX_MS = 30000,
+enum { CONSUL_PACE_MS = 250, CONSUL_BURST = 4, CONSUL_BYTES_A_MS = 20000,
+	 CONSUL_BACKOFF_MIN_MS = 250, CONSUL_BACKOFF_MAX_MS = 30000,
 	CONSUL_DENIED_MIN_MS = 30000, CONSUL_DENIED_MAX_MS = 300000,
 	CONSUL_WELL_MS = 5000, CONSUL_FLAPS_MAX = 6, CONSUL_FLAPS_MS = 3600000,
 	CONSUL_CALM_MS = 600000 };
@@ -140,6 +143,7 @@ struct consul_watch {
 	struct consul_question question;	/* the last or the next one */
 	int64_t due_ms;			/* when to ask */
 	int64_t backoff_ms;		/* the last delay; 0 after a good answer */
+	int64_t pace_ms;		/* between questions, by the size of the last answer */
 	int64_t rate_ms;		/* when the bucket of questions will be full again */
 	bool block;			/* the next TENANTS may wait for the index to rise */
 	bool new_token;

@@ -74,7 +74,8 @@ rest_on_key(const struct fleet_tenant *t, const struct fleet_view *v)
 	if (t->own[0] != '\0')
 		return generation_is_same_content(t->own, t->key.generation) ? FLEET_TAKE_OWN
 									      : announce(t, v);
-	if (t->key.index != t->taken.index || t->key.flip != t->taken.flip)
+	if (t->key.index != t->taken.index ||
+	    (t->key.flip != 0 && t->key.flip != t->taken.flip))
 		return FLEET_ADOPT;
 	return FLEET_REST;
 }
@@ -166,6 +167,17 @@ fleet_next_pointer(const struct fleet_tenant *t, const char *manifest, const cha
 	snprintf(out->host, sizeof out->host, "%s", host);
 }
 
+/* A pointer written by hand counts nothing, but the count goes on behind it. */
+void
+fleet_took_key(struct fleet_tenant *t)
+{
+	uint64_t flip = t->taken.flip;
+
+	t->taken = t->key;
+	if (t->taken.flip == 0)
+		t->taken.flip = flip;
+}
+
 bool
 fleet_covers(const struct fleet_tenant *t, const char *version, bool has_store)
 {
@@ -183,7 +195,7 @@ fleet_holds_back(const struct fleet_tenant *t, const char *version, uint64_t rev
 	if (is_same(t->taken.withdrawn, version))
 		return true;
 	/* a pointer written by hand, after the document, is a decision against it */
-	return t->taken.flip == 0 && revision < t->taken.index;
+	return t->taken.host[0] == '\0' && revision < t->taken.index;
 }
 
 void

@@ -102,6 +102,8 @@ void fleet_take_key(struct fleet_tenant *t, const struct consul_pointer *key,
  * is taken back, else ""). */
 void fleet_offer(struct fleet_tenant *t, const char *generation, const char *version,
     const char *withdrawn);
+/* The key is followed now, or what is live will do for it. */
+void fleet_took_key(struct fleet_tenant *t);
 void fleet_forget_own(struct fleet_tenant *t);
 /* What is to be written for ->own. */
 void fleet_next_pointer(const struct fleet_tenant *t, const char *manifest, const char *where,

@@ -274,7 +274,7 @@ on_written_well(struct sup *s, struct fleet_tenant *t, const struct consul_reply
 	t->written_ms = s->now_ms;
 	if (sup_tenants_flip_here(s, t->name, t->own, &e) == -1)
 		log_error("tenant=%s: %s", t->name, e.text);
-	t->taken = *p;
+	fleet_took_key(t);
 	keep_taken(s, t);
 	fleet_forget_own(t);
 	log_info("pointer written tenant=%s generation=%s flip=%" PRIu64 " index=%" PRIu64, t->name,
@@ -368,7 +368,7 @@ find_here(const struct sup *s, const struct fleet_tenant *t, const char *generat
 static void
 took(struct sup *s, struct fleet_tenant *t)
 {
-	t->taken = t->key;
+	fleet_took_key(t);
 	keep_taken(s, t);
 	fleet_forget_own(t);
 	sup_tenants_reconsider(s, t->name);

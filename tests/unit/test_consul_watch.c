@@ -387,7 +387,7 @@ a_burst_of_answers_is_paced(void **state)
 		reply(200, "10", i % 2 == 0 ? "[" ALPHA "]" : "[" BETA "]", now);
 		consul_watch_applied(&w, 0, true, now);
 	}
-	assert_int_equal(now, 18 * CONSUL_PACE_MS);
+	assert_int_equal(now, (20 - CONSUL_BURST) * CONSUL_PACE_MS);
 }
 
 static void
