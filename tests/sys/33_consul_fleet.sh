@@ -91,12 +91,6 @@ ok "a pin by key holds both" wait_until 20 both_serve "$first"
 curl -s -X DELETE "$consul_url/v1/kv/rag/tenants/en/pin" >>"$T/commands.log"
 ok "until it is taken away" wait_until 20 both_serve "$second"
 
-ok "a rollback on one host" "$bin/ragpool" -c "$T/a.conf" rollback en
-ok "is followed by the other" wait_until 20 both_serve "$first"
-"$bin/ragpool" -c "$T/b.conf" reload --wait >>"$T/commands.log" 2>&1
-ok "which does not build again what was taken back" both_serve "$first"
-is "no build at all" "$(count 'build begins')" 2
-
 kv_put rag/tenants/en/config "$(tenant_json v2 "$T/sources")"
 ok "other content under the same version raises an alert" wait_until 20 host_tells a \
 	"t['alert']" config_changed_without_version
