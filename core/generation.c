@@ -148,7 +148,8 @@ seal_files(const char *dir, struct err *e)
 	return file_sync(dir, e);
 }
 
-/* The name of a generation with this hash that is there already, or the next seq. */
+/* The name of a generation with this hash that is there already and whole, or the next seq:
+ * a damaged one is not touched, and does not stand in the way of its repair. */
 static int
 choose_name(char name[GENERATION_NAME_BYTES], bool *existed, const char *data_dir,
     const char *tenant, const char hash12[13], struct err *e)
@@ -160,7 +161,8 @@ choose_name(char name[GENERATION_NAME_BYTES], bool *existed, const char *data_di
 		return -1;
 	*existed = false;
 	for (size_t i = 0; i < count && !*existed; i++) {
-		if (strcmp(strchr(names[i], '-') + 1, hash12) == 0) {
+		if (strcmp(strchr(names[i], '-') + 1, hash12) == 0 &&
+		    generation_verify(data_dir, tenant, names[i], NULL) == 0) {
 			memcpy(name, names[i], GENERATION_NAME_BYTES);
 			*existed = true;
 		}

@@ -61,8 +61,8 @@ int manifest_write(
 int manifest_read(struct manifest *m, const char *dir, char hash12[13], struct err *e);
 
 /* Seals the finished folder `tmp_dir` (files 0440, all fsynced) and renames it to its
- * name below gen/.  When a generation of the same content is there already, tmp_dir is
- * removed and the old name answered, *existed set. */
+ * name below gen/.  When a generation of the same content is there already and whole,
+ * tmp_dir is removed and the old name answered, *existed set. */
 int generation_publish(char name[GENERATION_NAME_BYTES], bool *existed, const char *data_dir,
     const char *tenant, const char *tmp_dir, struct err *e);
 

@@ -206,6 +206,7 @@ ended(struct builds *b, const char *tenant, enum build_event event, const char *
 	j->building[0] = '\0';
 	snprintf(j->reason, sizeof j->reason, "%s", reason);
 	j->is_busy = is_busy;
+	j->is_accepted = j->is_accepted && is_busy;
 	move(b, j, event);
 }
 
@@ -222,12 +223,13 @@ builds_failed(struct builds *b, const char *tenant, const char *reason, bool is_
 }
 
 bool
-builds_retry(struct builds *b, const char *tenant)
+builds_retry(struct builds *b, const char *tenant, bool is_accepted)
 {
 	struct build_job *j = find(b, tenant);
 
 	if (j == NULL || is_running(j->state) || j->state == BUILD_QUEUED)
 		return false;
+	j->is_accepted = is_accepted;
 	move(b, j, BUILD_EV_RETRY);
 	return true;
 }

@@ -62,6 +62,7 @@ struct build_job {
 	char reason[BUILD_REASON_BYTES];	/* of the last failure; "" after a success */
 	enum build_state state;
 	bool is_busy;				/* FAILED, but only for the moment */
+	bool is_accepted;			/* asked for by one who accepts what was refused */
 	uint64_t turn;				/* place in the queue */
 };
 
@@ -90,8 +91,9 @@ void builds_started(struct builds *b, const char *tenant);
 /* A running build has ended; a tenant that is gone is forgotten now. */
 void builds_done(struct builds *b, const char *tenant);
 void builds_failed(struct builds *b, const char *tenant, const char *reason, bool is_busy);
-/* False when there is nothing to try: unknown tenant, or a build waits or runs. */
-bool builds_retry(struct builds *b, const char *tenant);
+/* False when there is nothing to try: unknown tenant, or a build waits or runs.  is_accepted
+ * holds until that build has ended. */
+bool builds_retry(struct builds *b, const char *tenant, bool is_accepted);
 /* Queues those that failed for the moment; answers how many. */
 size_t builds_retry_busy(struct builds *b);
 const struct build_job *builds_find(const struct builds *b, const char *tenant);

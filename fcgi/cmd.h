@@ -24,6 +24,7 @@ enum { CMD_USAGE = 64 };
 
 int cmd_status(const struct cmd *cmd, int argc, char **argv);
 int cmd_reload(const struct cmd *cmd, int argc, char **argv);
+int cmd_accept(const struct cmd *cmd, int argc, char **argv);
 int cmd_retry(const struct cmd *cmd, int argc, char **argv);
 int cmd_pause(const struct cmd *cmd, int argc, char **argv);
 int cmd_respawn(const struct cmd *cmd, int argc, char **argv);

@@ -170,8 +170,9 @@ cmd_unpin(const struct cmd *cmd, int argc, char **argv)
 	return wait_for_roll(cmd, request, o.timeout_ms);
 }
 
-int
-cmd_retry(const struct cmd *cmd, int argc, char **argv)
+/* A command about one tenant, answered with yes or no. */
+static int
+tell_tenant(const struct cmd *cmd, int argc, char **argv, const char *command)
 {
 	struct json_object *request;
 	struct err e;
@@ -180,9 +181,21 @@ cmd_retry(const struct cmd *cmd, int argc, char **argv)
 		return cmd_misused(cmd, "it takes one tenant");
 	if (cmd_check_tenant(argv[1], &e) == -1)
 		return cmd_fail(cmd, &e);
-	request = request_of("retry");
+	request = request_of(command);
 	put(request, "tenant", argv[1]);
 	return cmd_tell(cmd, request);
+}
+
+int
+cmd_retry(const struct cmd *cmd, int argc, char **argv)
+{
+	return tell_tenant(cmd, argc, argv, "retry");
+}
+
+int
+cmd_accept(const struct cmd *cmd, int argc, char **argv)
+{
+	return tell_tenant(cmd, argc, argv, "accept");
 }
 
 int

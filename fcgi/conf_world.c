@@ -165,6 +165,8 @@ conf_check_world(const struct conf *c, struct buf *errors, struct err *e)
 	check_folder_of(&w, "global.pid_file", g->pid_file);
 	check_program(&w, "global.worker_program", g->worker_program);
 	check_program(&w, "global.build_program", g->build_program);
+	if (g->gate)
+		check_program(&w, "global.probe_program", g->probe_program);
 	check_secret(&w, "consul.token_file", c->consul.token_file);
 	check_readable(&w, "consul.ca_file", c->consul.ca_file);
 	check_readable(&w, "consul.cert_file", c->consul.cert_file);

@@ -35,7 +35,13 @@ static const struct command {
 	cmd_pin},
     {"unpin", "TENANT", "The tenant follows its pointer again.  Waits likewise.", cmd_unpin},
     {"retry", "TENANT",
-	"Lifts the quarantine of a tenant's generations and builds it again.", cmd_retry},
+	"Tries again what failed: the tenant's build, or the probe of a pointer that was moved.\n"
+	"Lifts the quarantine of its generations.",
+	cmd_retry},
+    {"accept", "TENANT",
+	"Lets through what was refused because it differs: far fewer documents, other rankings.\n"
+	"A damaged generation is refused all the same.",
+	cmd_accept},
     {"pause", "[--at PHASE]",
 	"Holds the roll where it is; more is not begun either.\n"
 	"With --at: as soon as a roll comes to hold, lock, surge, canary, bake, roll, verify,\n"

@@ -83,11 +83,11 @@ refusal_of(const struct sup *s, const char *tenant)
 }
 
 /* quarantined: its generation ended workers and is answered with 503; live: served as wanted;
- * building: served or not, a build runs or waits; refused: the newest document, build or
- * generation was not accepted; waiting: nothing to serve yet. */
+ * building: served or not, a build runs or waits; probing: the same of its gate; refused: the
+ * newest document, build or generation was not accepted; waiting: nothing to serve yet. */
 static const char *
 state_of(const struct catalog_tenant *t, const struct live_tenant *l,
-    const struct build_job *job, const char *refusal, bool is_poisoned)
+    const struct build_job *job, const struct gate *gate, const char *refusal, bool is_poisoned)
 {
 	if (is_poisoned)
 		return "quarantined";
@@ -95,6 +95,11 @@ state_of(const struct catalog_tenant *t, const struct live_tenant *l,
 			       job->state == BUILD_STALE ||
 			       (job->state == BUILD_FAILED && job->is_busy)))
 		return "building";
+	if (gate != NULL && (gate->state == GATE_QUEUED || gate->state == GATE_PROBING ||
+				gate->state == GATE_STALE))
+		return "probing";
+	if (gate != NULL && (gate->state == GATE_FAILED || gate->state == GATE_HELD))
+		return "refused";
 	if (refusal != NULL || (t != NULL && t->refusal.code != ERR_NONE) ||
 	    (job != NULL && job->state == BUILD_FAILED) || (l != NULL && l->trouble[0] != '\0'))
 		return "refused";
@@ -103,12 +108,14 @@ state_of(const struct catalog_tenant *t, const struct live_tenant *l,
 
 static const char *
 last_error_of(const struct catalog_tenant *t, const struct live_tenant *l,
-    const struct build_job *job, const char *refusal)
+    const struct build_job *job, const struct gate *gate, const char *refusal)
 {
 	if (t != NULL && t->refusal.code != ERR_NONE)
 		return t->refusal.text;
 	if (job != NULL && job->reason[0] != '\0')
 		return job->reason;
+	if (gate != NULL && (gate->state == GATE_FAILED || gate->state == GATE_HELD))
+		return gate->reason;
 	if (l != NULL && l->trouble[0] != '\0')
 		return l->trouble;
 	return refusal != NULL ? refusal : "";
@@ -119,12 +126,13 @@ status_tenant_state(const struct sup *s, const struct catalog_tenant *t, const c
 {
 	const struct live_tenant *l = live_find(&s->live, t->name);
 	const struct build_job *job = builds_find(&s->builds, t->name);
+	const struct gate *gate = gates_find(&s->gates, t->name);
 	const char *refusal = refusal_of(s, t->name);
 	bool is_poisoned = poison_of_tenant(&s->board, t->name) != NULL;
 
 	*reason = is_poisoned ? "its generation ended several workers"
-			      : last_error_of(t, l, job, refusal);
-	return state_of(t, l, job, refusal, is_poisoned);
+			      : last_error_of(t, l, job, gate, refusal);
+	return state_of(t, l, job, gate, refusal, is_poisoned);
 }
 
 static void
@@ -165,6 +173,9 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	put_or_null(b, "alert", catalog_alert_name(t->alert));
 	buf_addc(b, ',');
 	put_or_null(b, "waits", sup_fleet_waits(s, t->name));
+	buf_addc(b, ',');
+	buf_adds(b, "\"gate\":");
+	sup_gate_status(s, t->name, b);
 	buf_addc(b, ',');
 	put_text(b, "origin", catalog_origin_name(t->origin));
 	buf_addc(b, ',');

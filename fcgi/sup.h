@@ -14,6 +14,7 @@
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
  *   sup_pointer.c  and what is live
  *   sup_service.c  what this host tells the others about itself
+ *   sup_gate.c     candidates and their probes
  *   sup_pins.c     tenants held on a generation, and rolled back to one
  *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
@@ -41,6 +42,7 @@
 #include "consul.h"
 #include "control.h"
 #include "drop.h"
+#include "gates.h"
 #include "handover.h"
 #include "live.h"
 #include "orphans.h"
@@ -58,6 +60,7 @@
 enum {
 	BUILDS_MAX = 16,
 	TRANSFERS_MAX = 4,		/* generations on their way to or from the object store */
+	PROBES_MAX = 16,
 	WAITERS_MAX = CONTROL_CLIENTS,
 	RESPAWN_POLL_MS = 20,		/* between the steps of a walk */
 	SUP_TICK_MS = 5000,		/* the longest sleep: heartbeats, the watchdog */
@@ -92,6 +95,12 @@ struct build_run {
 	struct child child;
 	bool awaits_lock;		/* not started: another host may be building it */
 	char tenant[TENANT_NAME_BYTES + 1];
+};
+
+struct probe_run {
+	struct child child;
+	char tenant[TENANT_NAME_BYTES + 1];
+	char generation[GENERATION_NAME_BYTES];
 };
 
 enum wait_kind {
@@ -164,6 +173,8 @@ struct sup {
 
 	struct builds builds;
 	struct build_run runs[BUILDS_MAX];
+	struct gates gates;
+	struct probe_run probes[PROBES_MAX];
 	int64_t retry_busy_ms;		/* 0: no build waits for others */
 
 	const char *program;		/* our own, where a new one would be installed */
@@ -284,8 +295,9 @@ void sup_tenants_refresh_all(struct sup *s);
  * else, urgently when an operator waits.  NULL when memory ran out. */
 const struct live_tenant *sup_tenants_refresh(struct sup *s, const char *tenant);
 const struct live_tenant *sup_tenants_refresh_urgently(struct sup *s, const char *tenant);
-/* A build has made this generation, and it may serve: its pointer is flipped, at once, or by
- * way of the fleet.  ERR_UNAVAILABLE: quarantined. */
+/* What has passed the gate, or needs not, is to be live: its pointer is flipped, at once, or
+ * by way of the fleet.  Others offer a candidate to sup_gate_offer().  ERR_UNAVAILABLE:
+ * quarantined. */
 int sup_tenants_flip(
     struct sup *s, const char *tenant, const char *generation, struct err *e);
 /* Without asking the fleet. */
@@ -341,6 +353,33 @@ void sup_fleet_forget(struct sup *s, const char *tenant);
 /* The whole as one JSON object. */
 void sup_fleet_write_status(const struct sup *s, struct buf *b);
 
+/* sup_gate.c */
+/* A sealed generation wants to become the current one: it is probed, and flipped to when it
+ * passed; at once when the gate is off or it is current already.  is_accepted: somebody said
+ * that its differences are meant. */
+int sup_gate_offer(struct sup *s, const char *tenant, const char *generation,
+    bool is_accepted, struct err *e);
+/* Was the tenant's pointer moved behind our back?  Then it is put back, and what it named
+ * is a candidate. */
+void sup_gate_look(struct sup *s, const char *tenant);
+/* The tenant's candidate is not wanted any more, nor its verdict. */
+void sup_gate_drop(struct sup *s, const char *tenant);
+/* An operator asks again: the tenant's quarantine ends.  *is_probed: what was refused was no
+ * build's, and is probed again; else a build makes it again. */
+int sup_gate_retry(
+    struct sup *s, const char *tenant, size_t *lifted, bool *is_probed, struct err *e);
+/* What was refused or is held is meant: only its integrity is judged again.  *is_probed:
+ * there is such a candidate. */
+int sup_gate_accept(struct sup *s, const char *tenant, bool *is_probed, struct err *e);
+void sup_gate_turn(struct sup *s);
+bool sup_gate_reap(struct sup *s, pid_t pid, int status);
+void sup_gate_stop(struct sup *s);
+bool sup_gate_any(const struct sup *s);
+size_t sup_gate_fds(const struct sup *s, struct curl_waitfd *fds);
+int64_t sup_gate_due(const struct sup *s);
+/* The tenant's candidate, verdict and quarantine as one object, for status.c. */
+void sup_gate_status(const struct sup *s, const char *tenant, struct buf *b);
+
 /* sup_pins.c */
 void sup_pins_open(struct sup *s);
 /* Holds the tenant on the generation, NULL: takes this origin's pin away.  A roll follows
@@ -362,6 +401,7 @@ void sup_quarantine_open(struct sup *s);
 /* Durable, and said in the log; nothing is taken from the workers by it. */
 void sup_quarantine_add(
     struct sup *s, const char *tenant, const char *generation, const char *reason);
+void sup_quarantine_lift(struct sup *s, const char *tenant, const char *generation);
 /* An operator asks again: the whole tenant's; answers how many. */
 size_t sup_quarantine_clear(struct sup *s, const char *tenant);
 

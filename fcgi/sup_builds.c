@@ -25,7 +25,7 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 	const struct conf_global *g = &s->conf.global;
 	char config[PATH_MAX];
 	const char *argv[] = {"ragpool-build", "--data", g->data_dir, "--tenant", r->tenant,
-	    "--config", config, "--json", "--no-publish", NULL, NULL, NULL};
+	    "--config", config, "--json", "--no-publish", NULL, NULL, NULL, NULL};
 	size_t n = 0;
 
 	if (catalog_document_path(s->catalog, r->tenant, config, sizeof config, e) == -1)
@@ -34,8 +34,10 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 		n++;
 	if (s->conf.path[0] != '\0') {		/* what a document may name */
 		argv[n++] = "--pool";
-		argv[n] = s->conf.path;
+		argv[n++] = s->conf.path;
 	}
+	if (builds_find(&s->builds, r->tenant)->is_accepted)
+		argv[n] = "--allow-shrink";
 	return child_start(&r->child, g->build_program, argv, s->now_ms, g->build_timeout_ms, e);
 }
 
@@ -126,7 +128,7 @@ take_generation(struct sup *s, struct build_run *r, struct err *e)
 	    json_get_int(result, "documents", false, 0, INT64_MAX, &documents, e) == -1 ||
 	    json_get_int(result, "chunks", false, 0, INT64_MAX, &chunks, e) == -1 ||
 	    json_get_bool(result, "unchanged", false, &unchanged, e) == -1 ||
-	    sup_tenants_flip(s, r->tenant, generation, e) == -1)
+	    sup_gate_offer(s, r->tenant, generation, job->is_accepted, e) == -1)
 		goto out;
 	log_info("build done tenant=%s generation=%s documents=%" PRId64 " chunks=%" PRId64
 		 "%s ms=%" PRId64,

@@ -3,7 +3,7 @@
  *   {"command": "status"}
  *   {"command": "reload", "wait": true, "timeout_ms": 60000}
  *   {"command": "respawn", "wait": true}
- *   {"command": "retry", "tenant": "docs"}
+ *   {"command": "retry", "tenant": "docs"}  {"command": "accept", "tenant": "docs"}
  *   {"command": "pause", "at": "bake"}  {"command": "resume"}  {"command": "abort"}
  *   {"command": "rollback", "tenant": "docs", "to": "4-0123456789ab", "reason": "..."}
  *   {"command": "pin", "tenant": "docs", "generation": "4-0123456789ab"}
@@ -88,24 +88,47 @@ read_tenant(const struct sup *s, struct json_object *request, const char **tenan
 	return 0;
 }
 
+static int
+do_accept(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const struct build_job *job;
+	const char *tenant;
+	bool is_probed;
+
+	if (read_tenant(s, request, &tenant, e) == -1)
+		return -1;
+	job = builds_find(&s->builds, tenant);
+	if (job != NULL && job->state != BUILD_CURRENT && job->state != BUILD_FAILED)
+		return err_set(e, ERR_BUSY, "a build of \"%s\" runs or waits already", tenant);
+	if (sup_gate_accept(s, tenant, &is_probed, e) == -1)
+		return -1;
+	if (!is_probed && !builds_retry(&s->builds, tenant, true))
+		return err_set(e, ERR_NOT_READY, "nothing of \"%s\" was refused", tenant);
+	log_warn("accepted by an operator tenant=%s%s", tenant, is_probed ? "" : ", to be built");
+	control_send(s->control, client, "{\"ok\":true}", true);
+	return 0;
+}
+
 /* Whatever kept the tenant from what its document wants is forgotten. */
 static int
 do_retry(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
 	const char *tenant;
 	size_t lifted;
-	bool builds;
+	bool builds, is_probed;
 
 	if (read_tenant(s, request, &tenant, e) == -1)
 		return -1;
-	lifted = sup_quarantine_clear(s, tenant) + poison_lift(&s->poison, &s->board, tenant, NULL);
+	if (sup_gate_retry(s, tenant, &lifted, &is_probed, e) == -1)
+		return -1;
+	lifted += poison_lift(&s->poison, &s->board, tenant, NULL);
 	if (lifted > 0)
 		sup_tenants_refresh(s, tenant);
-	builds = builds_retry(&s->builds, tenant);
-	if (lifted == 0 && !builds)
+	builds = !is_probed && builds_retry(&s->builds, tenant, false);
+	if (lifted == 0 && !builds && !is_probed)
 		return err_set(e, ERR_BUSY, "a build of \"%s\" runs or waits already", tenant);
 	log_info("retry asked for tenant=%s quarantines lifted=%zu%s", tenant, lifted,
-	    builds ? ", to be built" : "");
+	    builds ? ", to be built" : is_probed ? ", to be probed" : "");
 	control_send(s->control, client,
 	    lifted > 0 ? "{\"ok\":true,\"lifted\":true}" : "{\"ok\":true}", true);
 	return 0;
@@ -235,6 +258,7 @@ static const struct {
     {"reload", do_reload},
     {"respawn", do_respawn},
     {"retry", do_retry},
+    {"accept", do_accept},
     {"pause", do_pause},
     {"resume", do_resume},
     {"abort", do_abort},

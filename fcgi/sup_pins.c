@@ -154,6 +154,7 @@ sup_rollback(struct sup *s, const char *tenant, const char *to, const char *reas
 	if (t == NULL || choose_target(s, t, to, target, e) == -1 ||
 	    generation_set_current(s->conf.global.data_dir, tenant, target, e) == -1)
 		return -1;
+	sup_gate_drop(s, tenant);
 	memcpy(from, t->generation, sizeof from);
 	memcpy(version, t->version, sizeof version);
 	/* The pointer first: killed in between, nothing names what is quarantined. */

@@ -46,6 +46,13 @@ sup_quarantine_add(struct sup *s, const char *tenant, const char *generation, co
 		save(s);
 }
 
+void
+sup_quarantine_lift(struct sup *s, const char *tenant, const char *generation)
+{
+	if (quarantine_remove(&s->quarantine, tenant, generation))
+		save(s);
+}
+
 size_t
 sup_quarantine_clear(struct sup *s, const char *tenant)
 {

@@ -28,6 +28,7 @@ oldest_epoch(const struct sup *s)
 /* The rosters from the oldest in use to the newest; none may lose a generation. */
 struct in_use {
 	const struct pins *pins;
+	const struct gates *gates;
 	struct roster *rosters;
 	size_t count;
 	const struct live_tenant *tenant;
@@ -50,6 +51,7 @@ is_in_use(void *context, const char *name)
 	const struct in_use *u = context;
 
 	if (strcmp(u->tenant->generation, name) == 0 ||
+	    gates_wants(u->gates, u->tenant->name, name) ||
 	    is_pinned(u->pins, u->tenant->name, name))
 		return true;
 	for (size_t i = 0; i < u->count; i++) {
@@ -92,7 +94,8 @@ sup_sweep(struct sup *s)
 {
 	uint64_t oldest = oldest_epoch(s);
 	size_t span = (size_t)(s->roster.epoch - oldest) + 1;
-	struct in_use u = {.pins = &s->pins, .rosters = calloc(span, sizeof(struct roster))};
+	struct in_use u = {.pins = &s->pins, .gates = &s->gates,
+	    .rosters = calloc(span, sizeof(struct roster))};
 	struct err e;
 	bool all = u.rosters != NULL;
 

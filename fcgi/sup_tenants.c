@@ -82,13 +82,24 @@ schedule(struct sup *s, const struct catalog_tenant *t, const struct live_tenant
 }
 
 static void
+follow(struct sup *s, const struct catalog_tenant *t)
+{
+	sup_gate_look(s, t->name);
+	schedule(s, t, sup_tenants_refresh(s, t->name));
+}
+
+static void
 on_changed(struct sup *s, const char *name)
 {
 	const struct catalog_tenant *t = catalog_find(s->catalog, name);
+	const struct live_tenant *l = live_find(&s->live, name);
 
 	if (t == NULL || t->document == NULL)
 		return;
-	schedule(s, t, sup_tenants_refresh(s, name));
+	/* Back to what serves: what was made of another document is not wanted any more. */
+	if (l != NULL && l->pointer[0] != '\0' && strcmp(l->built, t->config.version) == 0)
+		sup_gate_drop(s, name);
+	follow(s, t);
 }
 
 static void
@@ -97,6 +108,7 @@ on_removed(struct sup *s, const char *name)
 	log_info("tenant removed tenant=%s", name);
 	if (builds_forget(&s->builds, name))
 		sup_builds_cancel(s, name);
+	sup_gate_drop(s, name);
 	sup_pins_forget(s, name);
 	sup_fleet_forget(s, name);
 	poison_lift(&s->poison, &s->board, name, NULL);
@@ -223,7 +235,7 @@ sup_tenants_refresh_all(struct sup *s)
 	for (size_t i = 0; i < catalog_count(s->catalog); i++) {
 		const struct catalog_tenant *t = catalog_at(s->catalog, i);
 		if (t->document != NULL)
-			schedule(s, t, sup_tenants_refresh(s, t->name));
+			follow(s, t);
 	}
 }
 

@@ -18,7 +18,8 @@
 #include "notify.h"
 #include "sup.h"
 
-enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX,
+enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX +
+	    PROBES_MAX,
 	DIR_MODE = 0755, DATA_MODE = 0750 };
 
 /* ---- start ---- */
@@ -253,6 +254,7 @@ stop(struct sup *s, bool fast)
 	s->stopping = fast ? STOP_FAST : STOP_GRACEFUL;
 	sup_builds_stop(s, fast);
 	sup_fleet_stop(s, fast);
+	sup_gate_stop(s);
 	sup_workers_stop(s, fast);
 }
 
@@ -289,8 +291,8 @@ reap(struct sup *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!sup_workers_reap(s, pid, status) && !sup_exec_reap(s, pid, status) &&
-		    !sup_builds_reap(s, pid, status))
-			sup_fleet_reap(s, pid, status);
+		    !sup_builds_reap(s, pid, status) && !sup_fleet_reap(s, pid, status))
+			sup_gate_reap(s, pid, status);
 }
 
 static void
@@ -401,6 +403,7 @@ timeout_of(const struct sup *s)
 	earlier(&timeout, sup_respawn_due(s), s->now_ms);
 	earlier(&timeout, sup_builds_due(s), s->now_ms);
 	earlier(&timeout, sup_wait_due(s), s->now_ms);
+	earlier(&timeout, sup_gate_due(s), s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
@@ -432,6 +435,7 @@ fds_of(struct sup *s, struct curl_waitfd *fds)
 	n += (unsigned)control_fds(s->control, fds + n);
 	n += (unsigned)sup_builds_fds(s, fds + n);
 	n += (unsigned)sup_fleet_fds(s, fds + n);
+	n += (unsigned)sup_gate_fds(s, fds + n);
 	return n;
 }
 
@@ -455,6 +459,7 @@ turn(struct sup *s)
 		sup_tenants_turn(s);
 	sup_fleet_turn(s);
 	sup_builds_turn(s);
+	sup_gate_turn(s);
 	sup_workers_turn(s);
 	sup_pools_turn(s);
 	sup_roll_turn(s);
@@ -488,6 +493,7 @@ finish(struct sup *s)
 		curl_global_cleanup();
 	}
 	builds_fini(&s->builds);
+	gates_fini(&s->gates);
 	quarantine_fini(&s->quarantine);
 	pins_fini(&s->pins);
 	live_fini(&s->live);
@@ -521,6 +527,9 @@ new_sup(struct conf *conf)
 	for (int i = 0; i < BUILDS_MAX; i++)
 		s->runs[i].child = (struct child)CHILD_FREE;
 	s->started_ms = s->now_ms = clk_ms();
+	for (int i = 0; i < PROBES_MAX; i++)
+		s->probes[i].child = (struct child)CHILD_FREE;
+	gates_init(&s->gates, (unsigned)s->conf.global.probes_at_once);
 	builds_init(&s->builds, (unsigned)s->conf.global.builds_at_once);
 	return s;
 }
@@ -591,7 +600,7 @@ supervisor_run(struct conf *conf, struct err *e)
 		return err_sys(e, ERR_NOMEM, "supervisor");
 	if (begin(s, e) == 0) {
 		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s) ||
-		    sup_fleet_any(s))
+		    sup_fleet_any(s) || sup_gate_any(s))
 			turn(s);
 		log_info("stopped");
 		rc = 0;

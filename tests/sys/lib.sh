@@ -245,13 +245,13 @@ start_pool() {
 		*) die "start_pool: $pair" ;;
 		esac
 	done
-	need_built ragpoold ragpool-worker ragpool-build ragpool
+	need_built ragpoold ragpool-worker ragpool-build ragpool-probe ragpool
 	socket=$T/run/query.sock
 	conf=$T/ragpool.conf
 	mkdir -p "$T/data" "$T/tenants.d"
 	fill ragpool.conf.in "$conf" "DATA=$T/data" "RUN=$T/run" "TENANTS=$T/tenants.d" \
 		"SOCKET=$socket" MODE=0666 "WORKERS=$workers" "CONSUL=$consul" \
-		"GLOBAL=auth = $auth\nworker_program = $bin/ragpool-worker\nbuild_program = $builder\n$global"
+		"GLOBAL=auth = $auth\nworker_program = $bin/ragpool-worker\nbuild_program = $builder\nprobe_program = $bin/ragpool-probe\n$global"
 	"$bin/ragpoold" -c "$conf" -t >"$T/configtest.log" 2>&1 || die "ragpoold -t refuses $conf"
 	start ragpoold "$bin/ragpoold" -c "$conf" --foreground
 	pool=$started

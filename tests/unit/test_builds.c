@@ -137,13 +137,13 @@ a_failure_waits_for_another_document_or_an_operator(void **state)
 	builds_init(&b, 1);
 	want(&b, "alpha", "v1", false);
 	start(&b, "alpha");
-	assert_false(builds_retry(&b, "alpha"));
+	assert_false(builds_retry(&b, "alpha", false));
 	builds_failed(&b, "alpha", "no such folder", false);
 	for (int i = 0; i < 10; i++)
 		want(&b, "alpha", "v1", false);
 	assert_null(builds_next(&b));
 	assert_string_equal(builds_find(&b, "alpha")->reason, "no such folder");
-	assert_true(builds_retry(&b, "alpha"));
+	assert_true(builds_retry(&b, "alpha", false));
 	start(&b, "alpha");
 	builds_failed(&b, "alpha", "still none", false);
 	/* The same version, mended. */
@@ -151,7 +151,7 @@ a_failure_waits_for_another_document_or_an_operator(void **state)
 	start(&b, "alpha");
 	builds_done(&b, "alpha");
 	assert_string_equal(builds_find(&b, "alpha")->reason, "");
-	assert_false(builds_retry(&b, "nobody"));
+	assert_false(builds_retry(&b, "nobody", false));
 	builds_fini(&b);
 }
 
@@ -229,7 +229,7 @@ counters_stay_true_in_a_storm(void **state)
 			builds_forget(&b, tenant);
 			break;
 		case 4:
-			builds_retry(&b, tenant);
+			builds_retry(&b, tenant, false);
 			break;
 		default:
 			if (builds_next(&b) != NULL)

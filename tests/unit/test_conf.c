@@ -279,12 +279,12 @@ the_world_is_checked_for_what_the_file_names(void **state)
 	assert_ok(file_replace(token, "x", 1, 0644, &e), &e);
 	snprintf(text, sizeof text,
 	    "[global]\ndata_dir = %s\nrun_dir = %s\ntenants_dir = %s\n"
-	    "worker_program = /bin/sh\nbuild_program = /bin/sh\n[pool p]\n", folder, folder, folder);
+	    "worker_program = /bin/sh\nbuild_program = /bin/sh\nprobe_program = /bin/sh\n[pool p]\n", folder, folder, folder);
 	assert_ok(parse(text, &e), &e);
 	assert_ok(conf_check_world(&conf, &errors, &e), &e);
 	snprintf(text, sizeof text,
 	    "[global]\ndata_dir = %s/absent\nrun_dir = %s\ntenants_dir = %s\n"
-	    "worker_program = %s\nbuild_program = /bin/sh\nuser = no-such-user\n"
+	    "worker_program = %s\nbuild_program = /bin/sh\nprobe_program = /bin/sh\nuser = no-such-user\n"
 	    "[consul]\ntoken_file = %s\n"
 	    "[pool p]\nlisten = %s/%0100d\n", folder, folder, folder, folder, token, folder, 0);
 	assert_ok(parse(text, &e), &e);

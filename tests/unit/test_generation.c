@@ -84,6 +84,29 @@ same_content_keeps_its_name(void **state)
 }
 
 static void
+a_damaged_one_is_made_again_beside_it(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES], dir[4096], path[4200];
+	bool existed;
+	struct err e;
+
+	(void)state;
+	publish(one, "to be damaged", "v1", &existed);
+	assert_ok(generation_dir(dir, data, "t", one, &e), &e);
+	snprintf(path, sizeof path, "%s/index.rpx", dir);
+	assert_int_equal(truncate(path, 4096), 0);
+	publish(two, "to be damaged", "v1", &existed);
+	assert_false(existed);
+	assert_int_equal(generation_seq(two), generation_seq(one) + 1);
+	assert_string_equal(strchr(two, '-'), strchr(one, '-'));
+	assert_ok(generation_verify(data, "t", two, &e), &e);
+	assert_refused(generation_verify(data, "t", one, &e), &e, ERR_CORRUPT);
+	publish(one, "to be damaged", "v1", &existed);
+	assert_true(existed);
+	assert_string_equal(one, two);
+}
+
+static void
 published_files_cannot_be_written(void **state)
 {
 	char name[GENERATION_NAME_BYTES], dir[4096], path[4200];
@@ -151,7 +174,7 @@ is_the_one(void *context, const char *name)
 static void
 sweeping_spares_current_and_used(void **state)
 {
-	char names[6][GENERATION_NAME_BYTES], content[32], dir[4096];
+	char names[6][GENERATION_NAME_BYTES], content[32], dir[4096], verdict[4096];
 	bool existed;
 	struct err e;
 
@@ -159,12 +182,18 @@ sweeping_spares_current_and_used(void **state)
 	for (int i = 0; i < 6; i++) {
 		snprintf(content, sizeof content, "sweep %d", i);
 		publish(names[i], content, "v1", &existed);
+		assert_ok(generation_verdict_path(verdict, data, "t", names[i], &e), &e);
+		snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(verdict, '/') - verdict), verdict);
+		assert_ok(file_make_dirs(dir, 0755, &e), &e);
+		assert_ok(file_replace(verdict, "{}", 2, 0644, &e), &e);
 	}
 	assert_ok(generation_set_current(data, "t", names[0], &e), &e);
 	assert_ok(generation_sweep(data, "t", 2, is_the_one, names[1], &e), &e);
 	for (int i = 0; i < 6; i++) {
 		assert_ok(generation_dir(dir, data, "t", names[i], &e), &e);
 		assert_int_equal(file_is_folder(dir), i != 2 && i != 3);
+		assert_ok(generation_verdict_path(verdict, data, "t", names[i], &e), &e);
+		assert_int_equal(access(verdict, F_OK) == 0, i != 2 && i != 3);
 	}
 }
 
@@ -189,6 +218,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(same_content_keeps_its_name),
+	    cmocka_unit_test(a_damaged_one_is_made_again_beside_it),
 	    cmocka_unit_test(published_files_cannot_be_written),
 	    cmocka_unit_test(verify_finds_a_changed_byte_in_any_file),
 	    cmocka_unit_test(the_pointer_names_only_what_exists),
