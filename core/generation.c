@@ -235,15 +235,14 @@ verify_index(const char *dir, const char *tenant, struct err *e)
 	return rc;
 }
 
-int
-generation_verify(const char *data_dir, const char *tenant, const char *name, struct err *e)
+/* The folder holds what a generation of this name is. */
+static int
+verify_folder(const char *dir, const char *tenant, const char *name, struct err *e)
 {
-	char dir[PATH_MAX], hash12[13];
+	char hash12[13];
 	struct manifest m;
 
-	if (generation_name_check(name, e) == -1 ||
-	    generation_dir(dir, data_dir, tenant, name, e) == -1 ||
-	    manifest_read(&m, dir, hash12, e) == -1)
+	if (manifest_read(&m, dir, hash12, e) == -1)
 		return -1;
 	if (strcmp(strchr(name, '-') + 1, hash12) != 0)
 		return err_set(e, ERR_CORRUPT, "%s: the manifest's hash is %s", name, hash12);
@@ -253,6 +252,39 @@ generation_verify(const char *data_dir, const char *tenant, const char *name, st
 	    verify_file(dir, "store.db", m.store_bytes, m.store_sha256, e) == -1)
 		return -1;
 	return verify_index(dir, tenant, e);
+}
+
+int
+generation_verify(const char *data_dir, const char *tenant, const char *name, struct err *e)
+{
+	char dir[PATH_MAX];
+
+	if (generation_name_check(name, e) == -1 ||
+	    generation_dir(dir, data_dir, tenant, name, e) == -1)
+		return -1;
+	return verify_folder(dir, tenant, name, e);
+}
+
+int
+generation_adopt(const char *data_dir, const char *tenant, const char *name,
+    const char *tmp_dir, bool *existed, struct err *e)
+{
+	char final[PATH_MAX], parent[PATH_MAX];
+
+	*existed = false;
+	if (generation_name_check(name, e) == -1 ||
+	    generation_dir(final, data_dir, tenant, name, e) == -1 ||
+	    generation_dir(parent, data_dir, tenant, "", e) == -1 ||
+	    verify_folder(tmp_dir, tenant, name, e) == -1 || seal_files(tmp_dir, e) == -1)
+		return -1;
+	if (rename(tmp_dir, final) == 0)
+		return file_sync(parent, e);
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return err_sys(e, ERR_IO, "rename to %s", final);
+	*existed = true;	/* somebody was faster */
+	if (generation_verify(data_dir, tenant, name, e) == -1)
+		return -1;
+	return file_remove_tree(tmp_dir, e);
 }
 
 /* ---- the pointer ---- */

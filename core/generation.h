@@ -66,6 +66,12 @@ int manifest_read(struct manifest *m, const char *dir, char hash12[13], struct e
 int generation_publish(char name[GENERATION_NAME_BYTES], bool *existed, const char *data_dir,
     const char *tenant, const char *tmp_dir, struct err *e);
 
+/* As generation_publish(), for a generation that was made elsewhere: under the name it has
+ * there, and verified in full first.  ERR_CORRUPT when tmp_dir is not what the name says;
+ * *existed: it is there already, as it should be, and tmp_dir was removed. */
+int generation_adopt(const char *data_dir, const char *tenant, const char *name,
+    const char *tmp_dir, bool *existed, struct err *e);
+
 /* Everything: sizes and SHA-256 of the files, the name against the manifest, every
  * section's checksum, row counts.  Linear in the bytes; once per generation and host. */
 int generation_verify(

@@ -39,6 +39,85 @@
 #ifndef RAGPOOL_OBJECTS_H
 #define RAGPOOL_OBJECTS_H
 
-enum { PIECE_BYTES = 16 << 20 };
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bounds.h"
+#include "buf.h"
+#include "err.h"
+#include "hash.h"
+#include "object_store.h"
+
+enum { PIECE_BYTES = 16 << 20, RECIPE_FILES = 3, OBJECTS_PREFIX_BYTES = 256 };
+
+/* What a generation consists of. */
+struct recipe_file {
+	const char *name;		/* one of recipe_names */
+	uint64_t bytes;
+	char sha256[SHA256_HEX_BYTES];
+	char (*pieces)[SHA256_HEX_BYTES];	/* owned */
+	size_t piece_count;
+};
+struct recipe {
+	char generation[GENERATION_NAME_BYTES];
+	char tenant[TENANT_NAME_BYTES + 1];
+	struct recipe_file file[RECIPE_FILES];
+};
+extern const char *const recipe_names[RECIPE_FILES];
+
+/* From a sealed generation on disk, by reading it once. */
+int recipe_make(struct recipe *r, const char *data_dir, const char *tenant,
+    const char *generation, struct err *e);
+/* ERR_CORRUPT, ERR_FORMAT_NEW: nothing in it is trusted but its form. */
+int recipe_parse(struct recipe *r, const char *bytes, size_t n, struct err *e);
+int recipe_write(const struct recipe *r, struct buf *out, struct err *e);
+void recipe_fini(struct recipe *r);
+
+/* Where and what; all borrowed. */
+struct objects {
+	struct object_store *store;
+	const char *prefix;		/* "" or "some/where/" */
+	const char *data_dir, *tenant, *generation;
+};
+struct objects_report {
+	bool existed;
+	uint64_t bytes, moved_bytes, pieces, moved_pieces;
+};
+
+int objects_publish(const struct objects *o, struct objects_report *report, struct err *e);
+int objects_fetch(const struct objects *o, struct objects_report *report, struct err *e);
+
+/* Every published generation of the tenant. */
+typedef int objects_each_fn(
+    void *context, const char *generation, int64_t modified, struct err *e);
+int objects_list(
+    const struct objects *o, objects_each_fn *each, void *context, struct err *e);
+
+struct objects_gc {
+	unsigned keep;			/* newest ones */
+	const char *const *pins;	/* and these; NULL-terminated */
+	int64_t grace_s;		/* pieces younger than this stay: one may be publishing */
+	int64_t now_s;
+	uint64_t removed_generations, removed_pieces, kept_pieces;	/* the answer */
+};
+int objects_gc(const struct objects *o, struct objects_gc *gc, struct err *e);
+
+/* PREFIX T/pieces/<aa>/<sha256> and PREFIX T/generations/<GEN>.json */
+int objects_piece_key(
+    char out[OBJECT_KEY_BYTES], const struct objects *o, const char *sha256, struct err *e);
+int objects_recipe_key(
+    char out[OBJECT_KEY_BYTES], const struct objects *o, const char *generation, struct err *e);
+/* The pieces that are in the store, sorted; *list owned. */
+struct stored_piece {
+	char sha256[SHA256_HEX_BYTES];
+	int64_t modified;
+};
+int objects_stored_pieces(
+    const struct objects *o, struct stored_piece **list, size_t *count, struct err *e);
+const struct stored_piece *objects_find_piece(
+    const struct stored_piece *list, size_t count, const char *sha256);
+
+enum { RECIPE_BYTES_MAX = 64 << 20, OBJECTS_GRACE_S = 24 * 3600 };
 
 #endif

@@ -208,6 +208,18 @@ is_plain(const char *s)
 	return n > 0 && n <= DOCUMENT_PATH_BYTES && utf8_is_valid(s, n);
 }
 
+static void
+write_stamp(char stamp[SOURCE_STAMP_BYTES], const char *kind, const char *text)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_HEX_BYTES];
+
+	if (hash_sha256_of(text, strlen(text), digest, NULL) == -1)
+		return;
+	hash_hex(digest, hex);
+	snprintf(stamp, SOURCE_STAMP_BYTES, "%s:%.40s", kind, hex);
+}
+
 /* Passes one document on; link may be NULL when the text is there. */
 static int
 pass(struct listing *l, struct source_item *item, const char *link, struct err *e)
@@ -225,6 +237,8 @@ pass(struct listing *l, struct source_item *item, const char *link, struct err *
 	} else if (item->bytes == NULL) {
 		item->why = "the listing has neither its text nor its address";
 	}
+	if (item->why != NULL)		/* told once, not at every build */
+		write_stamp(item->stamp, "refused", item->why);
 	if (item->key == NULL)
 		item->key = url.len > 0 ? url.data : link != NULL ? link : "";
 	if (!is_plain(item->key))
@@ -235,18 +249,6 @@ pass(struct listing *l, struct source_item *item, const char *link, struct err *
 		rc = l->each(l->context, item, e);
 	buf_fini(&url);
 	return rc;
-}
-
-static void
-write_stamp(char stamp[SOURCE_STAMP_BYTES], const char *kind, const char *text)
-{
-	uint8_t digest[SHA256_BYTES];
-	char hex[SHA256_HEX_BYTES];
-
-	if (hash_sha256_of(text, strlen(text), digest, NULL) == -1)
-		return;
-	hash_hex(digest, hex);
-	snprintf(stamp, SOURCE_STAMP_BYTES, "%s:%.40s", kind, hex);
 }
 
 /* ---- site maps ---- */
