@@ -1,11 +1,11 @@
 #!/bin/bash
 # Kill -9 of workers during a load.  With a web server that asks once, at most the request in
 # the worker's hands is lost; with the shipped configuration not even that.  The place of the
-# dead is filled within 200 ms.
+# dead is filled within 200 ms.  RAGPOOL_KILLS is how many die (10).
 . "${0%/*}/lib.sh"
 need nginx curl python3
 
-kills=10
+kills=${RAGPOOL_KILLS:-10}
 
 # workers: the pids of the pool's workers.
 workers() {
