@@ -4,6 +4,7 @@
 . "${0%/*}/lib.sh"
 need nginx curl python3
 
+not() { ! "$@"; }
 sup() { body=$(ragpool status --json 2>/dev/null) && json "$1"; }	# of the control socket
 ready() { [ "$(sup 'j["ready"]')" = "$1" ]; }
 
@@ -37,7 +38,20 @@ ok "with the new number of workers" wait_until 10 ready 2
 kill -TTIN "$pool"
 ok "one more by a signal" wait_until 10 ready 3
 
+kill -TTOU "$pool"
+ok "one fewer by another" wait_until 10 ready 2
+
+# Logs are opened anew, by the workers too.
+kill -USR1 "$pool"
+reopened() { grep -q 'log reopened' "$T/ragpoold.log"; }
+ok "the log is opened anew by a signal" wait_until 10 reopened
+
 # A paused roll moves nobody; it goes on where it was.
+paused() { [ "$(sup 'j["roll"]["state"]')" = paused ]; }
+kill -RTMIN+1 "$pool"
+ok "a roll is paused by a signal" wait_until 10 paused
+kill -RTMIN+2 "$pool"
+ok "and resumed by another" wait_until 10 not paused
 ragpool pause
 epoch=$(sup 'j["epoch"]')
 ragpool reload
@@ -101,6 +115,35 @@ ok "and not hammered" test "$(sup 'j["died"]')" -lt 16
 cp "$T/good.conf" "$conf"
 kill -HUP "$pool"
 ok "mended, it comes back" wait_until 20 ready 2
+
+# Asked to stop with a request in hand: it is finished.  Asked twice: it is not.
+ended() { is_dead "$pool"; }
+# hold: a request that does not come to its end, in the hands of a worker.
+hold() {
+	start holder "$PYTHON" -c '
+import socket, struct, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(struct.pack(">BBHHBBHB5x", 1, 1, 1, 8, 0, 0, 1, 0))
+time.sleep(30)' "$socket"
+	holder=$started
+	wait_until 10 in_hand
+}
+in_hand() { [ "$(sup '[w for w in j["workers"] if w["state"] == "reading"] != []')" = true ]; }
+again() { start ragpoold "$bin/ragpoold" -c "$conf" --foreground; pool=$started; wait_until 10 ready 2; }
+ok "a request is in hand" hold
+kill -QUIT "$pool"
+stopping() { grep -q 'ragpoold\['"$pool"'\] stopping$' "$T/ragpoold.log"; }
+ok "QUIT begins the end" wait_until 10 stopping
+ok "which waits for the request" is_alive "$pool"
+kill -QUIT "$pool"
+ok "a second one does not" wait_until 5 ended
+stop "$holder"
+ok "it starts again" again
+ok "a request is in hand" hold
+kill -INT "$pool"
+ok "INT ends it at once" wait_until 5 ended
+stop "$holder"
 
 is "the command line names what was meant" \
 	"$(ragpool statsu 2>&1 | grep -o 'did you mean "status"')" 'did you mean "status"'
