@@ -1,11 +1,15 @@
 /* bench_ann.c - speed and recall of the dense index on a benchmark set.
  *
  *   bench_ann SET build INDEX [M] [efConstruction] [threads]
+ *					calibrated by rows; `asked` instead of build: by the even
+ *					queries
  *   bench_ann SET flat INDEX		without a graph, for scanning
  *   bench_ann SET walk INDEX [slack]	a sweep, or one point for paired runs; from 4 on it is
  *					a fixed width instead
  *   bench_ann SET scan INDEX		one query at a time, and 32 in one pass
- *   bench_ann SET filter INDEX	shares of the rows from 0.2 to 70 %
+ *   bench_ann SET recall INDEX		0.90, 0.95 and 0.99 asked for: what the odd queries get
+ *   bench_ann SET filter INDEX	shares of the rows from 0.2 to 90 %, drawn at random and
+ *					the furthest from query 0; beside an exact scan
  *   bench_ann SET grow INDEX OLD	builds on OLD with the set's last tenth as new rows
  *
  * JSON lines, k = 10, one thread, per CPU second of the process (a shared machine takes
@@ -55,12 +59,23 @@ build(const char *path, uint32_t rows, const struct dense_params *p,
 	must(dense_write(w, set.base.data, rows, p, base, &built, &e), &e);
 	must(rpx_finish(w, &e), &e);
 	printf("{\"engine\":\"ragpool\",\"set\":\"%s\",\"M\":%u,\"efc\":%u,\"build_s\":%.1f,"
-	       "\"rows\":%u,\"nodes\":%u,\"reused\":%u,\"healed\":%u,\"tuned\":[%.2f,%.2f,%.2f],"
+	       "\"rows\":%u,\"nodes\":%u,\"reused\":%u,\"healed\":%u,\"tuned\":[%.3f,%.3f,%.3f],"
 	       "\"tuned_recall\":[%.3f,%.3f,%.3f]}\n",
 	    set.name, p->m, p->ef_construction, cpu_s() - t, rows, built.nodes, built.reused,
 	    built.healed, (double)built.slack[0], (double)built.slack[1],
 	    (double)built.slack[2], (double)built.recall[0],
 	    (double)built.recall[1], (double)built.recall[2]);
+}
+
+static float *
+even_queries(void)
+{
+	size_t dim = set.query.dim, n = set.query.rows / 2;
+	float *v = malloc(n * dim * sizeof *v);
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(v + i * dim, set.query.data + 2 * i * dim, dim * sizeof *v);
+	return v;
 }
 
 static struct dense_params
@@ -226,40 +241,21 @@ scan(struct shelf *b)
 	free(count);
 }
 
-/* ---- filters ---- */
+/* ---- recall as asked for ---- */
 
-static uint32_t
-allow_share(uint64_t *allowed, uint32_t rows, double share)
-{
-	uint32_t n = 0;
-
-	memset(allowed, 0, ((size_t)rows + 63) / 64 * 8);
-	for (uint32_t row = 0; row < rows; row++)
-		if ((row * 2654435761u >> 8) < share * (1 << 24)) {
-			allowed[row / 64] |= 1ull << row % 64;
-			n++;
-		}
-	return n;
-}
-
+/* Hits are counted by exact score, so that a copy of a hit is as good. */
 static void
-filter(struct shelf *b)
+recalls(struct shelf *b)
 {
-	static const double share[] = {0.002, 0.01, 0.03, 0.1, 0.3, 0.7};
-	uint64_t *allowed = malloc(((size_t)b->info.rows + 63) / 64 * 8);
-	uint32_t queries = set.query.rows < SCAN_QUERIES ? set.query.rows : SCAN_QUERIES;
+	static const float wanted[] = {0.90f, 0.95f, 0.97f, 0.99f};
 
-	for (size_t i = 0; i < sizeof share / sizeof *share; i++) {
-		struct dense_options o = {.k = K, .allowed = allowed};
-		struct dense_options exact = {.k = K, .allowed = allowed, .exact = true};
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		struct dense_options o = {.k = K, .recall = wanted[i]};
+		struct dense_options exact = {.k = K, .exact = true};
 		struct dense_hit hit[K], truth[K];
-		struct outcome m;
 		uint32_t n, want, good = 0, all = 0;
 		struct err e;
-		o.allowed_count = exact.allowed_count = allow_share(allowed, b->info.rows,
-		    share[i]);
-		m = measure(b, &o, queries);
-		for (uint32_t q = 0; q < queries; q++) {
+		for (uint32_t q = 1; q < set.query.rows; q += 2) {
 			must(dense_search(b->d, b->s, query_of(q), &o, hit, &n, NULL, &e), &e);
 			must(dense_search(b->d, b->s, query_of(q), &exact, truth, &want, NULL,
 			    &e), &e);
@@ -267,10 +263,106 @@ filter(struct shelf *b)
 				good += hit[k].score >= truth[want - 1].score;
 			all += want;
 		}
-		printf("{\"engine\":\"ragpool-filter\",\"set\":\"%s\",\"selectivity\":%g,\"rows\":%u,"
-		       "\"recall\":%.4f,\"qps\":%.1f,\"scored\":%.0f}\n",
-		    set.name, share[i], o.allowed_count, (double)good / all, m.qps, m.scored);
-		fflush(stdout);
+		printf("{\"engine\":\"ragpool-recall\",\"set\":\"%s\",\"asked\":%.2f,\"got\":%.4f}\n",
+		    set.name, (double)wanted[i], (double)good / all);
+	}
+}
+
+/* ---- filters ---- */
+
+/* How far a row lies towards query 0, for filters that go with the vectors; else a number
+ * that has nothing to do with them. */
+static float *
+draw_places(struct shelf *b, bool by_direction)
+{
+	float *place = malloc(b->info.rows * sizeof *place);
+	float *v = malloc(b->info.dim * sizeof *v);
+
+	for (uint32_t row = 0; row < b->info.rows; row++) {
+		place[row] = (float)(row * 2654435761u >> 8);
+		if (!by_direction)
+			continue;
+		dense_vector(b->d, row, v);
+		place[row] = 0;
+		for (uint32_t i = 0; i < b->info.dim; i++)
+			place[row] += v[i] * query_of(0)[i];
+	}
+	free(v);
+	return place;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const float *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The rows of the lowest places. */
+static uint32_t
+allow_share(uint64_t *allowed, const float *place, uint32_t rows, double share)
+{
+	float *sorted = malloc(rows * sizeof *sorted), most;
+	uint32_t n = 0;
+
+	memcpy(sorted, place, rows * sizeof *sorted);
+	qsort(sorted, rows, sizeof *sorted, by_value);
+	most = sorted[(uint32_t)(share * (rows - 1))];
+	memset(allowed, 0, ((size_t)rows + 63) / 64 * 8);
+	for (uint32_t row = 0; row < rows; row++)
+		if (place[row] <= most) {
+			allowed[row / 64] |= 1ull << row % 64;
+			n++;
+		}
+	free(sorted);
+	return n;
+}
+
+static void
+filter_point(struct shelf *b, const char *kind, double share, const uint64_t *allowed,
+    uint32_t count)
+{
+	struct dense_options o = {.k = K, .allowed = allowed, .allowed_count = count};
+	struct dense_options exact = {.k = K, .allowed = allowed, .allowed_count = count,
+	    .exact = true};
+	uint32_t queries = set.query.rows < SCAN_QUERIES ? set.query.rows : SCAN_QUERIES;
+	uint32_t n, want, good = 0, all = 0, scans = 0, missing = 0;
+	struct outcome m = measure(b, &o, queries), scan = measure(b, &exact, queries);
+	struct dense_hit hit[K], truth[K];
+	struct dense_report report;
+	struct err e;
+
+	for (uint32_t q = 0; q < queries; q++) {
+		must(dense_search(b->d, b->s, query_of(q), &o, hit, &n, &report, &e), &e);
+		must(dense_search(b->d, b->s, query_of(q), &exact, truth, &want, NULL, &e), &e);
+		for (uint32_t k = 0; k < n; k++)
+			good += hit[k].score >= truth[want - 1].score;
+		all += want;
+		missing += want - n;
+		scans += report.scanned;
+	}
+	printf("{\"engine\":\"ragpool-filter\",\"set\":\"%s\",\"kind\":\"%s\",\"selectivity\":%g,"
+	       "\"rows\":%u,\"recall\":%.4f,\"missing\":%u,\"qps\":%.1f,\"scored\":%.0f,"
+	       "\"scanned\":%.2f,\"scan_qps\":%.1f,\"scan_ns_a_row\":%.1f}\n",
+	    set.name, kind, share, count, (double)good / all, missing, m.qps, m.scored,
+	    (double)scans / queries, scan.qps, 1e9 / scan.qps / count);
+	fflush(stdout);
+}
+
+static void
+filter(struct shelf *b)
+{
+	static const char *const kind[] = {"random", "direction"};
+	static const double share[] = {0.002, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9};
+	uint64_t *allowed = malloc(((size_t)b->info.rows + 63) / 64 * 8);
+
+	for (int by_direction = 0; by_direction < 2; by_direction++) {
+		float *place = draw_places(b, by_direction);
+		for (size_t i = 0; i < sizeof share / sizeof *share; i++)
+			filter_point(b, kind[by_direction], share[i], allowed,
+			    allow_share(allowed, place, b->info.rows, share[i]));
+		free(place);
 	}
 	free(allowed);
 }
@@ -304,7 +396,7 @@ grow(const char *path, const char *old_path, const struct dense_params *p)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: bench_ann SET build|flat|walk|scan|filter INDEX [...]\n"
+	fprintf(stderr, "usage: bench_ann SET build|asked|flat|walk|recall|scan|filter INDEX [...]\n"
 			"       bench_ann SET grow INDEX OLD [M] [efConstruction]\n");
 	return 2;
 }
@@ -314,15 +406,22 @@ main(int argc, char **argv)
 {
 	struct dense_params p;
 	struct shelf b;
+	float *questions = NULL;
 	const char *what;
 
 	if (argc < 4)
 		return usage();
 	what = argv[2];
 	vecs_read(&set, argv[1]);
-	if (strcmp(what, "build") == 0 || strcmp(what, "flat") == 0) {
+	if (strcmp(what, "build") == 0 || strcmp(what, "flat") == 0 ||
+	    strcmp(what, "asked") == 0) {
 		p = params_of(argc, argv);
+		if (strcmp(what, "asked") == 0) {
+			p.questions = questions = even_queries();
+			p.question_count = set.query.rows / 2;
+		}
 		build(argv[3], set.base.rows, &p, NULL);
+		free(questions);
 	} else if (strcmp(what, "grow") == 0 && argc > 4) {
 		p = params_of(argc - 1, argv + 1);
 		grow(argv[3], argv[4], &p);
@@ -336,6 +435,8 @@ main(int argc, char **argv)
 				walk(&b);
 		} else if (strcmp(what, "scan") == 0) {
 			scan(&b);
+		} else if (strcmp(what, "recall") == 0) {
+			recalls(&b);
 		} else if (strcmp(what, "filter") == 0) {
 			filter(&b);
 		}

@@ -59,6 +59,10 @@ struct dense_params {
 	unsigned ef_construction;	/* 0: DENSE_EF_CONSTRUCTION */
 	unsigned threads;		/* 0, 1: the caller's; the bytes are always the same */
 	uint64_t seed;
+	/* Vectors such as will be asked, dim floats each, borrowed: walks are calibrated by
+	 * 500 of them.  NULL, or fewer than 50: by vectors made of rows. */
+	const float *questions;
+	uint32_t question_count;
 };
 
 /* The previous generation, whose graph is used again for rows that did not change. */
@@ -133,7 +137,7 @@ struct dense_hit {
 
 struct dense_options {
 	uint32_t k;			/* 1.. */
-	float recall;			/* 0: 0.95.  An estimate, calibrated on the rows */
+	float recall;			/* 0: 0.95.  An estimate: see dense_params.questions */
 	float slack;			/* not 0: how far behind the k-th hit to look on, as
 					 * a part of its squared distance, instead of recall */
 	uint32_t ef;			/* not 0: a walk of this fixed width instead */

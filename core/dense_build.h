@@ -40,8 +40,8 @@ int hnsw_build(struct hnsw *g, const struct dense *d, const struct dense_same *s
     const struct dense_params *p, const struct dense_base *base, struct err *e);
 void hnsw_free(struct hnsw *g);
 
-/* Widths for recall 0.90, 0.95, 0.99 into d->h, measured on the finished index. */
-int dense_tune(struct dense *d, uint64_t seed, struct err *e);
+/* Slacks for recall 0.90, 0.95, 0.99 into d->h, measured on the finished index. */
+int dense_tune(struct dense *d, const struct dense_params *p, struct err *e);
 
 /* A well mixed number of its argument (splitmix64, Steele et al. 2014). */
 static inline uint64_t

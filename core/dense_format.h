@@ -25,7 +25,8 @@
  *       60    4 links in RPX_UPPER
  *       64    8 seed
  *       72   12 f32 slack[3] of a walk for recall 0.90, 0.95, 0.99
- *       84   12 f32 recall[3] these reached on the sample
+ *       84   12 f32 recall[3] these reach on the sample, at most 0.90, 0.95, 0.99 by
+ *            interpolation
  *       96    4 nodes deleted since the graph was last built anew
  *      100    4 f32 length of the longest vector
  *      104   24 0

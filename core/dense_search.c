@@ -11,12 +11,16 @@ enum {
 	RERANK_MIN_EXACT = 100,
 	LANES_MAX = 32,			/* queries that share one pass */
 	SCAN_ALWAYS = 10000,		/* allowed rows below which no walk pays */
-	SCAN_FACTOR = 4000,		/* scan while m * m <= this * n: crossover at 28,000 of
-					 * 200,000 rows, measured */
+	SCAN_FACTOR = 6000,		/* scan while m * m <= this * n: of 200,000 rows the
+					 * crossover is at 32,000 drawn at random and at 48,000
+					 * that lie far from the query, measured */
 	WALK_PLACES = 1024,
 	WALK_PER_HIT = 40,		/* codes a walk compares for each hit, about */
 	WALK_FIXED = 400,
-	WALK_COST = 2,			/* one code at random against one in order */
+	WALK_COST = 4,			/* a code of a walk against one of a scan, at least:
+					 * 70 to 130 against 9 to 14 ns at 384 dimensions */
+	WALK_BUDGET = 4,		/* a filtered walk gives up after this part of the
+					 * allowed rows: half of what the scan then costs */
 };
 
 /* ---- scratch ---- */
@@ -171,16 +175,29 @@ width_of(const struct dense_options *o)
 	return ef < keep ? keep : ef;
 }
 
+/* Between the calibrated ones by a straight line, which lies above the curve. */
+static float
+slack_for(const struct dense *d, float recall)
+{
+	const float *slack = d->h.slack;
+
+	if (recall <= 0.90f)
+		return slack[0];
+	if (recall <= 0.95f)
+		return slack[0] + (slack[1] - slack[0]) * (recall - 0.90f) / 0.05f;
+	if (recall < 0.99f)
+		return slack[1] + (slack[2] - slack[1]) * (recall - 0.95f) / 0.04f;
+	return slack[2];
+}
+
 static float
 slack_of(const struct dense *d, const struct dense_options *o)
 {
-	float recall = o->recall > 0 ? o->recall : 0.95f;
-
 	if (o->ef != 0)
 		return INFINITY;
 	if (o->slack > 0)
 		return o->slack;
-	return d->h.slack[recall > 0.95f ? 2 : recall > 0.90f ? 1 : 0];
+	return slack_for(d, o->recall > 0 ? o->recall : 0.95f);
 }
 
 static bool
@@ -234,7 +251,8 @@ dense_search(const struct dense *d, struct dense_scratch *s, const float *query,
 	if (is_hopeless(d, &lane.query, wanted))
 		return 0;
 	if (is_walk(d, o)) {
-		ask.budget = o->allowed != NULL ? o->allowed_count / 2 : d->h.rows;
+		ask.budget = o->allowed != NULL ? o->allowed_count / WALK_BUDGET
+						: d->h.rows;
 		if (hnsw_fit(d, s, &ask, e) == -1)
 			return -1;
 		walked = hnsw_walk(d, s, &lane.query, &ask, wanted, &lane.pool, &mine);

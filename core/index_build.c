@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "grow.h"
+#include "index_questions.h"
 #include "lsa.h"
 
 /* One writing of one file. */
@@ -13,6 +14,8 @@ struct writing {
 	struct index_made *made;
 	struct grow grow;		/* empty without a base */
 	bool grows;
+	float *questions;		/* to calibrate walks by; NULL: none */
+	uint32_t question_count;
 };
 
 /* ---- whether to grow ---- */
@@ -68,7 +71,9 @@ write_vectors(struct writing *x, const float *vectors, uint32_t dim, struct dens
 	    .exact = c->exact,
 	    .graph = c->graph,
 	    .m = c->m,
-	    .ef_construction = c->ef_construction};
+	    .ef_construction = c->ef_construction,
+	    .questions = x->questions,
+	    .question_count = x->question_count};
 	struct dense_base base;
 
 	if (!x->grows)
@@ -149,6 +154,7 @@ write_lsa(struct writing *x, struct err *e)
 		goto out;
 	}
 	if (embed_rows(x, &m, vectors, e) == -1 ||
+	    index_questions(&m, t, &x->questions, &x->question_count, e) == -1 ||
 	    write_vectors(x, vectors, m.dim, NULL, e) == -1 || lsa_put(&m, x->w, e) == -1)
 		goto out;
 	x->made->dim = m.dim;
@@ -207,6 +213,7 @@ index_write(const char *path, const struct index_input *in, struct index_made *m
 		return -1;
 	rc = write_sections(&x, e);
 	grow_fini(&x.grow);
+	free(x.questions);
 	if (rc == -1) {
 		rpx_abandon(x.w);
 		return -1;
