@@ -3,7 +3,10 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "json.h"
 
@@ -92,6 +95,50 @@ print_troubles(struct json_object *tenants)
 		}
 }
 
+/* What is on its way to the workers, and what came of the last that was. */
+static void
+print_roll(struct json_object *roll)
+{
+	struct json_object *canary, *last;
+
+	if (strcmp(member(roll, "phase"), "idle") != 0)
+		printf("roll %s in %s: epoch %s to %s, %s tenants, %s of %s workers moved\n",
+		    member(roll, "state"), member(roll, "phase"), member(roll, "from"),
+		    member(roll, "target"), member(roll, "brings"), member(roll, "moved"),
+		    member(roll, "of"));
+	if (json_object_object_get_ex(roll, "last", &last) && last != NULL)
+		printf("last roll %s %s s ago%s%s\n", member(last, "result"),
+		    member(last, "ended_s"),
+		    strcmp(member(roll, "reason"), "-") != 0 ? ": " : "",
+		    strcmp(member(roll, "reason"), "-") != 0 ? member(roll, "reason") : "");
+	if (json_object_object_get_ex(roll, "canary", &canary) && canary != NULL)
+		printf("canary %s%s%s\n", member(canary, "verdict"),
+		    strcmp(member(canary, "why"), "-") != 0 ? ": " : "",
+		    strcmp(member(canary, "why"), "-") != 0 ? member(canary, "why") : "");
+}
+
+/* What keeps tenants from what their pointers name. */
+static void
+print_held(struct json_object *tenants)
+{
+	struct json_object *pin, *list;
+
+	for (size_t i = 0; i < json_object_array_length(tenants); i++) {
+		struct json_object *t = json_object_array_get_idx(tenants, i);
+		if (json_object_object_get_ex(t, "pinned", &pin) && pin != NULL)
+			printf("%s: pinned on %s by %s\n", member(t, "name"),
+			    member(pin, "generation"), member(pin, "origin"));
+		if (!json_object_object_get_ex(t, "quarantined", &list) ||
+		    !json_object_is_type(list, json_type_array))
+			continue;
+		for (size_t j = 0; j < json_object_array_length(list); j++) {
+			struct json_object *q = json_object_array_get_idx(list, j);
+			printf("%s: quarantined %s: %s\n", member(t, "name"),
+			    member(q, "generation"), member(q, "reason"));
+		}
+	}
+}
+
 static void
 print_head(struct json_object *s, struct json_object *supervisor, struct json_object *roll,
     struct json_object *builds, struct json_object *consul)
@@ -132,38 +179,97 @@ print_people(struct json_object *s, struct err *e)
 	    json_get_array(s, "tenants", true, &t, e) == -1)
 		return -1;
 	print_head(s, sup, roll, builds, consul);
+	print_roll(roll);
 	print_table(workers, sizeof workers / sizeof workers[0], w);
 	print_table(tenants, sizeof tenants / sizeof tenants[0], t);
 	print_table(running, sizeof running / sizeof running[0], r);
+	print_held(t);
 	print_troubles(t);
+	return 0;
+}
+
+/* Asks once; *answer is owned, NULL after a failure, which has been said. */
+static int
+ask(const struct cmd *cmd, struct json_object **answer)
+{
+	struct json_object *request = json_object_new_object();
+	struct err e;
+	int code;
+
+	json_object_object_add(request, "command", json_object_new_string("status"));
+	if (cmd_ask(cmd, request, answer, &code, &e) == -1)
+		cmd_fail(cmd, &e);
+	json_object_put(request);
+	return code;
+}
+
+static int
+show_once(const struct cmd *cmd, bool is_json)
+{
+	struct json_object *answer;
+	struct err e;
+	int code = ask(cmd, &answer);
+
+	if (answer != NULL && is_json)
+		puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
+	else if (answer != NULL && print_people(answer, &e) == -1)
+		code = cmd_fail(cmd, &e);
+	json_object_put(answer);
+	return code;
+}
+
+/* A terminal is drawn anew from its upper left corner; a pipe gets one object a line.  Ends
+ * with the supervisor, the reader of the pipe, or an interrupt. */
+static int
+watch(const struct cmd *cmd, bool is_json, int64_t interval_ms)
+{
+	const struct timespec pause = {
+	    .tv_sec = interval_ms / 1000, .tv_nsec = interval_ms % 1000 * 1000000};
+	bool is_terminal = isatty(STDOUT_FILENO) == 1;
+	int code;
+
+	for (;;) {
+		if (is_terminal && !is_json)
+			fputs("\033[H\033[2J", stdout);
+		code = show_once(cmd, is_json || !is_terminal);
+		if (fflush(stdout) == EOF || code != 0)
+			return code;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Seconds, from a tenth of one to an hour. */
+static int
+parse_interval(const char *text, int64_t *ms)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(seconds >= 0.1 && seconds <= 3600))
+		return -1;
+	*ms = (int64_t)(seconds * 1000);
 	return 0;
 }
 
 int
 cmd_status(const struct cmd *cmd, int argc, char **argv)
 {
-	static const struct option options[] = {
-	    {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
-	struct json_object *request = json_object_new_object(), *answer = NULL;
-	struct err e;
-	bool is_json = false;
-	int c, code = 0;
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+	    {"watch", optional_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+	static const char usage[] = "it takes --json and --watch[=SECONDS], 0.1 to 3600";
+	int64_t interval_ms = 1000;
+	bool is_json = false, is_watch = false;
+	int c;
 
-	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
-		if (c != 'j') {
-			json_object_put(request);
-			return cmd_misused(cmd, "it takes --json");
-		}
-		is_json = true;
+	while ((c = getopt_long(argc, argv, "jw::", options, NULL)) != -1) {
+		if (c == 'j')
+			is_json = true;
+		else if (c != 'w' ||
+		    (optarg != NULL && parse_interval(optarg, &interval_ms) == -1))
+			return cmd_misused(cmd, usage);
+		is_watch = is_watch || c == 'w';
 	}
-	json_object_object_add(request, "command", json_object_new_string("status"));
-	if (cmd_ask(cmd, request, &answer, &code, &e) == -1)
-		cmd_fail(cmd, &e);
-	else if (is_json)
-		puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
-	else if (print_people(answer, &e) == -1)
-		code = cmd_fail(cmd, &e);
-	json_object_put(answer);
-	json_object_put(request);
-	return code;
+	if (optind < argc)
+		return cmd_misused(cmd, usage);
+	return is_watch ? watch(cmd, is_json, interval_ms) : show_once(cmd, is_json);
 }

@@ -13,8 +13,10 @@ static const struct command {
 	const char *help;
 	int (*run)(const struct cmd *, int, char **);
 } commands[] = {
-    {"status", "[--json]",
-	"What the supervisor knows: workers, tenants, rolls, builds, Consul.", cmd_status},
+    {"status", "[--json] [--watch]",
+	"What the supervisor knows: workers, tenants, rolls, builds, Consul.\n"
+	"--watch[=SECONDS] shows it again and again, into a pipe as JSON, one object a line.",
+	cmd_status},
     {"reload", "[--wait] [--timeout SECONDS]",
 	"Reads the configuration and the pointers again and rolls the workers.\n"
 	"With --wait, exits with 0 when every worker serves the result, 3 when it was rolled\n"

@@ -121,6 +121,15 @@ last_error_of(const struct catalog_tenant *t, const struct live_tenant *l,
 	return refusal != NULL ? refusal : "";
 }
 
+/* What the document wants was built, and taken back. */
+static const struct quarantine_entry *
+held_back(const struct sup *s, const struct catalog_tenant *t, const struct live_tenant *l)
+{
+	if (l == NULL || t->document == NULL || strcmp(l->version, t->config.version) == 0)
+		return NULL;
+	return sup_tenants_held_back(s, t->name, t->config.version);
+}
+
 const char *
 status_tenant_state(const struct sup *s, const struct catalog_tenant *t, const char **reason)
 {
@@ -129,10 +138,15 @@ status_tenant_state(const struct sup *s, const struct catalog_tenant *t, const c
 	const struct gate *gate = gates_find(&s->gates, t->name);
 	const char *refusal = refusal_of(s, t->name);
 	bool is_poisoned = poison_of_tenant(&s->board, t->name) != NULL;
+	const struct quarantine_entry *held = held_back(s, t, l);
+	const char *state = state_of(t, l, job, gate, refusal, is_poisoned);
 
 	*reason = is_poisoned ? "its generation ended several workers"
 			      : last_error_of(t, l, job, gate, refusal);
-	return state_of(t, l, job, gate, refusal, is_poisoned);
+	if (held == NULL || (*reason)[0] != '\0' || strcmp(state, "building") == 0)
+		return state;
+	*reason = held->reason;
+	return "refused";
 }
 
 static void

@@ -303,6 +303,10 @@ int sup_tenants_flip(
 /* Without asking the fleet. */
 int sup_tenants_flip_here(
     struct sup *s, const char *tenant, const char *generation, struct err *e);
+/* The generation of this version that was built and is quarantined: made again it would be
+ * the same.  NULL: there is none. */
+const struct quarantine_entry *sup_tenants_held_back(
+    const struct sup *s, const char *tenant, const char *version);
 /* Looks anew whether the tenant's document has to be built. */
 void sup_tenants_reconsider(struct sup *s, const char *tenant);
 

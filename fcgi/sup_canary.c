@@ -31,8 +31,10 @@ sup_canary_watch(struct sup *s)
 		s->watched[i].before = counters_of(&s->board.slots[i]);
 	}
 	s->look_ms = s->now_ms + LOOK_MS;
-	if (s->roll.bake_ms > 0)
-		log_info("canary watched for %lld ms", (long long)s->roll.bake_ms);
+	if (s->roll.bake_ms == 0)
+		return;
+	s->report = (struct canary_report){0};	/* until then, what was last judged is shown */
+	log_info("canary watched for %lld ms", (long long)s->roll.bake_ms);
 }
 
 /* What the window counted of one worker; a successor in its slot is not compared. */

@@ -209,7 +209,6 @@ begin(struct sup *s)
 	struct err e;
 
 	s->culprit[0] = s->roll_reason[0] = '\0';
-	s->report = (struct canary_report){0};
 	if (write_roster(s, &next, s->roll.is_urgent ? &s->roster : NULL, &e) == -1) {
 		log_error("roll: %s", e.text);
 		tell(s, ROLL_EV_UNWRITTEN);
@@ -367,6 +366,8 @@ note_failure(struct sup *s, enum roll_event event)
 static void
 surge(struct sup *s)
 {
+	if (s->roll.is_urgent)
+		return;		/* a reopen takes less time than a start */
 	for (unsigned i = 0; i < s->conf.pool_count; i++)
 		if (s->brought > 0 && s->pools[i].size.target > 0)
 			for (int64_t n = 0; n < s->conf.pools[i].max_surge; n++)
@@ -376,8 +377,7 @@ surge(struct sup *s)
 static void
 prove(struct sup *s)
 {
-	log_info("canary passed epoch=%" PRIu64 "%s%s", s->roster.epoch,
-	    s->report.why[0] != '\0' ? ": " : "", s->report.why);
+	log_info("canary passed epoch=%" PRIu64, s->roster.epoch);
 	start_from(s, s->roster.epoch);
 }
 

@@ -47,9 +47,8 @@ sup_tenants_refresh_urgently(struct sup *s, const char *tenant)
 	return l;
 }
 
-/* The version was built and is quarantined: made again it would be the same. */
-static bool
-is_held_back(const struct sup *s, const char *tenant, const char *version)
+const struct quarantine_entry *
+sup_tenants_held_back(const struct sup *s, const char *tenant, const char *version)
 {
 	const struct quarantine_entry *q;
 	char dir[PATH_MAX];
@@ -62,8 +61,8 @@ is_held_back(const struct sup *s, const char *tenant, const char *version)
 			0 &&
 		    manifest_read(&m, dir, NULL, NULL) == 0 &&
 		    strcmp(m.config_version, version) == 0)
-			return true;
-	return false;
+			return &q[i];
+	return NULL;
 }
 
 /* Tells the build scheduler what is wanted and what is there.  A pin does not count: what
@@ -73,7 +72,7 @@ schedule(struct sup *s, const struct catalog_tenant *t, const struct live_tenant
 {
 	bool have = (l != NULL && l->pointer[0] != '\0' &&
 			strcmp(l->built, t->config.version) == 0) ||
-	    is_held_back(s, t->name, t->config.version) ||
+	    sup_tenants_held_back(s, t->name, t->config.version) != NULL ||
 	    sup_fleet_has_version(s, t->name, t->config.version, t->revision);
 	struct err e;
 

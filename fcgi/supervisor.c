@@ -460,6 +460,7 @@ turn(struct sup *s)
 	sup_fleet_turn(s);
 	sup_builds_turn(s);
 	sup_gate_turn(s);
+	control_turn(s->control);	/* what it asks for is begun in this turn */
 	sup_workers_turn(s);
 	sup_pools_turn(s);
 	sup_roll_turn(s);
@@ -467,7 +468,6 @@ turn(struct sup *s)
 	sup_wait_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);
-	control_turn(s->control);
 	report(s);
 }
 
