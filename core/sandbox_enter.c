@@ -104,7 +104,7 @@ static const int calls_of_both[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(cl
     SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
     SCMP_SYS(rt_sigprocmask), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
     SCMP_SYS(getrandom), SCMP_SYS(sched_yield), SCMP_SYS(getpid), SCMP_SYS(gettid),
-    SCMP_SYS(fstat), SCMP_SYS(restart_syscall)};
+    SCMP_SYS(fstat), SCMP_SYS(restart_syscall), SCMP_SYS(sigaltstack)};
 
 static const int calls_of_programs[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(execve),
     SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(newfstatat),
@@ -113,7 +113,7 @@ static const int calls_of_programs[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP
     SCMP_SYS(writev), SCMP_SYS(getdents64), SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address),
     SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(prlimit64), SCMP_SYS(getrlimit),
     SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getcwd), SCMP_SYS(fcntl), SCMP_SYS(dup),
-    SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
+    SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(rt_sigaction),
     SCMP_SYS(sched_getaffinity), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
     SCMP_SYS(getegid), SCMP_SYS(getppid), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
     SCMP_SYS(clock_getres), SCMP_SYS(fadvise64)};

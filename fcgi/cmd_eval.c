@@ -2,10 +2,13 @@
 #include "cmd.h"
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "eval.h"
+#include "eval_spans.h"
 
 static void
 print_json(const char *set, const struct eval_options *o, const char *mode,
@@ -39,6 +42,71 @@ print_plain(const char *set, const struct eval_scores *s)
 	    s->queries > 0 ? 1000 * s->query_seconds / (double)s->queries : 0.0);
 }
 
+/* ---- sets with marked answers ---- */
+
+static void
+print_spans_json(const char *set, const struct eval_spans_options *o, const char *mode,
+    const struct eval_spans_scores *s)
+{
+	struct json_object *j = json_object_new_object();
+
+	json_object_object_add(j, "set", json_object_new_string(set));
+	json_object_object_add(j, "mode", json_object_new_string(mode));
+	json_object_object_add(j, "embedder", json_object_new_string(o->config.embedding_model));
+	json_object_object_add(j, "documents", json_object_new_int64((int64_t)s->documents));
+	json_object_object_add(j, "chunks", json_object_new_int64((int64_t)s->chunks));
+	json_object_object_add(j, "chunk_bytes", json_object_new_double(s->chunk_bytes));
+	json_object_object_add(j, "answered_bytes", json_object_new_double(s->answered_bytes));
+	json_object_object_add(j, "queries", json_object_new_int64((int64_t)s->questions));
+	json_object_object_add(j, "top_k", json_object_new_int64((int64_t)o->top_k));
+	json_object_object_add(j, "recall", json_object_new_double(s->recall));
+	json_object_object_add(j, "precision", json_object_new_double(s->precision));
+	json_object_object_add(j, "iou", json_object_new_double(s->iou));
+	json_object_object_add(j, "build_seconds", json_object_new_double(s->build_seconds));
+	json_object_object_add(j, "query_seconds", json_object_new_double(s->query_seconds));
+	puts(json_object_to_json_string_ext(j, JSON_C_TO_STRING_SPACED));
+	json_object_put(j);
+}
+
+static void
+print_spans_plain(const char *set, const struct eval_spans_options *o,
+    const struct eval_spans_scores *s)
+{
+	printf("%s: %llu documents, %llu chunks of %.0f bytes, %llu queries\n", set,
+	    (unsigned long long)s->documents, (unsigned long long)s->chunks, s->chunk_bytes,
+	    (unsigned long long)s->questions);
+	printf("  of the marked bytes, in the first %u passages: recall %.4f  precision %.4f  "
+	       "IoU %.4f\n", o->top_k, s->recall, s->precision, s->iou);
+}
+
+/* What was said on the command line, for either kind of set. */
+struct said {
+	struct eval_options o;
+	struct eval_spans_options spans;
+	const char *mode, *run;
+	bool json;
+};
+
+static int
+run_spans(const struct cmd *cmd, const char *set, struct said *s)
+{
+	struct eval_spans_scores scores;
+	struct build_config *c = &s->spans.config;
+	struct err e;
+
+	snprintf(c->version, sizeof c->version, "eval");
+	snprintf(c->language, sizeof c->language, "%s", s->o.language);
+	snprintf(c->embedding_model, sizeof c->embedding_model, "%s", s->o.embedder);
+	s->spans.mode = s->o.mode;
+	if (eval_spans_run(set, &s->spans, &scores, &e) == -1)
+		return cmd_fail(cmd, &e);
+	if (s->json)
+		print_spans_json(set, &s->spans, s->mode, &scores);
+	else
+		print_spans_plain(set, &s->spans, &scores);
+	return 0;
+}
+
 /* Opens --run's file; "-" would mix with what is printed. */
 static int
 open_run(struct eval_options *o, const char *path, struct err *e)
@@ -46,6 +114,75 @@ open_run(struct eval_options *o, const char *path, struct err *e)
 	if (path == NULL || (o->run = fopen(path, "we")) != NULL)
 		return 0;
 	return err_sys(e, ERR_IO, "%s", path);
+}
+
+static int
+run_judged(const struct cmd *cmd, const char *set, struct said *s)
+{
+	struct eval_scores scores;
+	struct err e;
+	int rc;
+
+	if (open_run(&s->o, s->run, &e) == -1)
+		return cmd_fail(cmd, &e);
+	rc = eval_run(set, &s->o, &scores, &e);
+	if (s->o.run != NULL && fclose(s->o.run) != 0 && rc == 0)
+		rc = err_sys(&e, ERR_IO, "%s", s->run);
+	if (rc == -1)
+		return cmd_fail(cmd, &e);
+	if (s->json)
+		print_json(set, &s->o, s->mode, &scores);
+	else
+		print_plain(set, &scores);
+	return 0;
+}
+
+/* false: it is no number in 0..65536. */
+static bool
+read_count(const char *text, unsigned *out)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	*out = (unsigned)n;
+	return end != text && *end == '\0' && n <= 65536;
+}
+
+static bool
+read_option(struct said *s, int c, const char *value)
+{
+	struct build_config *config = &s->spans.config;
+
+	switch (c) {
+	case 'm':
+		s->mode = value;
+		return true;
+	case 'e':
+		s->o.embedder = value;
+		return true;
+	case 'l':
+		s->o.language = value;
+		return true;
+	case 'r':
+		s->run = value;
+		return true;
+	case 'j':
+		s->json = true;
+		return true;
+	case 'c':
+		s->spans.chunks = value;
+		return true;
+	case 'k':
+		return read_count(value, &s->spans.top_k);
+	case 's':
+		return read_count(value, &config->chunk_size);
+	case 'o':
+		return read_count(value, &config->chunk_overlap);
+	case 'p':
+		return read_count(value, &config->parent_size);
+	default:
+		return false;
+	}
 }
 
 int
@@ -57,42 +194,27 @@ cmd_eval(const struct cmd *cmd, int argc, char **argv)
 	    {"language", required_argument, NULL, 'l'},
 	    {"run", required_argument, NULL, 'r'},
 	    {"json", no_argument, NULL, 'j'},
+	    {"chunks", required_argument, NULL, 'c'},
+	    {"top-k", required_argument, NULL, 'k'},
+	    {"chunk-size", required_argument, NULL, 's'},
+	    {"chunk-overlap", required_argument, NULL, 'o'},
+	    {"parent-size", required_argument, NULL, 'p'},
 	    {NULL, 0, NULL, 0},
 	};
-	struct eval_options o = {.embedder = "builtin:lsa", .language = "english"};
-	const char *mode = "hybrid", *run = NULL;
-	struct eval_scores scores;
-	struct err e;
-	int c, json = 0, rc;
+	struct said s = {.o = {.embedder = "builtin:lsa", .language = "english"},
+	    .spans = {.top_k = EVAL_SPANS_TOP_K,
+		.config = {.chunk_size = CHUNK_SIZE_DEFAULT,
+		    .chunk_overlap = CHUNK_OVERLAP_DEFAULT}},
+	    .mode = "hybrid"};
+	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'm')
-			mode = optarg;
-		else if (c == 'e')
-			o.embedder = optarg;
-		else if (c == 'l')
-			o.language = optarg;
-		else if (c == 'r')
-			run = optarg;
-		else if (c == 'j')
-			json = 1;
-		else
-			return cmd_misused(cmd, "that option is not known, or lacks its value");
-	}
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!read_option(&s, c, optarg))
+			return cmd_misused(cmd, "that option is not known, or its value does not fit");
 	if (optind != argc - 1)
 		return cmd_misused(cmd, "it takes one folder");
-	if (fuse_mode_of(mode, &o.mode) == -1)
+	if (fuse_mode_of(s.mode, &s.o.mode) == -1)
 		return cmd_misused(cmd, "--mode takes hybrid, minmax, rrf, lexical or dense");
-	if (open_run(&o, run, &e) == -1)
-		return cmd_fail(cmd, &e);
-	rc = eval_run(argv[optind], &o, &scores, &e);
-	if (o.run != NULL && fclose(o.run) != 0 && rc == 0)
-		rc = err_sys(&e, ERR_IO, "%s", run);
-	if (rc == -1)
-		return cmd_fail(cmd, &e);
-	if (json)
-		print_json(argv[optind], &o, mode, &scores);
-	else
-		print_plain(argv[optind], &scores);
-	return 0;
+	return eval_spans_is_set(argv[optind]) ? run_spans(cmd, argv[optind], &s)
+					       : run_judged(cmd, argv[optind], &s);
 }
