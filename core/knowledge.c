@@ -398,9 +398,12 @@ take_row(void *context, const struct row *r, struct err *e)
 	int rc;
 
 	t->broke = true;
-	if (name_part(t, r, key, e) == -1 ||
-	    digest_of_text(&d, r->text, &t->y->chunking, e) == -1)
+	if (name_part(t, r, key, e) == -1)
 		return -1;
+	if (digest_of_text(&d, r->text, &t->y->chunking, e) == -1) {
+		t->broke = !digest_is_fault(e);
+		return -1;
+	}
 	rc = put_document(t->y, t->item, &at, &d, &id, e);
 	d.text = (struct text_document){0};	/* the row's own */
 	digest_fini(&d);

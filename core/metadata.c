@@ -179,6 +179,9 @@ metadata_fields_fini(struct metadata_fields *f)
 	buf_fini(&f->out);
 }
 
+/* Room for a name and a scalar, every byte of them escaped. */
+enum { LIST_BYTES = 64 * 1024, FIELD_BYTES = 6 * (FILTER_FIELD_BYTES + FILTER_TEXT_BYTES) + 64 };
+
 static const char *const ours[] = {"path", "title", "kind", "folder", "bytes"};
 
 static bool
@@ -213,7 +216,8 @@ begin_field(struct metadata_fields *f, struct span name)
 	name = trim(name.s, name.n);
 	if (name.n == 0 || name.n > FILTER_FIELD_BYTES || name.s[0] == '$' ||
 	    !utf8_is_valid(name.s, name.n) || f->count == METADATA_FIELDS_MAX ||
-	    is_ours(name) || is_member(&f->out, name))
+	    f->out.len + FIELD_BYTES > f->out.max || is_ours(name) ||
+	    is_member(&f->out, name))
 		return false;
 	f->count++;
 	buf_adds(&f->out, ", ");
@@ -506,6 +510,13 @@ metadata_add(struct buf *out, const char *fields, struct err *e)
 void
 metadata_add_list(struct metadata_fields *f, const char *name, struct json_object *list)
 {
-	if (begin_field(f, (struct span){name, strlen(name)}))
-		put_values(&f->out, list);
+	struct buf values;
+
+	/* A list that does not fit is left out; the document is not worse for it. */
+	buf_init(&values, LIST_BYTES);
+	put_values(&values, list);
+	if (!values.failed && f->out.len + values.len + FIELD_BYTES < f->out.max &&
+	    begin_field(f, (struct span){name, strlen(name)}))
+		buf_add(&f->out, values.data, values.len);
+	buf_fini(&values);
 }

@@ -57,7 +57,7 @@ void metadata_add_cell(struct metadata_fields *f, const char *name, size_t name_
 void metadata_add_json(
     struct metadata_fields *f, const char *name, size_t name_len, const char *value);
 struct json_object;
-/* The scalars of a JSON array. */
+/* The scalars of a JSON array; a list of more than 64 KiB is left out. */
 void metadata_add_list(
     struct metadata_fields *f, const char *name, struct json_object *list);
 

@@ -92,6 +92,32 @@ a_bad_row_refuses_the_file_by_its_line(void **state)
 	}
 }
 
+static int count_row(void *context, const struct row *r, struct err *e);
+
+/* Lists of a row may be larger than all that is kept of a document. */
+static void
+lists_that_do_not_fit_are_left_out(void **state)
+{
+	size_t n = 0, room = 40 << 20;
+	char *s = malloc(room);
+	struct err e;
+	int rows = 0;
+
+	(void)state;
+	n += (size_t)sprintf(s, "{\"text\": \"x\"");
+	for (int i = 0; i < 48; i++) {
+		n += (size_t)sprintf(s + n, ", \"f%d\": [\"\"", i);
+		for (int k = 0; k < 200; k++)
+			n += (size_t)sprintf(s + n, ", \"%0*d\"", i < 24 ? 1000 : 100, k);
+		n += (size_t)sprintf(s + n, "]");
+	}
+	n += (size_t)sprintf(s + n, "}\n");
+	assert_true(n < room);
+	assert_ok(rows_each("a.jsonl", s, n, count_row, &rows, &e), &e);
+	assert_int_equal(rows, 1);
+	free(s);
+}
+
 static int
 count_row(void *context, const struct row *r, struct err *e)
 {
@@ -154,6 +180,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_row_is_a_document_with_its_fields),
 	    cmocka_unit_test(a_bad_row_refuses_the_file_by_its_line),
+	    cmocka_unit_test(lists_that_do_not_fit_are_left_out),
 	    cmocka_unit_test(rows_and_fields_have_limits),
 	    cmocka_unit_test(damaged_rows_do_no_harm),
 	};
