@@ -40,6 +40,13 @@ enum {
 	CHUNK_TOKENS_MAX = 8192,
 
 	WORKERS_MAX = 256,
+
+	MODELS_MAX = 64,		/* [model NAME] sections */
+	MODEL_BATCH_MAX = 256,		/* texts in one request to an endpoint */
+	MODEL_TEXTS_MAX = 256,		/* texts in one request to the gateway */
+	MODEL_TEXT_BYTES_MAX = 1 << 20,	/* one of them */
+	MODEL_ANSWER_MAX = 32 << 20,	/* what an endpoint may answer */
+	MODEL_CHAT_MAX = 4 << 20,	/* the messages of one chat */
 };
 
 #endif

@@ -25,7 +25,7 @@ struct parser {
 	size_t count;			/* of errors */
 	char first[160];		/* the first of them */
 	unsigned line;
-	struct section global, consul, pools[CONF_POOLS_MAX];
+	struct section global, consul, pools[CONF_POOLS_MAX], models[MODELS_MAX];
 	struct section skipped;		/* under a header that was refused */
 	struct section *now;		/* NULL before the first header */
 };
@@ -92,33 +92,63 @@ expect_end(struct parser *p, const char *line, char *at)
 		complain(p, p->line, column_of(line, at), "\"%.64s\" is too much here", at);
 }
 
+/* A section with a name of its own: where its members are, and how many there are. */
+struct named {
+	enum conf_section kind;
+	char *members;			/* of the first; the name comes first in each */
+	size_t size;
+	size_t *count;
+	size_t max;
+	struct section *sections;
+};
+
+static struct section *
+open_named(struct parser *p, const struct named *n, const char *line, const char *name)
+{
+	const char *kind = conf_section_name(n->kind);
+	size_t column = column_of(line, name), len = strlen(name);
+	struct err e;
+
+	if (tenant_name_check(name, len, &e) == -1) {
+		complain(p, p->line, column,
+		    "a %s's name is 1 to %d of a-z 0-9 . _ - and begins with a letter or digit", kind,
+		    TENANT_NAME_BYTES);
+		return &p->skipped;
+	}
+	for (size_t i = 0; i < *n->count; i++)
+		if (strcmp(n->members + i * n->size, name) == 0) {
+			complain(p, p->line, column, "[%s %s] stands in line %u already", kind, name,
+			    n->sections[i].line);
+			return &p->skipped;
+		}
+	if (*n->count == n->max) {
+		complain(p, p->line, column, "more than %zu %ss", n->max, kind);
+		return &p->skipped;
+	}
+	memcpy(n->members + *n->count * n->size, name, len + 1);
+	n->sections[*n->count] = (struct section){
+	    .members = n->members + *n->count * n->size, .kind = n->kind, .line = p->line};
+	return &n->sections[(*n->count)++];
+}
+
 static struct section *
 open_pool(struct parser *p, const char *line, const char *name)
 {
 	struct conf *c = p->conf;
-	size_t column = column_of(line, name), n = strlen(name);
-	struct err e;
+	struct named pools = {IN_POOL, (char *)c->pools, sizeof c->pools[0], &c->pool_count,
+	    CONF_POOLS_MAX, p->pools};
 
-	if (tenant_name_check(name, n, &e) == -1) {
-		complain(p, p->line, column,
-		    "a pool's name is 1 to %d of a-z 0-9 . _ - and begins with a letter or digit",
-		    TENANT_NAME_BYTES);
-		return &p->skipped;
-	}
-	for (size_t i = 0; i < c->pool_count; i++)
-		if (strcmp(c->pools[i].name, name) == 0) {
-			complain(p, p->line, column, "[pool %s] stands in line %u already", name,
-			    p->pools[i].line);
-			return &p->skipped;
-		}
-	if (c->pool_count == CONF_POOLS_MAX) {
-		complain(p, p->line, column, "more than %d pools", CONF_POOLS_MAX);
-		return &p->skipped;
-	}
-	memcpy(c->pools[c->pool_count].name, name, n + 1);
-	p->pools[c->pool_count] = (struct section){
-		.members = &c->pools[c->pool_count], .kind = IN_POOL, .line = p->line};
-	return &p->pools[c->pool_count++];
+	return open_named(p, &pools, line, name);
+}
+
+static struct section *
+open_model(struct parser *p, const char *line, const char *name)
+{
+	struct conf *c = p->conf;
+	struct named models = {IN_MODEL, (char *)c->models, sizeof c->models[0],
+	    &c->model_count, MODELS_MAX, p->models};
+
+	return open_named(p, &models, line, name);
 }
 
 static struct section *
@@ -142,7 +172,10 @@ unknown_section(struct parser *p, const char *line, const char *name)
 
 	for (int i = 0; i < CONF_SECTION_MAX; i++)
 		conf_nearest(name, conf_section_name((enum conf_section)i), &distance, &best);
-	if (best != NULL && strcmp(best, "pool") != 0)
+	if (best != NULL && strcmp(best, "model") == 0)
+		complain(p, p->line, column,
+		    "unknown section [%.64s]; a model is written [model NAME]", name);
+	else if (best != NULL && strcmp(best, "pool") != 0)
 		complain(p, p->line, column, "unknown section [%.64s]; did you mean [%s]?", name,
 		    best);
 	else
@@ -172,6 +205,10 @@ read_header(struct parser *p, char *line, char *at)
 		    column_of(line, name));
 	else if (strncmp(name, "pool", 4) == 0 && is_blank(name[4]))
 		p->now = open_pool(p, line, skip_blanks(name + 4));
+	else if (strncmp(name, "model", 5) == 0 && is_blank(name[5]))
+		p->now = open_model(p, line, skip_blanks(name + 5));
+	else if (strcmp(name, "model") == 0)
+		complain(p, p->line, column_of(line, name), "a model has a name: [model NAME]");
 	else if (strcmp(name, "pool") == 0)
 		complain(p, p->line, column_of(line, name), "a pool has a name: [pool NAME]");
 	else
@@ -234,7 +271,7 @@ unknown_key(struct parser *p, const char *key, size_t column)
 		if (strcmp(conf_rows[i].key, key) == 0) {
 			complain(p, p->line, column, "\"%s\" belongs in [%s%s]", key,
 			    conf_section_name(conf_rows[i].section),
-			    conf_rows[i].section == IN_POOL ? " NAME" : "");
+			    conf_rows[i].section >= IN_POOL ? " NAME" : "");
 			return;
 		}
 	complain(p, p->line, column, "unknown option \"%.64s\" in [%s]", key,
@@ -319,13 +356,13 @@ read_line(struct parser *p, const char *bytes, size_t n)
 
 /* {run_dir}/x and its like; only defaults are expanded. */
 static void
-expand(const struct conf *c, const char *preset, const char *pool, struct buf *out)
+expand(const struct conf *c, const char *preset, const char *name, struct buf *out)
 {
 	const struct {
 		const char *name, *value;
 	} words[] = {{"{run_dir}", c->global.run_dir}, {"{data_dir}", c->global.data_dir},
 	    {"{libexecdir}", RAGPOOL_LIBEXECDIR}, {"{bindir}", RAGPOOL_BINDIR},
-	    {"{sysconfdir}", RAGPOOL_SYSCONFDIR}, {"{pool}", pool}};
+	    {"{sysconfdir}", RAGPOOL_SYSCONFDIR}, {"{pool}", name}, {"{model}", name}};
 
 	while (*preset != '\0') {
 		size_t i = 0, count = sizeof words / sizeof words[0];
@@ -345,7 +382,7 @@ expand(const struct conf *c, const char *preset, const char *pool, struct buf *o
  * value of the file. */
 static void
 fill_defaults(struct parser *p, struct section *s, enum conf_section kind, void *members,
-    const char *pool)
+    const char *name)
 {
 	const struct conf_row *row;
 	struct buf text;
@@ -358,7 +395,7 @@ fill_defaults(struct parser *p, struct section *s, enum conf_section kind, void 
 			continue;
 		buf_reset(&text);
 		buf_adds(&text, "");
-		expand(p->conf, row->preset, pool, &text);
+		expand(p->conf, row->preset, name, &text);
 		if (buf_check(&text, row->key, &e) == -1 ||
 		    conf_value_set(row, members, text.data, &e) == -1)
 			complain(p, s->line, 1, "%s (by default): %s", row->key, e.text);
@@ -410,6 +447,19 @@ check_spares(struct parser *p, const struct conf_pool *pool, const struct sectio
 		    "start_workers: more than max_workers (%lld)", (long long)max);
 }
 
+/* What a model's options mean together is conf_model.c's to know. */
+static void
+check_models(struct parser *p)
+{
+	const struct conf *c = p->conf;
+	const char *key;
+	struct err e;
+
+	for (size_t i = 0; i < c->model_count; i++)
+		if (conf_model_check(c, i, &key, &e) == -1)
+			complain(p, line_of(&p->models[i], key), 1, "%s: %s", key, e.text);
+}
+
 /* Rules between options. */
 static void
 check_together(struct parser *p)
@@ -429,6 +479,8 @@ check_together(struct parser *p)
 			    strcmp(c->pools[i].listen, c->pools[j].listen) == 0)
 				complain(p, line_of(&p->pools[i], "listen"), 1,
 				    "listen: [pool %s] has this socket already", c->pools[j].name);
+	if (p->count == 0)
+		check_models(p);
 }
 
 static int
@@ -452,9 +504,10 @@ conf_parse(struct conf *c, const char *name, const char *bytes, size_t n, struct
 		return err_set(e, ERR_LIMIT, "%s: larger than %d bytes", name, CONF_FILE_MAX);
 	p = calloc(1, sizeof *p);
 	c->pools = calloc(CONF_POOLS_MAX, sizeof *c->pools);
+	c->models = calloc(MODELS_MAX, sizeof *c->models);
 	c->path = strdup(name);
 	c->consul.token = strdup("");
-	if (p == NULL || c->pools == NULL || c->path == NULL || c->consul.token == NULL) {
+	if (p == NULL || c->pools == NULL || c->models == NULL || c->path == NULL || c->consul.token == NULL) {
 		err_set(e, ERR_NOMEM, "%s: no memory", name);
 		goto out;
 	}
@@ -474,6 +527,8 @@ conf_parse(struct conf *c, const char *name, const char *bytes, size_t n, struct
 	fill_defaults(p, &p->consul, IN_CONSUL, &c->consul, "");
 	for (size_t i = 0; i < c->pool_count; i++)
 		fill_defaults(p, &p->pools[i], IN_POOL, &c->pools[i], c->pools[i].name);
+	for (size_t i = 0; i < c->model_count; i++)
+		fill_defaults(p, &p->models[i], IN_MODEL, &c->models[i], c->models[i].name);
 	check_together(p);
 	rc = p->count == 0 ? 0 : too_many(p, p->first, e);
 out:
@@ -627,6 +682,9 @@ conf_fini(struct conf *c)
 	free_section(IN_CONSUL, &c->consul);
 	for (size_t i = 0; i < c->pool_count; i++)
 		free_section(IN_POOL, &c->pools[i]);
+	for (size_t i = 0; i < c->model_count; i++)
+		free_section(IN_MODEL, &c->models[i]);
+	free(c->models);
 	if (c->consul.token != NULL)
 		explicit_bzero(c->consul.token, strlen(c->consul.token));
 	free(c->consul.token);

@@ -6,12 +6,14 @@
  *   address = "http://127.0.0.1:8500"
  *   [pool query]
  *   workers = 4
+ *   [model ada]
+ *   url = https://api.openai.com/v1
  *
  * The rows of conf.def are the options: they give the members of the structs below,
  * parsing, ranges, defaults, help and the two reference pages.
  *
- * Shapes  at least one pool, at most CONF_POOLS_MAX; a pool's name follows the rule of
- *         tenant names; no two pools share a socket.
+ * Shapes  at least one pool, at most CONF_POOLS_MAX, at most MODELS_MAX models; their
+ *         names follow the rule of tenant names; no two pools share a socket.
  * Units   *_ms milliseconds, *_bytes bytes.  Text members are never NULL, "" is unset.
  * Memory  owned by struct conf; conf_fini() frees.  A struct conf that failed to load is
  *         empty: conf_fini() may be called and need not.
@@ -39,6 +41,7 @@ enum { CONF_POOLS_MAX = 16, CONF_FILE_MAX = 1 << 20, CONF_ERRORS_MAX = 1 << 16 }
 #define CONF_C_USER char *
 #define CONF_C_GROUP char *
 #define CONF_C_ADDRESS char *
+#define CONF_C_URL char *
 #define CONF_C_INT int64_t
 #define CONF_C_COUNT int64_t
 #define CONF_C_SIZE int64_t
@@ -66,12 +69,26 @@ struct conf_pool {
 #include "conf.def"
 };
 
+/* An endpoint and the model it is asked for (gateway.h). */
+struct conf_model {
+	char name[TENANT_NAME_BYTES + 1];
+#define MODEL CONF_MEMBER
+#include "conf.def"
+};
+enum conf_model_kind { MODEL_EMBEDDING, MODEL_CHAT, MODEL_RERANK, MODEL_KIND_MAX };
+enum conf_model_api { API_OPENAI, API_OLLAMA, API_COHERE, API_JINA };
+enum { CONF_FAILOVER_MAX = 8, MODEL_LIST_NAME_BYTES = 128 };
+enum { ENCODING_FLOAT, ENCODING_BASE64 };
+enum { WITHOUT_EMBEDDING_WORDS, WITHOUT_EMBEDDING_ERROR };
+
 struct conf {
 	char *path;		/* the file, "" for none */
 	struct conf_global global;
 	struct conf_consul consul;
 	struct conf_pool *pools;
 	size_t pool_count;
+	struct conf_model *models;
+	size_t model_count;
 };
 
 /* Reads the file, then the environment over it:
@@ -94,7 +111,7 @@ uint32_t conf_rate_seconds(int64_t rate);
 
 /* What -t asks beyond the file: folders exist and can be written, programs can be run,
  * sockets fit into an address (107 bytes) and their folders exist, users and groups
- * exist, the token file is nobody else's.  Creates nothing. */
+ * exist, the token file and the keys of models are nobody else's.  Creates nothing. */
 int conf_check_world(const struct conf *c, struct buf *errors, struct err *e);
 
 /* The options marked RESTART in which two configurations differ, "section.key" separated
@@ -103,6 +120,13 @@ int conf_check_world(const struct conf *c, struct buf *errors, struct err *e);
 bool conf_needs_restart(const struct conf *now, const struct conf *next, struct buf *names);
 
 const struct conf_pool *conf_pool_find(const struct conf *c, const char *name);
+/* By the name of the section alone, or by that or an alias. */
+const struct conf_model *conf_model_find(const struct conf *c, const char *name);
+const struct conf_model *conf_model_named(const struct conf *c, const char *name);
+/* Whether the models of two configurations differ in anything. */
+bool conf_models_differ(const struct conf *a, const struct conf *b);
+/* The next name of a list separated by commas; NULL at its end.  *at moves on. */
+const char *conf_list_next(const char **at, size_t *len);
 /* {sysconfdir}/ragpool/ragpool.conf */
 const char *conf_default_path(void);
 

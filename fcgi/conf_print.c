@@ -5,7 +5,8 @@
 
 #include "conf_table.h"
 
-static const char *const headers[CONF_SECTION_MAX] = {"[global]", "[consul]", "[pool NAME]"};
+static const char *const headers[CONF_SECTION_MAX] = {"[global]", "[consul]", "[pool NAME]",
+    "[model NAME]"};
 
 /* "1 ... 16", "error, warn, info or debug", or nothing for text. */
 static void
@@ -48,9 +49,10 @@ static const char markdown_head[] =
     "<!-- Made from fcgi/conf.def by `make docs`; edit that file. -->\n"
     "\n"
     "`ragpool.conf` is an INI file: one `[global]` section, at most one `[consul]`, and one\n"
-    "`[pool NAME]` for each pool of workers (at least one). A line is `option = value`; a value\n"
-    "may stand in double quotes (`\\\"` and `\\\\` inside). `;` and `#` begin a comment, at the\n"
-    "start of a line or after a space.\n"
+    "`[pool NAME]` for each pool of workers (at least one), and one `[model NAME]` for each model\n"
+    "that is reached by an endpoint. A line is `option = value`; a value may stand in double\n"
+    "quotes (`\\\"` and `\\\\` inside). `;` and `#` begin a comment, at the start of a line or\n"
+    "after a space.\n"
     "\n"
     "Numbers that mean a time need a unit: `ms`, `s`, `m` or `h`. Sizes are bytes, or have `k`,\n"
     "`m` or `g` behind them. `ragpoold -t` checks the file and everything it names; all errors\n"
@@ -58,8 +60,8 @@ static const char markdown_head[] =
     "written twice, or outside its range is an error.\n"
     "\n"
     "In the defaults below `{run_dir}` and `{data_dir}` stand for the values of those options,\n"
-    "`{pool}` for the name of the pool, `{libexecdir}`, `{bindir}` and `{sysconfdir}` for the\n"
-    "folders chosen when ragpool was built.\n";
+    "`{pool}` and `{model}` for the name of the section, `{libexecdir}`, `{bindir}` and\n"
+    "`{sysconfdir}` for the folders chosen when ragpool was built.\n";
 
 static const char markdown_tail[] =
     "\n"

@@ -12,6 +12,7 @@ const struct conf_row conf_rows[] = {
 #define GLOBAL(...) ROW(conf_global, IN_GLOBAL, __VA_ARGS__)
 #define CONSUL(...) ROW(conf_consul, IN_CONSUL, __VA_ARGS__)
 #define POOL(...) ROW(conf_pool, IN_POOL, __VA_ARGS__)
+#define MODEL(...) ROW(conf_model, IN_MODEL, __VA_ARGS__)
 #include "conf.def"
 #undef ROW
 };
@@ -21,7 +22,8 @@ _Static_assert(sizeof conf_rows / sizeof conf_rows[0] <= CONF_ROWS_MAX, "room fo
 const char *
 conf_section_name(enum conf_section section)
 {
-	static const char *const names[CONF_SECTION_MAX] = {"global", "consul", "pool"};
+	static const char *const names[CONF_SECTION_MAX] = {"global", "consul", "pool",
+	    "model"};
 
 	return names[section];
 }
@@ -41,7 +43,7 @@ conf_type_words(enum conf_type type)
 bool
 conf_type_is_text(enum conf_type type)
 {
-	return type <= CONF_ADDRESS;
+	return type <= CONF_URL;
 }
 
 /* Levenshtein's distance; words longer than 63 bytes are nobody's typing error. */

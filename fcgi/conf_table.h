@@ -4,7 +4,7 @@
 
 #include "conf.h"
 
-enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, CONF_SECTION_MAX };
+enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, IN_MODEL, CONF_SECTION_MAX };
 
 #define CONF_TYPES(X) \
 	X(STRING, "text") \
@@ -12,6 +12,7 @@ enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, CONF_SECTION_MAX };
 	X(USER, "user") \
 	X(GROUP, "group") \
 	X(ADDRESS, "http address") \
+	X(URL, "http address, with a path or without") \
 	X(INT, "number") \
 	X(COUNT, "number or cores") \
 	X(SIZE, "size: bytes, or with k, m, g") \
@@ -41,7 +42,7 @@ struct conf_row {
 
 extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
-enum { CONF_ROWS_MAX = 160, CONF_VALUE_MAX = 2048 };
+enum { CONF_ROWS_MAX = 256, CONF_VALUE_MAX = 2048 };
 
 const char *conf_section_name(enum conf_section section);
 const char *conf_type_words(enum conf_type type);
@@ -61,6 +62,9 @@ conf_rate_pack(int64_t requests, int unit)
 {
 	return requests << 2 | unit;
 }
+/* What cannot be right about the i-th model, seen with the others; *key is the option to
+ * blame. */
+int conf_model_check(const struct conf *c, size_t i, const char **key, struct err *e);
 
 /* Names the nearest of the candidates in *best, if one is near enough to be meant. */
 void conf_nearest(const char *word, const char *candidate, size_t *distance, const char **best);

@@ -216,6 +216,41 @@ parse_address(const char *text, char **out, struct err *e)
 	return 0;
 }
 
+/* An address as above and a path behind it; what is sent to is exactly what is written. */
+static int
+parse_url(const char *text, char **out, struct err *e)
+{
+	static const char path_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789-._~/:@!$&'()*+,;=";
+	const char *host = strstr(text, "://"), *path;
+	char *authority, *url;
+	size_t n = strlen(text);
+	bool good;
+
+	if ((strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0) ||
+	    host == NULL)
+		return err_set(e, ERR_CONFIG, "\"%.100s\" begins neither with http:// nor with "
+		    "https://", text);
+	host += 3;
+	path = host + strcspn(host, "/?#");
+	if ((authority = strndup(host, (size_t)(path - host))) == NULL ||
+	    (url = strdup(text)) == NULL) {
+		free(authority);
+		return err_set(e, ERR_NOMEM, "no memory");
+	}
+	good = authority_is_valid(authority) && path[strspn(path, path_bytes)] == '\0';
+	free(authority);
+	if (!good) {
+		free(url);
+		return err_set(e, ERR_CONFIG, "\"%.100s\" is not an address such as "
+		    "https://api.example.com/v1", text);
+	}
+	while (n > 0 && url[n - 1] == '/')
+		url[--n] = '\0';
+	*out = url;
+	return 0;
+}
+
 /* A path must mean the same from any folder and hide no way up. */
 static int
 check_path(const char *text, struct err *e)
@@ -256,6 +291,8 @@ set_text(const struct conf_row *row, void *members, const char *text, struct err
 		return err_set(e, ERR_CONFIG, "longer than %lld bytes", (long long)row->max);
 	if (row->type == CONF_ADDRESS) {
 		rc = parse_address(text, &copy, e);
+	} else if (row->type == CONF_URL) {
+		rc = parse_url(text, &copy, e);
 	} else {
 		if (row->type == CONF_PATH && n > 0)
 			rc = check_path(text, e);

@@ -125,6 +125,36 @@ check_secret(struct world *w, const char *what, const char *path)
 		    (unsigned)(st.st_mode & 07777));
 }
 
+/* A key is for its owner alone. */
+static void
+check_model(struct world *w, const struct conf_model *m)
+{
+	struct stat st;
+
+	if (m->ca_file[0] != '\0' && access(m->ca_file, R_OK) == -1)
+		complain(w, "model %s: ca_file: %s: %s", m->name, m->ca_file, strerror(errno));
+	if (m->key_file[0] == '\0')
+		return;
+	if (stat(m->key_file, &st) == -1 || access(m->key_file, R_OK) == -1)
+		complain(w, "model %s: key_file: %s: %s", m->name, m->key_file, strerror(errno));
+	else if ((st.st_mode & 077) != 0)
+		complain(w, "model %s: key_file: %s has mode %04o; it must be 0600", m->name,
+		    m->key_file, (unsigned)(st.st_mode & 07777));
+}
+
+static void
+check_models(struct world *w)
+{
+	const struct conf *c = w->conf;
+
+	if (c->model_count == 0)
+		return;
+	check_program(w, "global.gateway_program", c->global.gateway_program);
+	check_socket(w, "global.gateway_socket", c->global.gateway_socket);
+	for (size_t i = 0; i < c->model_count; i++)
+		check_model(w, &c->models[i]);
+}
+
 static void
 check_readable(struct world *w, const char *what, const char *path)
 {
@@ -173,6 +203,7 @@ conf_check_world(const struct conf *c, struct buf *errors, struct err *e)
 	check_secret(&w, "consul.key_file", c->consul.key_file);
 	for (size_t i = 0; i < c->pool_count; i++)
 		check_pool(&w, &c->pools[i]);
+	check_models(&w);
 	if (w.count == 0)
 		return 0;
 	if (w.count == 1)

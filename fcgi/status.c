@@ -300,5 +300,7 @@ status_write(const struct sup *s, struct buf *b)
 	sup_fleet_write_status(s, b);
 	buf_adds(b, ",\"builds\":");
 	put_builds(s, b);
+	buf_adds(b, ",\"gateway\":");
+	sup_gateway_put(s, b);
 	buf_addc(b, '}');
 }

@@ -15,6 +15,7 @@
  *   sup_pointer.c  and what is live
  *   sup_service.c  what this host tells the others about itself
  *   sup_gate.c     candidates and their probes
+ *   sup_gateway.c  the gateway to models
  *   sup_pins.c     tenants held on a generation, and rolled back to one
  *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
@@ -103,6 +104,22 @@ struct probe_run {
 	char generation[GENERATION_NAME_BYTES];
 };
 
+/* A new gateway is started beside the old one. */
+struct gateway_place {
+	struct slot slot;
+	pid_t pid;			/* 0: none */
+	int ready_fd;			/* it says "ready" there; -1: it did, or there is none */
+};
+
+struct sup_gateway {
+	int fd;				/* the listening socket; -1: no models so far */
+	struct gateway_place places[2];
+	unsigned now;			/* the place that is to serve */
+	bool is_due;			/* to be replaced when the other place is empty */
+	int64_t keys_ns;		/* the newest change of any key */
+	uint64_t died;
+};
+
 enum wait_kind {
 	WAIT_PLAIN,		/* for all that is wanted by now */
 	WAIT_URGENT,		/* for what operators asked for */
@@ -181,6 +198,8 @@ struct sup {
 	enum exec_phase exec_phase;
 	const struct handover *heritage;	/* at the start after one, else NULL */
 	struct child trial;
+
+	struct sup_gateway gateway;
 
 	struct control *control;
 	struct waiter waiters[WAITERS_MAX];
@@ -408,6 +427,21 @@ void sup_quarantine_add(
 void sup_quarantine_lift(struct sup *s, const char *tenant, const char *generation);
 /* An operator asks again: the whole tenant's; answers how many. */
 size_t sup_quarantine_clear(struct sup *s, const char *tenant);
+
+/* sup_gateway.c */
+/* The socket, and RAGPOOL_GATEWAY in the environment; nothing without models. */
+int sup_gateway_open(struct sup *s, struct err *e);
+void sup_gateway_close(struct sup *s);
+void sup_gateway_begin(struct sup *s);
+/* After every change of the configuration; is_changed: of the models. */
+void sup_gateway_adopt(struct sup *s, bool is_changed);
+void sup_gateway_turn(struct sup *s);
+bool sup_gateway_reap(struct sup *s, pid_t pid, int status);
+bool sup_gateway_any(const struct sup *s);
+void sup_gateway_signal(struct sup *s, int signo);
+size_t sup_gateway_fds(const struct sup *s, struct curl_waitfd *fds);
+int64_t sup_gateway_due(const struct sup *s);
+void sup_gateway_put(const struct sup *s, struct buf *b);
 
 /* sup_command.c */
 void sup_command(void *context, control_id client, const char *line, size_t n);

@@ -42,6 +42,19 @@ adopt_pool(struct conf_pool *to, struct conf_pool *from)
 #include "conf.def"
 }
 
+/* All of them change places: the gateway is begun anew when they differ. */
+static void
+adopt_models(struct conf *now, struct conf *next)
+{
+	struct conf_model *models = now->models;
+	size_t count = now->model_count;
+
+	now->models = next->models;
+	now->model_count = next->model_count;
+	next->models = models;
+	next->model_count = count;
+}
+
 static void
 adopt(struct conf *now, struct conf *next)
 {
@@ -50,6 +63,7 @@ adopt(struct conf *now, struct conf *next)
 		for (size_t j = 0; j < next->pool_count; j++)
 			if (strcmp(now->pools[i].name, next->pools[j].name) == 0)
 				adopt_pool(&now->pools[i], &next->pools[j]);
+	adopt_models(now, next);
 }
 
 /* One log line for each line of the text. */
@@ -71,6 +85,7 @@ take(struct sup *s, struct conf *next)
 {
 	struct err e;
 	struct buf names;
+	bool has_other_models = conf_models_differ(&s->conf, next);
 	bool is_new_log = strcmp(s->conf.global.log_file, next->global.log_file) != 0;
 
 	buf_init(&names, CONF_ERRORS_MAX);
@@ -85,6 +100,7 @@ take(struct sup *s, struct conf *next)
 		log_error("%s", e.text);
 	s->builds.at_once = (unsigned)s->conf.global.builds_at_once;
 	sup_pools_adopt(s);
+	sup_gateway_adopt(s, has_other_models);
 }
 
 void

@@ -19,7 +19,7 @@
 #include "sup.h"
 
 enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX +
-	    PROBES_MAX,
+	    PROBES_MAX + 2,
 	DIR_MODE = 0755, DATA_MODE = 0750 };
 
 /* ---- start ---- */
@@ -176,7 +176,7 @@ start_as_heir(struct sup *s, struct err *e)
 	s->lock.fd = s->heritage->lock_fd;
 	s->user = (struct drop_target){0};
 	s->lock.predecessor = getpid();
-	if (open_pools(s, e) == -1 || open_control(s, e) == -1)
+	if (open_pools(s, e) == -1 || open_control(s, e) == -1 || sup_gateway_open(s, e) == -1)
 		return -1;
 	return 0;
 }
@@ -192,7 +192,8 @@ start_as_root(struct sup *s, struct err *e)
 		return -1;
 	if (s->user.is_needed && runlock_give(&s->lock, s->user.uid, s->user.gid, e) == -1)
 		return -1;
-	if (make_folders(s, e) == -1 || open_pools(s, e) == -1 || open_control(s, e) == -1)
+	if (make_folders(s, e) == -1 || open_pools(s, e) == -1 || open_control(s, e) == -1 ||
+	    sup_gateway_open(s, e) == -1)
 		return -1;
 	return drop_now(&s->user, e);
 }
@@ -220,6 +221,7 @@ start(struct sup *s, struct err *e)
 	sup_pins_open(s);
 	if (sup_tenants_open(s, e) == -1 || sup_roll_open(s, e) == -1)
 		return -1;
+	sup_gateway_begin(s);
 	if (s->heritage != NULL) {
 		sup_exec_adopt(s, s->heritage);
 		sup_roll_want(s);
@@ -268,6 +270,7 @@ reopen_logs(struct sup *s)
 	else
 		log_info("log reopened");
 	sup_workers_signal(s, SIGUSR1);
+	sup_gateway_signal(s, SIGUSR1);
 }
 
 static void
@@ -291,7 +294,8 @@ reap(struct sup *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!sup_workers_reap(s, pid, status) && !sup_exec_reap(s, pid, status) &&
-		    !sup_builds_reap(s, pid, status) && !sup_fleet_reap(s, pid, status))
+		    !sup_gateway_reap(s, pid, status) && !sup_builds_reap(s, pid, status) &&
+		    !sup_fleet_reap(s, pid, status))
 			sup_gate_reap(s, pid, status);
 }
 
@@ -404,6 +408,7 @@ timeout_of(const struct sup *s)
 	earlier(&timeout, sup_builds_due(s), s->now_ms);
 	earlier(&timeout, sup_wait_due(s), s->now_ms);
 	earlier(&timeout, sup_gate_due(s), s->now_ms);
+	earlier(&timeout, sup_gateway_due(s), s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
@@ -436,6 +441,7 @@ fds_of(struct sup *s, struct curl_waitfd *fds)
 	n += (unsigned)sup_builds_fds(s, fds + n);
 	n += (unsigned)sup_fleet_fds(s, fds + n);
 	n += (unsigned)sup_gate_fds(s, fds + n);
+	n += (unsigned)sup_gateway_fds(s, fds + n);
 	return n;
 }
 
@@ -465,6 +471,7 @@ turn(struct sup *s)
 	sup_pools_turn(s);
 	sup_roll_turn(s);
 	sup_respawn_turn(s);
+	sup_gateway_turn(s);
 	sup_wait_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);
@@ -487,6 +494,7 @@ finish(struct sup *s)
 		unlink(s->conf.global.control_socket);
 		control_close(s->control);
 	}
+	sup_gateway_close(s);
 	sup_tenants_close(s);
 	if (s->multi != NULL) {
 		curl_multi_cleanup(s->multi);
@@ -521,6 +529,7 @@ new_sup(struct conf *conf)
 	s->signal_fd = -1;
 	s->trial = (struct child)CHILD_FREE;
 	s->lock.fd = -1;
+	s->gateway = (struct sup_gateway){.fd = -1, .places = {{.ready_fd = -1}, {.ready_fd = -1}}};
 	s->board = (struct board){.fd = -1, .wake_fd = -1};
 	for (int i = 0; i < CONF_POOLS_MAX; i++)
 		s->pools[i].fd = -1;
@@ -600,7 +609,7 @@ supervisor_run(struct conf *conf, struct err *e)
 		return err_sys(e, ERR_NOMEM, "supervisor");
 	if (begin(s, e) == 0) {
 		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s) ||
-		    sup_fleet_any(s) || sup_gate_any(s))
+		    sup_fleet_any(s) || sup_gate_any(s) || sup_gateway_any(s))
 			turn(s);
 		log_info("stopped");
 		rc = 0;

@@ -329,6 +329,28 @@ kv_put() {	# kv_put KEY VALUE
 	[ "$answer" = true ] || die "Consul refused $1: $answer"
 }
 
+# start_mock NAME [OPTION...]: tests/mock-llm, endpoints of models.  Sets $mock_NAME, its port.
+start_mock() {
+	local name=$1
+	shift
+	start "mock-$name" "$PYTHON" "$RAGPOOL_SOURCE/tests/mock-llm/mock_llm.py" \
+		--port-file "$T/mock-$name.port" "$@"
+	wait_for 10 "the endpoints $name listen" test -s "$T/mock-$name.port"
+	printf -v "mock_$name" %s "$(<"$T/mock-$name.port")"
+}
+
+tell_mock() {	# tell_mock NAME script|reset JSON
+	local port=mock_$1
+	curl -s -o /dev/null --data-binary "$3" "http://127.0.0.1:${!port}/_mock/$2" ||
+		die "the endpoints $1 do not listen"
+}
+
+mock_count() {	# mock_count NAME EXPRESSION: of what was asked of it, as j
+	local port=mock_$1 body
+	body=$(curl -s "http://127.0.0.1:${!port}/_mock/count")
+	json "$2"
+}
+
 # --- asking ----------------------------------------------------------------------------
 
 # ask METHOD PATH [CURL-ARGUMENT...]: sets $status, $body and $headers (lower-case names).

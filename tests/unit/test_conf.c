@@ -373,12 +373,82 @@ the_reference_pages_say_what_the_table_says(void **state)
 	free(made);
 }
 
+static void
+models_are_known_by_name_and_alias(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_ok(parse("[pool q]\nlisten = /q\n[model ada]\nurl = http://127.0.0.1:1/v1/\n"
+			"alias = text-embedding-ada-002, other\nfailover = spare\n"
+			"[model spare]\nurl = https://h/v1\n", &e), &e);
+	assert_int_equal(conf.model_count, 2);
+	assert_string_equal(conf.models[0].url, "http://127.0.0.1:1/v1");
+	assert_string_equal(conf.models[0].model, "ada");
+	assert_int_equal(conf.models[0].batch, 32);
+	assert_int_equal(conf.models[0].queue, 100);
+	assert_int_equal(conf.models[0].batch_wait_ms, 3);
+	assert_int_equal(conf.models[0].breaker_failures, 5);
+	assert_int_equal(conf.models[0].breaker_pause_ms, 10000);
+	assert_ptr_equal(conf_model_named(&conf, "other"), &conf.models[0]);
+	assert_ptr_equal(conf_model_named(&conf, "spare"), &conf.models[1]);
+	assert_null(conf_model_named(&conf, "othe"));
+	assert_null(conf_model_find(&conf, "other"));
+}
+
+static void
+models_that_cannot_be_right_are_refused(void **state)
+{
+	static const struct {
+		const char *lines, *words;
+	} rows[] = {
+	    {"[model a]\n", "t:3:1: url (by default): a value is missing"},
+	    {"[model]\n", "t:3:2: a model has a name: [model NAME]"},
+	    {"[model a]\nurl = ftp://h\n", "t:4:7: url: \"ftp://h\" begins neither with http:// nor "
+		"with https://"},
+	    {"[model a]\nurl = http://u:p@h/\n", "t:4:7: url: \"http://u:p@h/\" is not an address "
+		"such as https://api.example.com/v1"},
+	    {"[model a]\nurl = http://h/v1?x\n", "t:4:7: url: \"http://h/v1?x\" is not an address "
+		"such as https://api.example.com/v1"},
+	    {"[model a]\nurl = http://h\nfailover = b\n", "t:5:1: failover: there is no [model b]"},
+	    {"[model a]\nurl = http://h\nfailover = a\n",
+		"t:5:1: failover: up to 8 others, without itself"},
+	    {"[model a]\nurl = http://h\nfailover = b\n[model b]\nurl = http://h\nkind = chat\n",
+		"t:5:1: failover: [model b] is of another kind"},
+	    {"[model a]\nurl = http://h\nfailover = b\n[model b]\nurl = http://h\ndimension = 3\n",
+		"t:5:1: failover: [model b] has another dimension or prefix: it does not make the "
+		"same vectors"},
+	    {"[model a]\nurl = http://h\nalias = b\n[model b]\nurl = http://h\n",
+		"t:5:1: alias: \"b\" is a section already"},
+	    {"[model a]\nurl = http://h\nalias = x\n[model b]\nurl = http://h\nalias = y, x\n",
+		"t:8:1: alias: [model a] is called \"x\" already"},
+	    {"[model a]\nurl = http://h\nkind = chat\napi = jina\n",
+		"t:6:1: api: a chat speaks openai or ollama"},
+	    {"[model a]\nurl = http://h\nkind = rerank\napi = ollama\n",
+		"t:6:1: api: ollama does not rerank"},
+	    {"[model a]\nurl = http://h\nsend_dimension = yes\n",
+		"t:5:1: send_dimension: there is no dimension to send"},
+	};
+	char text[1024];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(text, sizeof text, "[pool q]\nlisten = /q\n%s", rows[i].lines);
+		assert_refused(parse(text, &e), &e, ERR_CONFIG);
+		if (strncmp(errors.data, rows[i].words, strlen(rows[i].words)) != 0)
+			fail_msg("row %zu: %s", i, errors.data);
+	}
+}
+
 int
 main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 	    T(defaults_fill_what_is_left_out),
+	    T(models_are_known_by_name_and_alias),
+	    T(models_that_cannot_be_right_are_refused),
 	    T(every_form_of_a_value_is_read),
 	    T(every_error_has_its_words_and_place),
 	    T(all_errors_are_reported_at_once),
