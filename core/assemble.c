@@ -33,7 +33,9 @@ struct assembly {
 	uint64_t document;	/* of the chunks that come now */
 	char *key, *title;	/* of that document, owned */
 	struct static_model *model;	/* NULL: the built-in embedder */
-	float *vectors;			/* the static model's, a row each */
+	struct vectors *elsewhere;	/* borrowed: a model's outside; NULL: another embedder */
+	uint32_t dim;			/* of vectors, 0 until it is known */
+	float *vectors;			/* of either model, a row each */
 	struct buf passage;		/* what is embedded */
 	const struct index *base;	/* borrowed, NULL: a full build */
 };
@@ -54,7 +56,12 @@ open_model(struct assembly *a, struct err *e)
 {
 	const char *folder = static_folder(a->config);
 
-	return folder != NULL ? static_model_open(&a->model, folder, e) : 0;
+	if (folder == NULL)
+		return 0;
+	if (static_model_open(&a->model, folder, e) == -1)
+		return -1;
+	a->dim = static_model_dim(a->model);
+	return 0;
 }
 
 int
@@ -86,6 +93,12 @@ void
 assembly_set_base(struct assembly *a, const struct index *base)
 {
 	a->base = base;
+}
+
+void
+assembly_set_vectors(struct assembly *a, struct vectors *v)
+{
+	a->elsewhere = v;
 }
 
 void
@@ -151,18 +164,60 @@ chunk_identity(
 	return 0;
 }
 
-/* A static model sees the passage under its title and headings. */
+static int
+grow_vectors(struct assembly *a, struct err *e)
+{
+	float *vectors;
+
+	if (a->dim == 0)
+		return 0;
+	vectors = reallocarray(a->vectors, a->room, a->dim * sizeof *vectors);
+	if (vectors == NULL)
+		return err_sys(e, ERR_NOMEM, "build");
+	a->vectors = vectors;
+	return 0;
+}
+
+static int
+find_elsewhere(struct assembly *a, const float **vector, struct err *e)
+{
+	uint8_t hash[SHA256_BYTES];
+	uint32_t dim;
+	int got;
+
+	if (hash_sha256_of(a->passage.data, a->passage.len, hash, e) == -1 ||
+	    (got = vectors_find(a->elsewhere, hash, vector, &dim, e)) == -1)
+		return -1;
+	if (got == 0)
+		return err_set(e, ERR_CORRUPT, "source.db: a passage has no vector");
+	if (a->dim == 0) {
+		a->dim = dim;
+		if (grow_vectors(a, e) == -1)
+			return -1;
+	}
+	return dim == a->dim ? 0 : err_set(e, ERR_DIMENSION,
+		   "source.db: vectors of %u and of %u numbers from one model", a->dim, dim);
+}
+
+/* A model sees the passage under its title and headings. */
 static int
 add_vector(struct assembly *a, const struct store_chunk *c, struct err *e)
 {
-	size_t dim = static_model_dim(a->model), row = a->terms.rows - 1;
+	size_t row = a->terms.rows - 1;
+	const float *vector;
 
 	buf_reset(&a->passage);
-	buf_addf(&a->passage, "%s\n%s\n", a->title, c->heading);
-	buf_add(&a->passage, c->text, c->text_len);
+	passage_put(&a->passage, a->title, c->heading, c->text, c->text_len);
 	if (buf_check(&a->passage, "a passage", e) == -1)
 		return -1;
-	static_model_embed(a->model, a->passage.data, a->passage.len, a->vectors + row * dim);
+	if (a->model != NULL) {
+		static_model_embed(
+		    a->model, a->passage.data, a->passage.len, a->vectors + row * a->dim);
+		return 0;
+	}
+	if (find_elsewhere(a, &vector, e) == -1)
+		return -1;
+	memcpy(a->vectors + row * a->dim, vector, a->dim * sizeof *vector);
 	return 0;
 }
 
@@ -171,20 +226,12 @@ grow_rows(struct assembly *a, struct err *e)
 {
 	size_t room = a->room == 0 ? 1024 : 2 * a->room;
 	struct index_row *rows = reallocarray(a->rows, room, sizeof *rows);
-	float *vectors;
 
 	if (rows == NULL)
 		return err_sys(e, ERR_NOMEM, "build");
 	a->rows = rows;
-	if (a->model != NULL) {
-		vectors = reallocarray(
-		    a->vectors, room, static_model_dim(a->model) * sizeof *vectors);
-		if (vectors == NULL)
-			return err_sys(e, ERR_NOMEM, "build");
-		a->vectors = vectors;
-	}
 	a->room = room;
-	return 0;
+	return grow_vectors(a, e);
 }
 
 static int
@@ -195,7 +242,7 @@ add_row(struct assembly *a, const struct store_chunk *c, uint32_t passage, struc
 	if (at == a->room && grow_rows(a, e) == -1)
 		return -1;
 	a->rows[at] = (struct index_row){.document = (uint32_t)a->document, .passage = passage};
-	if (a->model != NULL && add_vector(a, c, e) == -1)
+	if ((a->model != NULL || a->elsewhere != NULL) && add_vector(a, c, e) == -1)
 		return -1;
 	return chunk_identity(a, c, &a->rows[at].chunk, e);
 }
@@ -239,6 +286,10 @@ assembly_parameters(const struct build_config *c, char hex[SHA256_HEX_BYTES], st
 	    ANALYZER_VERSION, ROW_VERSION, chunking, c->language,
 	    c->embedding_model, c->m, c->ef_construction, (int)c->exact, (int)c->graph);
 
+	/* The same name may stand for another model one day. */
+	if (c->embedding_identity != 0)
+		n += snprintf(text + n, sizeof text - (size_t)n, "identity=%u\n",
+		    c->embedding_identity);
 	if (hash_sha256_of(text, (size_t)n, digest, e) == -1)
 		return -1;
 	hash_hex(digest, hex);
@@ -292,7 +343,8 @@ write_index(struct assembly *a, struct assembly_report *report, struct err *e)
 	    .columns = a->columns,
 	    .vectors = a->vectors,
 	    .model = a->model,
-	    .model_name = static_folder(a->config),
+	    .model_name = a->model != NULL ? static_folder(a->config) : a->config->embedding_model,
+	    .dim = a->dim,
 	    .base = a->base,
 	    .config = a->config};
 	struct index_made made;

@@ -21,6 +21,7 @@
 #include "hash.h"
 #include "index.h"
 #include "store.h"
+#include "vectors.h"
 
 struct assembly;
 
@@ -38,6 +39,8 @@ int assembly_new(struct assembly **out, const char *dir, const char *tenant,
     const struct build_config *config, struct err *e);
 /* The generation to grow from, of the same parameters; borrowed until the end. */
 void assembly_set_base(struct assembly *a, const struct index *base);
+/* A model elsewhere has made the vectors of all chunks that will come; borrowed. */
+void assembly_set_vectors(struct assembly *a, struct vectors *v);
 /* NULL is fine. */
 void assembly_free(struct assembly *a);
 int assembly_add_document(struct assembly *a, const struct store_document *d, struct err *e);

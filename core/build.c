@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "assemble.h"
+#include "embed_missing.h"
 #include "file.h"
 #include "generation.h"
 #include "hash.h"
@@ -31,8 +32,8 @@ take_chunk(void *context, const struct store_chunk *c, struct err *e)
 }
 
 static int
-write_files(struct knowledge *k, const struct build_request *r, const struct index *base,
-    const char *dir, struct build_report *report, struct err *e)
+write_files(struct knowledge *k, const struct build_request *r, struct vectors *vectors,
+    const struct index *base, const char *dir, struct build_report *report, struct err *e)
 {
 	static const struct knowledge_walk walk = {take_document, take_chunk};
 	struct assembly_report made;
@@ -42,6 +43,7 @@ write_files(struct knowledge *k, const struct build_request *r, const struct ind
 	if (assembly_new(&a, dir, r->tenant, r->config, e) == -1)
 		return -1;
 	assembly_set_base(a, base);
+	assembly_set_vectors(a, vectors);
 	if (knowledge_each(k, &walk, a, e) == 0 && assembly_finish(a, &made, e) == 0) {
 		report->documents = made.documents;
 		report->chunks = made.chunks;
@@ -67,6 +69,43 @@ make_folder(char dir[PATH_MAX], const struct build_request *r, struct err *e)
 	if (file_remove_tree(dir, e) == -1)
 		return -1;
 	return mkdir(dir, 0755) == 0 ? 0 : err_sys(e, ERR_IO, "mkdir %s", dir);
+}
+
+/* ---- vectors of a model elsewhere ---- */
+
+bool
+build_embeds_elsewhere(const struct build_config *c)
+{
+	return strncmp(c->embedding_model, "builtin:", 8) != 0 &&
+	    strncmp(c->embedding_model, "static:", 7) != 0;
+}
+
+/* *out is NULL where the embedder is another. */
+static int
+embed_elsewhere(struct vectors **out, struct knowledge *k, const struct build_request *r,
+    const struct embed_service *service, struct build_report *report, struct err *e)
+{
+	struct embed_missing_report made;
+
+	*out = NULL;
+	if (!build_embeds_elsewhere(r->config))
+		return 0;
+	if (r->about == NULL)
+		return err_set(e, ERR_MODEL_UNKNOWN, "nobody here reaches the model %s",
+		    r->config->embedding_model);
+	if (vectors_open(out, knowledge_db(k), r->about->identity, e) == -1)
+		return -1;
+	if (embed_missing(k, *out, r->config->embedding_model, r->about, service, &made, e) == -1) {
+		vectors_close(*out);
+		*out = NULL;
+		return -1;
+	}
+	report->passages = made.passages;
+	report->embedded = made.embedded;
+	report->kept = made.reused;
+	report->tokens = made.tokens;
+	report->requests = made.requests;
+	return 0;
 }
 
 /* ---- the generation to grow from ---- */
@@ -180,6 +219,7 @@ static int
 fill_folder(struct knowledge *k, const struct build_request *r, const char *dir,
     struct build_report *report, struct err *e)
 {
+	struct vectors *vectors = NULL;
 	bool is_same = report->added + report->changed + report->removed == 0;
 	struct index *base = open_base(r);
 	int rc = 0;
@@ -188,8 +228,10 @@ fill_folder(struct knowledge *k, const struct build_request *r, const char *dir,
 		rc = take_index(k, r, base, dir, e);
 	if (rc == 1)
 		rc = name_again(r, base, dir, report, e);
-	else if (rc == 0)
-		rc = write_files(k, r, base, dir, report, e);
+	else if (rc == 0 && (rc = embed_elsewhere(&vectors, k, r, r->service, report, e)) == 0 &&
+	    (rc = write_files(k, r, vectors, base, dir, report, e)) == 0 && vectors != NULL)
+		rc = vectors_sweep(vectors, e);
+	vectors_close(vectors);
 	index_close(base);
 	return rc;
 }
@@ -211,37 +253,84 @@ make_generation(struct knowledge *k, const struct build_request *r, struct build
 	return 0;
 }
 
-int
-build_run(const struct build_request *r, struct build_report *report, struct err *e)
-{
-	struct knowledge *k = NULL;
-	struct source *opened = NULL, *source = r->source;
-	struct sync_report sync;
-	int rc = -1;
+typedef int sync_fn(struct knowledge *k, struct source *s, const struct build_config *config,
+    bool allow_shrink, struct sync_report *report, struct err *e);
 
-	*report = (struct build_report){0};
-	if (source == NULL) {
-		if (source_open(&opened, r->config, e) == -1)
-			return -1;
-		source = opened;
-	}
-	if (knowledge_open(&k, r->data_dir, r->tenant, e) == -1 ||
-	    knowledge_sync(k, source, r->config, r->allow_shrink, &sync, e) == -1)
-		goto out;
+static int
+sync_source(struct knowledge *k, const struct build_request *r, sync_fn *sync_by,
+    struct build_report *report, struct err *e)
+{
+	struct source *opened = NULL;
+	struct sync_report sync;
+	int rc;
+
+	if (r->source == NULL && source_open(&opened, r->config, e) == -1)
+		return -1;
+	rc = sync_by(k, r->source != NULL ? r->source : opened, r->config, r->allow_shrink, &sync, e);
+	source_close(opened);
 	report->listed = sync.listed;
 	report->added = sync.added;
 	report->changed = sync.changed;
 	report->removed = sync.removed;
 	report->unchanged = sync.unchanged;
 	report->refused = sync.refused;
-	if (r->refused != NULL &&
-	    knowledge_each_refused(k, r->refused, r->refused_context, e) == -1)
-		goto out;
-	rc = make_generation(k, r, report, e);
-	if (rc == 0)
+	if (rc == 0 && r->refused != NULL)
+		rc = knowledge_each_refused(k, r->refused, r->refused_context, e);
+	return rc;
+}
+
+int
+build_run(const struct build_request *r, struct build_report *report, struct err *e)
+{
+	struct knowledge *k = NULL;
+	int rc = -1;
+
+	*report = (struct build_report){0};
+	if (knowledge_open(&k, r->data_dir, r->tenant, e) == 0 &&
+	    sync_source(k, r, knowledge_sync, report, e) == 0 &&
+	    (rc = make_generation(k, r, report, e)) == 0)
 		rc = generation_verify(r->data_dir, r->tenant, report->generation, e);
-out:
 	knowledge_close(k);
-	source_close(opened);
+	return rc;
+}
+
+/* ---- a rehearsal ---- */
+
+static int
+count_document(void *context, const struct store_document *d, struct err *e)
+{
+	struct build_report *report = context;
+
+	(void)d;
+	(void)e;
+	report->documents++;
+	return 0;
+}
+
+static int
+count_chunk(void *context, const struct store_chunk *c, struct err *e)
+{
+	struct build_report *report = context;
+
+	(void)c;
+	(void)e;
+	report->chunks++;
+	return 0;
+}
+
+int
+build_rehearse(const struct build_request *r, struct build_report *report, struct err *e)
+{
+	static const struct knowledge_walk walk = {count_document, count_chunk};
+	struct knowledge *k = NULL;
+	struct vectors *vectors = NULL;
+	int rc = -1;
+
+	*report = (struct build_report){0};
+	if (knowledge_open(&k, r->data_dir, r->tenant, e) == 0 &&
+	    sync_source(k, r, knowledge_rehearse, report, e) == 0 && knowledge_each(k, &walk, report, e) == 0)
+		rc = embed_elsewhere(&vectors, k, r, NULL, report, e);
+	vectors_close(vectors);
+	knowledge_close(k);	/* and what was read is forgotten */
 	return rc;
 }

@@ -25,6 +25,7 @@
 #include "bounds.h"
 #include "chunk.h"
 #include "dense.h"
+#include "embed_service.h"
 #include "err.h"
 #include "source.h"
 
@@ -43,6 +44,7 @@ struct build_config {
 	char separators[SEPARATORS_BYTES];	/* one behind the other, "" ends them */
 	char language[LANGUAGE_BYTES];		/* stemmer: "english", ..., "none" */
 	char embedding_model[MODEL_NAME_BYTES];	/* "builtin:lsa", "static:/path", a name */
+	uint32_t embedding_identity;	/* of a model elsewhere; 0: the embedder is another */
 	/* How vectors are indexed (dense.h); 0 in each is the default. */
 	unsigned m, ef_construction;
 	enum dense_exact exact;
@@ -53,6 +55,8 @@ struct build_request {
 	const char *data_dir;
 	const char *tenant;
 	const struct build_config *config;
+	const struct embed_service *service;	/* for models elsewhere; NULL: there is none */
+	const struct embed_about *about;	/* of the model; NULL: the embedder is another */
 	struct source *source;		/* borrowed; NULL: opened by the config (source.h) */
 	bool allow_shrink;
 	bool full;			/* do not grow from the current generation */
@@ -70,6 +74,9 @@ struct build_report {
 	uint32_t dim;		/* of the vectors, 0 without a dense arm */
 	char base[GENERATION_NAME_BYTES];	/* grown from; "" for a full build */
 	uint64_t reused_rows;	/* chunks taken over from the base */
+	uint64_t passages;	/* different ones, of a model elsewhere: embedded now, or kept */
+	uint64_t embedded, kept;	/* from builds before */
+	uint64_t tokens, requests;	/* for those embedded, tokens by our own estimate */
 };
 
 /* p->rules is owned: chunk_rules_free().  ERR_RANGE, ERR_INPUT. */
@@ -78,6 +85,11 @@ int build_chunk_params(const struct build_config *c, struct chunk_params *p, str
 int build_chunking_text(
     const struct build_config *c, char out[CHUNKING_TEXT_BYTES], struct err *e);
 
+/* builtin:, static: and nothing else are made here. */
+bool build_embeds_elsewhere(const struct build_config *c);
+/* What a build would do, without doing it: the source is listed and what changed is read, but
+ * nothing is kept, and no model is asked. */
+int build_rehearse(const struct build_request *r, struct build_report *report, struct err *e);
 int build_run(const struct build_request *r, struct build_report *report, struct err *e);
 
 #endif

@@ -13,7 +13,7 @@
 
 struct embed {
 	enum embed_kind kind;
-	uint32_t dim;
+	uint32_t dim, identity;
 	char name[DOCUMENT_PATH_BYTES];
 	struct embed_lexicon lexicon;
 	struct lsa lsa;
@@ -49,6 +49,8 @@ take_header(struct embed *m, const struct embed_header *h, size_t bytes, struct 
 	    memchr(h + 1, '\0', h->name_bytes) != NULL)
 		return err_set(e, ERR_CORRUPT, "embedder section: bad name");
 	memcpy(m->name, h + 1, h->name_bytes);
+	if (m->kind == EMBED_KIND_EXTERNAL)
+		m->identity = h->model_crc;
 	return 0;
 }
 
@@ -135,6 +137,12 @@ embed_name(const struct embed *m)
 	return m->name;
 }
 
+uint32_t
+embed_identity(const struct embed *m)
+{
+	return m->identity;
+}
+
 const struct lsa *
 embed_model(const struct embed *m)
 {
@@ -219,7 +227,8 @@ embed_given(const struct embed *m, const float *given, size_t n, float *out, boo
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(given[i]))
 			return err_set(e, ERR_RANGE, "number %zu of the vector is not finite", i);
-	memcpy(out, given, n * sizeof *out);
+	if (out != given)
+		memcpy(out, given, n * sizeof *out);
 	*has = vec_normalise(out, out, m->dim);
 	return 0;
 }
@@ -252,9 +261,10 @@ embed_put_static(
 }
 
 int
-embed_put_external(struct rpx_writer *w, uint32_t dim, const char *name, struct err *e)
+embed_put_external(struct rpx_writer *w, uint32_t dim, const char *name, uint32_t identity,
+    struct err *e)
 {
-	struct embed_header h = {.kind = EMBED_KIND_EXTERNAL, .dim = dim};
+	struct embed_header h = {.kind = EMBED_KIND_EXTERNAL, .dim = dim, .model_crc = identity};
 
 	if (dim == 0 || dim > INDEX_DIM_MAX)
 		return err_set(e, ERR_RANGE, "vectors of %u numbers", dim);

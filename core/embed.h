@@ -3,7 +3,8 @@
  *   builtin:lsa      the model is in the section RPX_EMBEDDER (lsa.h)
  *   static:<folder>  a folder of word vectors (static_model.h); a path that does not
  *                    begin with / is taken below the generation's folder
- *   anything else    vectors come from outside, with the query
+ *   anything else    vectors come from outside: by a service (embed_service.h), or with the
+ *                    query
  *
  * A generation without the section has no dense arm: kind EMBED_KIND_NONE, dim 0.
  *
@@ -49,6 +50,8 @@ enum embed_kind embed_kind(const struct embed *m);
 uint32_t embed_dim(const struct embed *m);
 /* "builtin:lsa", the folder, the name of the model outside; "" without a dense arm. */
 const char *embed_name(const struct embed *m);
+/* Of the model outside that made the vectors; 0: unknown, or none. */
+uint32_t embed_identity(const struct embed *m);
 /* The built-in model, borrowed; NULL: the embedder is another. */
 const struct lsa *embed_model(const struct embed *m);
 
@@ -63,9 +66,10 @@ int embed_given(const struct embed *m, const float *given, size_t n, float *out,
     struct err *e);
 
 /* Writes the section for a static model (name: as it is to be found again) or for vectors
- * from outside (name: of the model).  lsa_put() writes the one for LSA. */
+ * from outside (name and identity: of the model, embed_service.h).  lsa_put() writes the one for LSA. */
 int embed_put_static(
     struct rpx_writer *w, const struct static_model *m, const char *name, struct err *e);
-int embed_put_external(struct rpx_writer *w, uint32_t dim, const char *name, struct err *e);
+int embed_put_external(struct rpx_writer *w, uint32_t dim, const char *name, uint32_t identity,
+    struct err *e);
 
 #endif

@@ -21,7 +21,8 @@ enum embed_kind {
  *       12     4  bytes of the name that follows the header (static: the folder,
  *                 external: the model's name); 0 for LSA
  *       16     8  count: LSA, the terms of the lexicon; otherwise 0
- *       24     4  static: crc32c of model.safetensors
+ *       24     4  static: crc32c of model.safetensors; external: the model's identity, 0 if
+ *                 unknown
  *       28     4  static: crc32c of tokenizer.json
  *       32    32  0
  */

@@ -171,16 +171,19 @@ out:
 
 /* These vectors do not depend on other rows: only a graph can come from the base. */
 static int
-write_static(struct writing *x, struct err *e)
+write_given(struct writing *x, struct err *e)
 {
 	const struct index_input *in = x->in;
 	struct dense_built built;
 
-	x->made->dim = static_model_dim(in->model);
+	x->made->dim = in->dim;
 	if (write_vectors(x, in->vectors, x->made->dim, &built, e) == -1)
 		return -1;
 	if (built.reused > 0)
 		note_growth(x);
+	if (in->model == NULL)
+		return embed_put_external(x->w, in->dim, in->model_name,
+		    in->config->embedding_identity, e);
 	return embed_put_static(x->w, in->model, in->model_name, e);
 }
 
@@ -198,7 +201,7 @@ write_sections(struct writing *x, struct err *e)
 		return -1;
 	if (in->columns != NULL && columns_write(in->columns, x->w, e) == -1)
 		return -1;
-	return in->vectors != NULL ? write_static(x, e) : write_lsa(x, e);
+	return in->vectors != NULL ? write_given(x, e) : write_lsa(x, e);
 }
 
 int

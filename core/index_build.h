@@ -28,9 +28,10 @@ struct index_input {
 	const struct termdoc *terms;	/* sealed */
 	const struct index_row *rows;	/* terms->rows of them */
 	struct columns_writer *columns;	/* NULL: no columns */
-	/* A static model's vectors, rows x its dimension; NULL: the built-in embedder. */
+	/* rows x dim, of a static model or of one elsewhere; NULL: the built-in embedder. */
 	const float *vectors;
-	const struct static_model *model;
+	uint32_t dim;
+	const struct static_model *model;	/* NULL: elsewhere */
 	const char *model_name;		/* as it is to be found again */
 	/* Of the same parameters, borrowed; NULL: from the input alone. */
 	const struct index *base;

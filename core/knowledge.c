@@ -168,6 +168,12 @@ fail:
 	return -1;
 }
 
+sqlite3 *
+knowledge_db(struct knowledge *k)
+{
+	return k->db;
+}
+
 void
 knowledge_close(struct knowledge *k)
 {
@@ -693,9 +699,9 @@ sync_all(struct sync *y, struct source *source, bool allow_shrink, struct err *e
 	return allow_shrink ? 0 : check_texts(&now, &before, e);
 }
 
-int
-knowledge_sync(struct knowledge *k, struct source *source, const struct build_config *config,
-    bool allow_shrink, struct sync_report *report, struct err *e)
+static int
+sync_source(struct knowledge *k, struct source *source, const struct build_config *config,
+    bool allow_shrink, bool keeps, struct sync_report *report, struct err *e)
 {
 	struct sync y = {.k = k, .report = report};
 	char chunking[CHUNKING_TEXT_BYTES];
@@ -714,7 +720,7 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 	buf_init(&y.meta, METADATA_BYTES_MAX);
 	arena_init(&y.words, LISTING_BYTES_MAX);
 	if (sync_all(&y, source, allow_shrink, e) == 0)
-		rc = db_run(k->db, "commit", e);
+		rc = keeps ? db_run(k->db, "commit", e) : 0;
 	if (rc == -1)
 		sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
 	free(y.wanted);
@@ -722,6 +728,20 @@ knowledge_sync(struct knowledge *k, struct source *source, const struct build_co
 	buf_fini(&y.meta);
 	chunk_rules_free(y.chunking.rules);
 	return rc;
+}
+
+int
+knowledge_sync(struct knowledge *k, struct source *source, const struct build_config *config,
+    bool allow_shrink, struct sync_report *report, struct err *e)
+{
+	return sync_source(k, source, config, allow_shrink, true, report, e);
+}
+
+int
+knowledge_rehearse(struct knowledge *k, struct source *source, const struct build_config *config,
+    bool allow_shrink, struct sync_report *report, struct err *e)
+{
+	return sync_source(k, source, config, allow_shrink, false, report, e);
 }
 
 /* ---- walking ---- */

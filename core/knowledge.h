@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sqlite3.h>
+
 #include "build.h"
 #include "err.h"
 #include "source.h"
@@ -40,10 +42,15 @@ struct sync_report {
 int knowledge_open(
     struct knowledge **out, const char *data_dir, const char *tenant, struct err *e);
 void knowledge_close(struct knowledge *k);
+/* source.db itself, borrowed, for what is kept beside the documents (vectors.h). */
+sqlite3 *knowledge_db(struct knowledge *k);
 
 /* ERR_SHRINK, unless allow_shrink, when the source lists less than half of 20 or more
  * documents kept before, or gives text for less than half of those that had some. */
 int knowledge_sync(struct knowledge *k, struct source *s, const struct build_config *config,
+    bool allow_shrink, struct sync_report *report, struct err *e);
+/* The same, but what it wrote is forgotten by knowledge_close(): nothing is changed. */
+int knowledge_rehearse(struct knowledge *k, struct source *s, const struct build_config *config,
     bool allow_shrink, struct sync_report *report, struct err *e);
 
 /* Walks documents by key, each followed by its chunks in order; refused documents are

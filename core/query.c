@@ -39,6 +39,7 @@ struct ranking {
 	size_t count;
 	float *other;			/* vector of the row in other_row */
 	uint32_t other_row;
+	struct err degraded;
 };
 
 int
@@ -183,6 +184,29 @@ apply_clauses(struct ranking *r, struct err *e)
 
 /* ---- vectors ---- */
 
+/* 1: there is a vector; 0: words alone have to do, r->degraded tells why; -1. */
+static int
+embed_elsewhere(struct ranking *r, float *vector, bool *has, struct err *e)
+{
+	const struct embed *m = r->x->embed;
+	const struct embed_service *s = r->q->service;
+	struct embed_text text = {r->q->text, r->q->text_len};
+
+	if (s != NULL && s->query(s->context, embed_name(m), embed_identity(m), &text,
+			     embed_dim(m), vector, &r->degraded) == 0) {
+		err_clear(&r->degraded);
+		return embed_given(m, vector, embed_dim(m), vector, has, e) == 0 ? 1 : -1;
+	}
+	if (s == NULL)
+		err_set(&r->degraded, ERR_EMBED_UNAVAILABLE, "nobody here reaches the model %s",
+		    embed_name(m));
+	if (!r->q->needs_vectors && r->q->mode != FUSE_DENSE)
+		return 0;
+	if (e != NULL)
+		*e = r->degraded;
+	return -1;
+}
+
 static int
 embed_text(struct ranking *r, struct err *e)
 {
@@ -194,7 +218,11 @@ embed_text(struct ranking *r, struct err *e)
 	if ((vector = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *vector)) == NULL)
 		return no_memory(e);
 	enter_stage(r->q, QUERY_EMBED);
-	if (embed_query(r->x->embed, r->analyzer, r->q->text, r->q->text_len, vector, &has, e) ==
+	if (embed_kind(r->x->embed) == EMBED_KIND_EXTERNAL) {
+		has = false;
+		if (embed_elsewhere(r, vector, &has, e) == -1)
+			return -1;
+	} else if (embed_query(r->x->embed, r->analyzer, r->q->text, r->q->text_len, vector, &has, e) ==
 	    -1)
 		return -1;
 	enter_stage(r->q, QUERY_SEARCH);
@@ -381,6 +409,7 @@ query_rank(struct index *x, struct query_scratch *s, const struct query *q, stru
 								  : TOP_K_MAX;
 	if (rank(&r, e) == -1)
 		return -1;
+	out->degraded = r.degraded;
 	out->count = r.count < q->top_k ? r.count : q->top_k;
 	if ((out->hits = arena_calloc(a, out->count, sizeof *out->hits)) == NULL)
 		return no_memory(e);

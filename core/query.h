@@ -12,6 +12,8 @@
  * Memory  hits and texts are arena; the scratch belongs to the worker and is kept from
  *         query to query.
  * Order   best first, ties by the lower row, so that an answer repeats exactly.
+ * Words   where the model of the generation is elsewhere and cannot be asked, a query that
+ *         wants both halves is answered by words alone, unless needs_vectors.
  * Errors  ERR_EMPTY_QUERY, ERR_QUERY_SIZE, ERR_RANGE (top_k), ERR_NOMEM, and what the
  *         store and the columns answer.  No hit is no error.
  */
@@ -23,6 +25,7 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "embed_service.h"
 #include "err.h"
 #include "fuse.h"
 #include "index.h"
@@ -43,6 +46,8 @@ struct query {
 	bool diverse;		/* maximal marginal relevance (fuse.h) with lambda; by the */
 	float lambda;		/* vectors, so without effect where there are none */
 	const struct filter *filter;	/* the documents to answer from; NULL: all (filter.h) */
+	const struct embed_service *service;	/* for models elsewhere; NULL: there is none */
+	bool needs_vectors;	/* rather an error than an answer by words alone */
 	query_stage_fn *on_stage;	/* called as each stage begins; NULL: nobody asks */
 	void *stage_context;
 };
@@ -58,6 +63,9 @@ struct query_hit {
 struct query_result {
 	struct query_hit *hits;		/* arena */
 	size_t count;
+	/* Why the query could not be embedded: the hits are by words alone.  ERR_NONE: it was,
+	 * or need not be. */
+	struct err degraded;
 };
 
 struct query_scratch;

@@ -4,6 +4,7 @@
 
 #include "auth.h"
 #include "board.h"
+#include "gateway_client.h"
 #include "quota.h"
 #include "query.h"
 #include "reply.h"
@@ -20,6 +21,9 @@ struct api {
 	const struct board *board;	/* NULL when run by hand */
 	struct board_slot *slot;	/* NULL when run by hand */
 	struct watch *watch;		/* the stages of the request in hand */
+	struct gateway_client *gateway;		/* NULL: no models elsewhere */
+	const struct embed_service *service;	/* by it; NULL as well */
+	bool needs_vectors;			/* rather an error than words alone */
 	unsigned top_k_max;
 };
 

@@ -89,6 +89,8 @@ put_result(struct buf *b, const struct asked *a, const struct query_result *r, s
 {
 	if (a->with_response && put_response(b, r, e) == -1)
 		return -1;
+	if (r->degraded.code != ERR_NONE)
+		buf_addf(b, "\"degraded\": \"%s\", ", err_row(r->degraded.code)->slug);
 	buf_adds(b, "\"hits\": ");
 	return hits_put(b, r, &a->q, e);
 }

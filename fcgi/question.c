@@ -147,6 +147,8 @@ question_ask(struct api *api, const struct question *q, struct index *x, const c
 
 	query.text = text;
 	query.text_len = n;
+	query.service = api->service;
+	query.needs_vectors = api->needs_vectors;
 	query.on_stage = watch_query;
 	query.stage_context = api->watch;
 	if (query_run(x, api->scratch, &query, a, out, e) == -1)

@@ -15,6 +15,7 @@
 #include "conf.h"
 #include "config.h"
 #include "file.h"
+#include "gateway_service.h"
 #include "generation.h"
 #include "json.h"
 #include "log.h"
@@ -40,6 +41,8 @@ static const char usage[] =
     "      --json          the last line of standard output is one JSON object\n"
     "      --no-publish    leave the pointer `current` as it is\n"
     "      --full          do not grow from the current generation\n"
+    "      --dry-run       say what a build would do and embed, and change nothing\n"
+    "      --gateway SOCKET  where models are reached (or RAGPOOL_GATEWAY)\n"
     "      --allow-shrink  accept a source that lists far fewer documents than before\n"
     "  -q, --quiet         say nothing about single documents\n"
     "  -h, --help          this text\n"
@@ -49,7 +52,7 @@ static const char usage[] =
 
 struct options {
 	const char *data_dir, *tenant, *config_path, *pool_path;
-	bool json, publish, allow_shrink, full, quiet;
+	bool json, publish, allow_shrink, full, quiet, dry_run;
 };
 
 static void
@@ -62,7 +65,7 @@ refuse(const char *what)
 static void
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL };
+	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL, DRY_RUN, GATEWAY };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"tenant", required_argument, NULL, 't'},
@@ -72,6 +75,8 @@ read_options(struct options *o, int argc, char **argv)
 	    {"no-publish", no_argument, NULL, NO_PUBLISH},
 	    {"allow-shrink", no_argument, NULL, ALLOW_SHRINK},
 	    {"full", no_argument, NULL, FULL},
+	    {"dry-run", no_argument, NULL, DRY_RUN},
+	    {"gateway", required_argument, NULL, GATEWAY},
 	    {"quiet", no_argument, NULL, 'q'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -104,6 +109,12 @@ read_options(struct options *o, int argc, char **argv)
 			break;
 		case ALLOW_SHRINK:
 			o->allow_shrink = true;
+			break;
+		case DRY_RUN:
+			o->dry_run = true;
+			break;
+		case GATEWAY:
+			setenv("RAGPOOL_GATEWAY", optarg, 1);
 			break;
 		case FULL:
 			o->full = true;
@@ -149,6 +160,9 @@ print_json(const struct build_report *b, double seconds)
 	       "\"dim\": %u, ",
 	    (unsigned long long)(b->added + b->changed), (unsigned long long)b->unchanged,
 	    (unsigned long long)b->refused, (unsigned long long)b->removed, b->dim);
+	printf("\"passages_embedded\": %llu, \"passages_kept\": %llu, \"requests\": %llu, ",
+	    (unsigned long long)b->embedded, (unsigned long long)b->kept,
+	    (unsigned long long)b->requests);
 	printf("\"base\": \"%s\", \"full\": %s, \"reused_rows\": %llu, \"seconds\": %.3f}\n",
 	    b->base, b->base[0] == '\0' ? "true" : "false", (unsigned long long)b->reused_rows,
 	    seconds);
@@ -190,6 +204,42 @@ open_source(struct source **out, const struct options *o, const struct tenant_do
 	return -1;
 }
 
+/* The gateway, where the document names a model that it reaches. */
+struct models {
+	struct gateway_client *client;
+	struct gateway_service gateway;
+	struct embed_about about;
+};
+
+static int
+open_models(struct models *m, struct build_config *c, struct err *e)
+{
+	if (!build_embeds_elsewhere(c))
+		return 0;
+	if (gateway_open(&m->client, gateway_socket(), e) == -1)
+		return -1;
+	gateway_service_init(&m->gateway, m->client, 0);
+	if (gateway_describe(m->client, c->embedding_model, &m->about, e) == -1)
+		return -1;
+	c->embedding_identity = m->about.identity;
+	return 0;
+}
+
+static void
+print_rehearsal(const struct options *o, const struct build_report *b)
+{
+	printf(o->json ? "{\"dry_run\": true, \"documents\": %llu, \"chunks\": %llu, "
+			 "\"to_read\": %llu, \"removed\": %llu, \"refused\": %llu, "
+		       : "%llu documents with %llu chunks; %llu read anew, %llu removed, %llu refused\n",
+	    (unsigned long long)b->documents, (unsigned long long)b->chunks,
+	    (unsigned long long)(b->added + b->changed), (unsigned long long)b->removed,
+	    (unsigned long long)b->refused);
+	printf(o->json ? "\"to_embed\": %llu, \"kept\": %llu, \"tokens\": %llu, \"requests\": %llu}\n"
+		       : "to embed: %llu passages (%llu are kept), about %llu tokens in %llu requests\n",
+	    (unsigned long long)b->embedded, (unsigned long long)b->kept,
+	    (unsigned long long)b->tokens, (unsigned long long)b->requests);
+}
+
 static int
 build(const struct options *o, struct err *e)
 {
@@ -198,6 +248,7 @@ build(const struct options *o, struct err *e)
 	struct build_report report;
 	struct source *source = NULL;
 	struct conf conf = {0};
+	struct models models = {0};
 	int64_t from = clk_ns();
 	double seconds;
 	int rc = -1;
@@ -205,9 +256,12 @@ build(const struct options *o, struct err *e)
 	if (tenant_name_check(o->tenant, strlen(o->tenant), e) == -1 ||
 	    read_document(&doc, o->config_path, e) == -1)
 		return -1;
-	if (open_source(&source, o, &doc, &conf, e) == -1)
+	if (open_source(&source, o, &doc, &conf, e) == -1 ||
+	    open_models(&models, &doc.config, e) == -1)
 		goto out;
 	request = (struct build_request){
+	    .service = models.client != NULL ? &models.gateway.service : NULL,
+	    .about = models.client != NULL ? &models.about : NULL,
 	    .data_dir = o->data_dir,
 	    .tenant = o->tenant,
 	    .config = &doc.config,
@@ -216,6 +270,11 @@ build(const struct options *o, struct err *e)
 	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
 	};
+	if (o->dry_run) {
+		if ((rc = build_rehearse(&request, &report, e)) == 0)
+			print_rehearsal(o, &report);
+		goto out;
+	}
 	if (build_run(&request, &report, e) == -1 ||
 	    (o->publish &&
 		generation_set_current(o->data_dir, o->tenant, report.generation, e) == -1))
@@ -227,6 +286,7 @@ build(const struct options *o, struct err *e)
 		print_plain(o->tenant, &report, seconds);
 	rc = fflush(stdout) == 0 ? 0 : err_sys(e, ERR_IO, "standard output");
 out:
+	gateway_close(models.client);
 	source_close(source);
 	conf_fini(&conf);
 	tenant_doc_fini(&doc);

@@ -14,6 +14,7 @@
 
 #include "bounds.h"
 #include "config.h"
+#include "gateway_client.h"
 #include "log.h"
 #include "worker.h"
 
@@ -44,6 +45,9 @@ static const char usage[] =
     "                          key, and to one tenant (all counted by ragpoold's workers\n"
     "                          together, 0/1 for no limit)\n"
     "      --fair-share        while workers are scarce, no tenant gets more than its share\n"
+    "      --gateway SOCKET    where models are reached (or RAGPOOL_GATEWAY)\n"
+    "      --embedding-timeout MS  how long a query waits for its vector (default 5000)\n"
+    "      --without-embedding words|error  answer by words alone, or not (default words)\n"
     "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
     "      --slowlog FILE      where such lines go (default: the log)\n"
     "      --confine yes|no    give up network, programs and write access (default yes)\n"
@@ -112,13 +116,16 @@ read_rule(struct meter_rule *rule, const char *text)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, TOP_K, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
+	enum { MAX_REQUESTS = 256, TOP_K, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
 		AUTH, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
 	    {"top-k-max", required_argument, NULL, TOP_K},
 	    {"confine", required_argument, NULL, CONFINE},
+	    {"gateway", required_argument, NULL, GATEWAY},
+	    {"embedding-timeout", required_argument, NULL, EMBEDDING},
+	    {"without-embedding", required_argument, NULL, WITHOUT},
 	    {"slow-after", required_argument, NULL, SLOW_AFTER},
 	    {"slowlog", required_argument, NULL, SLOWLOG},
 	    {"auth", required_argument, NULL, AUTH},
@@ -153,6 +160,19 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (!read_number(optarg, TOP_K_MAX, &n) || n == 0)
 				refuse("--top-k-max takes a number from 1 to 1000");
 			o->top_k_max = (unsigned)n;
+			break;
+		case GATEWAY:
+			o->gateway = optarg;
+			break;
+		case EMBEDDING:
+			if (!read_number(optarg, 600000, &n) || n == 0)
+				refuse("--embedding-timeout takes milliseconds");
+			o->embedding_ms = (int64_t)n;
+			break;
+		case WITHOUT:
+			if (strcmp(optarg, "words") != 0 && strcmp(optarg, "error") != 0)
+				refuse("--without-embedding takes words or error");
+			o->needs_vectors = strcmp(optarg, "error") == 0;
 			break;
 		case SLOW_AFTER:
 			if (!read_number(optarg, SLOW_MS_MAX, &n))
@@ -221,7 +241,8 @@ int
 main(int argc, char **argv)
 {
 	struct worker_options o = {
-	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .slowlog = "",
+	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .gateway = gateway_socket(),
+	    .embedding_ms = 5000, .slowlog = "",
 	    .log_file = "", .is_confined = true,
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},
 	    .board_fd = -1};

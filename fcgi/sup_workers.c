@@ -78,10 +78,13 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	const struct conf_global *g = &s->conf.global;
 	const struct pool *pool = &s->pools[s->workers[i].pool];
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	char board[64], data[ENV_BYTES], requests[32], top_k[32], slow[32], rates[3][32];
+	char board[64], data[ENV_BYTES], requests[32], top_k[32], slow[32], embedding[32], rates[3][32];
 	const char *env[] = {board, data, NULL};
 	const char *argv[] = {"ragpool-worker", "--data", g->data_dir,
-	    "--max-requests", requests, "--top-k-max", top_k, "--slow-after", slow,
+	    "--max-requests", requests, "--top-k-max", top_k, "--gateway", g->gateway_socket,
+	    "--embedding-timeout", embedding, "--without-embedding",
+	    pool->conf->without_embedding == WITHOUT_EMBEDDING_WORDS ? "words" : "error",
+	    "--slow-after", slow,
 	    "--slowlog", pool->conf->slowlog, "--log-level", levels[g->log_level],
 	    "--log-file", g->log_file, "--auth", g->auth == 0 ? "keys" : "off",
 	    "--jwt-keys", g->jwt_keys, "--jwt-audience", g->jwt_audience,
@@ -97,6 +100,7 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	snprintf(data, sizeof data, "RAGPOOL_DATA=%s", g->data_dir);
 	snprintf(requests, sizeof requests, "%" PRId64, pool->conf->max_requests);
 	snprintf(top_k, sizeof top_k, "%" PRId64, pool->conf->top_k_max);
+	snprintf(embedding, sizeof embedding, "%" PRId64, pool->conf->embedding_timeout_ms);
 	snprintf(slow, sizeof slow, "%" PRId64, pool->conf->request_slowlog_timeout_ms);
 	write_rate(rates[0], g->rate_per_key);
 	write_rate(rates[1], g->rate_per_route);

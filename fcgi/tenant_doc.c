@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "bounds.h"
+#include "gateway_client.h"
 #include "json.h"
 
 enum { NOTES_MAX = 4096, CHARACTERS_PER_TOKEN = 8 };
@@ -338,8 +339,8 @@ read_params(struct tenant_doc *d, struct json_object *params, struct err *e)
 	return read_graph_params(d, params, e);
 }
 
-/* A model with a name needs the gateway, which this build does not have: say so instead
- * of leaving the tenant without an index. */
+/* A model with a name needs the gateway; where there is none, say so instead of leaving the
+ * tenant without an index.  Whether the gateway knows the name is the build's to find out. */
 static int
 read_model(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
@@ -352,7 +353,8 @@ read_model(struct tenant_doc *d, struct json_object *root, struct err *e)
 	if (strncmp(model, "static:", 7) == 0 && model[7] != '/')
 		return err_set(e, ERR_CONFIG,
 		    "\"embedding_model\": static: is followed by the absolute path of a folder");
-	if (strcmp(model, "builtin:lsa") != 0 && strncmp(model, "static:", 7) != 0) {
+	if (strcmp(model, "builtin:lsa") != 0 && strncmp(model, "static:", 7) != 0 &&
+	    gateway_socket() == NULL) {
 		buf_addf(&d->notes, "embedding_model: no gateway to models is configured for "
 				    "\"%.100s\"; built with builtin:lsa\n", model);
 		model = "builtin:lsa";

@@ -23,6 +23,7 @@
 #include "confine.h"
 #include "conn.h"
 #include "fatal.h"
+#include "gateway_service.h"
 #include "log.h"
 #include "poison.h"
 #include "route.h"
@@ -35,6 +36,7 @@ struct worker {
 	const struct worker_options *options;
 	struct serving *serving;
 	struct query_scratch *scratch;
+	struct gateway_service models;
 	struct arena arena;
 	struct reply reply;
 	struct buf output;
@@ -453,7 +455,14 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	w->api = (struct api){
 	    .serving = w->serving, .auth = &w->auth,
 	    .quota = &w->quota, .scratch = w->scratch, .watch = &w->watch,
+	    .needs_vectors = o->needs_vectors,
 	    .top_k_max = o->top_k_max};
+	if (o->gateway == NULL)
+		return 0;
+	if (gateway_open(&w->api.gateway, o->gateway, e) == -1)
+		return -1;
+	gateway_service_init(&w->models, w->api.gateway, o->embedding_ms);
+	w->api.service = &w->models.service;
 	return 0;
 }
 
@@ -462,6 +471,7 @@ worker_fini(struct worker *w)
 {
 	if (w->has_conn)
 		conn_fini(&w->conn);
+	gateway_close(w->api.gateway);
 	auth_close(&w->auth);
 	serving_free(w->serving);
 	query_scratch_free(w->scratch);

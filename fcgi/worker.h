@@ -3,6 +3,7 @@
 #define RAGPOOL_WORKER_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth.h"
@@ -17,6 +18,9 @@ struct worker_options {
 	int64_t slow_ms;	/* 0: no slow log */
 	const char *log_file;	/* "": standard error */
 	bool is_confined;	/* confine.h */
+	const char *gateway;	/* its socket; NULL: there is none */
+	int64_t embedding_ms;	/* how long a query waits for its vector */
+	bool needs_vectors;	/* rather an error than words alone */
 	struct auth_options auth;
 	struct quota_rules quota;
 	int listen_fd;

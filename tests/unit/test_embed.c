@@ -156,7 +156,7 @@ vectors_from_outside_are_checked(void **state)
 	(void)state;
 	remove(path);
 	assert_ok(rpx_create(&w, path, "alpha", &e), &e);
-	assert_ok(embed_put_external(w, 3, "text-embedding-x", &e), &e);
+	assert_ok(embed_put_external(w, 3, "text-embedding-x", 7, &e), &e);
 	assert_ok(rpx_finish(w, &e), &e);
 	assert_ok(rpx_open(&r, path, &e), &e);
 	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
