@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -213,12 +214,16 @@ keep_one(int fd, bool keep)
 void
 handover_keep(const struct handover *h, int fd, bool keep)
 {
+	/* libcurl's sockets, for one, would survive. */
+	if (keep)
+		syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
 	keep_one(fd, keep);
 	keep_one(h->lock_fd, keep);
+	keep_one(h->board_fd, keep);
+	keep_one(h->wake_fd, keep);
 	keep_one(h->program_fd, keep);
 	for (unsigned i = 0; i < h->pool_count; i++)
 		keep_one(h->pools[i].fd, keep);
-	/* The board is inherited by every worker anyway: it is never closed on exec. */
 }
 
 const struct handover_pool *

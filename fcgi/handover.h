@@ -61,7 +61,7 @@ int handover_write(const struct handover *h, struct err *e);
 int handover_read(struct handover *h, int fd, struct err *e);
 /* The memfd that RAGPOOL_HANDOVER names, which is then unset; -1 for none. */
 int handover_inherited(void);
-/* Whether the descriptors survive an exec. */
+/* Whether these descriptors survive an exec; no others do. */
 void handover_keep(const struct handover *h, int fd, bool keep);
 const struct handover_pool *handover_find_pool(const struct handover *h, const char *name);
 

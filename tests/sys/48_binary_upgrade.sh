@@ -62,6 +62,8 @@ cp "$T/good.conf" "$conf"
 is "the workers are the same" "$(worker_pids)" "$before"
 ok "the supervisor is there" is_alive "$pool"
 
+descriptors() { ls "/proc/$pool/fd" | wc -l; }
+held=$(descriptors)
 # --- ten that are ----------------------------------------------------------------------
 took=0
 for _ in $(seq 10); do
@@ -78,6 +80,7 @@ is "it runs the binary that is there" \
 	"$(stat -L -c %i "/proc/$pool/exe")" "$(stat -c %i "$T/bin/ragpoold")"
 "$programs/ragpoold" -c "$conf" >"$T/second.log" 2>&1
 is "its lock is its own" $? 75
+ok "and it holds no more descriptors than before" test "$(descriptors)" -le "$held"
 kill -KILL "$(sup 'j["workers"][0]["pid"]')"
 ok "a worker that dies is seen and replaced" wait_until 10 ready 3
 ok "a roll reaches everyone" ragpool reload --wait
@@ -113,7 +116,7 @@ before=$(worker_pids)
 printf '#!/bin/sh\nexit 3\n' >"$T/broken"
 replace "$T/bin/ragpool-worker" "$T/broken"
 ragpool respawn --wait >/dev/null 2>&1
-is "a broken worker program ends the walk" $? 75
+is "a broken worker program ends the walk" $? 5
 is "two of the old ones serve on" "$(sup 'j["ready"]')" 2
 replace "$T/bin/ragpool-worker" "$programs/ragpool-worker"
 ok "mended, the third comes back" wait_until 20 ready 3

@@ -77,10 +77,14 @@ static void
 descriptors_are_kept_and_taken_back(void **state)
 {
 	struct handover h = example();
-	int fd = handover_write(&h, NULL);
+	int fd = handover_write(&h, NULL), other = dup(0);
 
 	(void)state;
+	assert_int_equal(fcntl(other, F_GETFD), 0);
 	handover_keep(&h, fd, true);
+	assert_int_equal(fcntl(other, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(h.board_fd, F_GETFD), 0);
+	close(other);
 	assert_int_equal(fcntl(h.pools[1].fd, F_GETFD), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), 0);
 	handover_keep(&h, fd, false);
