@@ -364,6 +364,16 @@ try_lock(struct sup *s, uint64_t ticket)
 		consul_lock_event(&l->lock, LOCK_EV_FAILED, s->now_ms);
 }
 
+/* The gate is still to say whether what was built is to be offered. */
+static bool
+is_at_gate(const struct sup *s, const char *tenant)
+{
+	const struct gate *x = gates_find(&s->gates, tenant);
+
+	return x != NULL && (x->state == GATE_QUEUED || x->state == GATE_PROBING ||
+				x->state == GATE_STALE);
+}
+
 /* A build's lock outlives the build until its generation is in the key. */
 static void
 drop_finished(struct sup *s)
@@ -374,7 +384,7 @@ drop_finished(struct sup *s)
 		if (!l->is_finished)
 			continue;
 		t = fleet_find(&s->fleet->tenants, l->tenant);
-		if (t == NULL || t->own[0] == '\0')
+		if ((t == NULL || t->own[0] == '\0') && !is_at_gate(s, l->tenant))
 			drop(s, i);
 	}
 	for (unsigned i = 0; i < BUILDS_MAX; i++)

@@ -374,11 +374,50 @@ took(struct sup *s, struct fleet_tenant *t)
 	sup_tenants_reconsider(s, t->name);
 }
 
+/* What came from another host was judged there, against what that one serves; what has no
+ * verdict on this host is judged here. */
+static bool
+has_verdict(const struct sup *s, const char *tenant, const char *generation)
+{
+	char path[PATH_MAX];
+
+	return generation_verdict_path(
+		   path, s->conf.global.data_dir, tenant, generation, NULL) == 0 &&
+	    access(path, F_OK) == 0;
+}
+
+/* True when it may be taken; else the gate has it, and says when it has passed. */
+static bool
+is_judged(struct sup *s, struct fleet_tenant *t, const char *generation)
+{
+	const struct gate *x = gates_find(&s->gates, t->name);
+	const struct live_tenant *l = live_find(&s->live, t->name);
+	struct err e;
+
+	if (!s->conf.global.gate || (l != NULL && strcmp(l->pointer, generation) == 0) ||
+	    has_verdict(s, t->name, generation))
+		return true;
+	if (x != NULL && strcmp(x->candidate, generation) == 0 && x->state == GATE_PASSED)
+		return true;
+	if (x != NULL && strcmp(x->candidate, generation) == 0 && x->state != GATE_CLEAR) {
+		snprintf(t->waits, sizeof t->waits, "generation %s: the gate is %s %.150s",
+		    generation, gate_state_name(x->state), x->reason);
+		return false;
+	}
+	if (sup_gate_offer(s, t->name, generation, false, &e) == -1) {
+		snprintf(t->waits, sizeof t->waits, "%.255s", e.text);
+		fleet_back_off(t, s->now_ms);
+	}
+	return false;
+}
+
 static void
 take(struct sup *s, struct fleet_tenant *t, const char *generation)
 {
 	struct err e;
 
+	if (!is_judged(s, t, generation))
+		return;
 	if (sup_tenants_flip_here(s, t->name, generation, &e) == -1) {
 		if (strncmp(t->waits, e.text, sizeof t->waits - 1) != 0)
 			log_error("pointer not followed tenant=%s: %s", t->name, e.text);
@@ -576,8 +615,7 @@ find_shared(struct sup *s, const char *tenant)
 {
 	const struct catalog_tenant *c = catalog_find(s->catalog, tenant);
 
-	if (s->fleet == NULL || c == NULL || c->origin != ORIGIN_CONSUL ||
-	    !s->conf.consul.publish)
+	if (s->fleet == NULL || c == NULL || c->origin != ORIGIN_CONSUL)
 		return NULL;
 	return have_tenant(s, tenant);
 }
@@ -588,7 +626,13 @@ sup_fleet_offers(struct sup *s, const char *tenant, const char *generation)
 	struct fleet_tenant *t = find_shared(s, tenant);
 	char version[VERSION_BYTES + 1];
 
-	if (t == NULL || s->now_ms < s->fleet->writes_denied_ms)
+	if (t != NULL && generation_is_same_content(t->key.generation, generation) &&
+	    consul_pointer_compare(&t->taken, &t->key) == POINTER_NEWER) {
+		s->fleet->is_dirty = true;	/* the key's, and now it is judged */
+		t->retry_ms = 0;
+		return true;
+	}
+	if (t == NULL || !s->conf.consul.publish || s->now_ms < s->fleet->writes_denied_ms)
 		return false;
 	version_of(s, tenant, generation, version);
 	fleet_offer(t, generation, version, "");
@@ -603,7 +647,7 @@ sup_fleet_rolled_back(
 	struct fleet_tenant *t = find_shared(s, tenant);
 	char version[VERSION_BYTES + 1];
 
-	if (t == NULL)
+	if (t == NULL || !s->conf.consul.publish)
 		return;
 	version_of(s, tenant, generation, version);
 	fleet_offer(t, generation, version,

@@ -13,7 +13,7 @@ start_host() {
 	fill ragpool.conf.in "$T/$name.conf" "DATA=$T/$name/data" "RUN=$T/$name/run" \
 		"TENANTS=$T/$name/tenants.d" "SOCKET=$T/$name/run/query.sock" MODE=0666 WORKERS=2 \
 		"CONSUL=[consul]\naddress = $consul_url\nwait = 10s\nhost = $name\nobject_store = shared" \
-		"GLOBAL=auth = off\nworker_program = $bin/ragpool-worker\nbuild_program = $bin/ragpool-build\nobjects_program = $here/fake_objects.sh\nkeep_generations = 10"
+		"GLOBAL=auth = off\nworker_program = $bin/ragpool-worker\nbuild_program = $bin/ragpool-build\nprobe_program = $bin/ragpool-probe\nobjects_program = $here/fake_objects.sh\nkeep_generations = 10"
 	start "$name" "$bin/ragpoold" -c "$T/$name.conf" --foreground
 }
 
@@ -55,6 +55,7 @@ start_host b
 ok "a document that was there first is served by both hosts" wait_until 60 are_at v1
 first=$(generation_of a)
 is "it was built once" "$(count 'build begins')" 1
+is "judged by both: what comes from another host has no verdict here" "$(count 'gate passed')" 2
 is "and handed over once" "$(sort "$T/store/calls" | tr '\n' ';')" "fetch en $first;publish en $first;"
 body=$(key)
 is "the key names it" "$(json '(j["generation"], j["config_version"], j["flip"])')" \
@@ -90,6 +91,12 @@ kv_put rag/tenants/en/pin "$first"
 ok "a pin by key holds both" wait_until 20 both_serve "$first"
 curl -s -X DELETE "$consul_url/v1/kv/rag/tenants/en/pin" >>"$T/commands.log"
 ok "until it is taken away" wait_until 20 both_serve "$second"
+
+ok "a rollback on one host" "$bin/ragpool" -c "$T/a.conf" rollback en
+ok "is followed by the other" wait_until 20 both_serve "$first"
+"$bin/ragpool" -c "$T/b.conf" reload --wait >>"$T/commands.log" 2>&1
+ok "which does not build again what was taken back" both_serve "$first"
+is "no build at all" "$(count 'build begins')" 2
 
 kv_put rag/tenants/en/config "$(tenant_json v2 "$T/sources")"
 ok "other content under the same version raises an alert" wait_until 20 host_tells a \
