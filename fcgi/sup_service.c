@@ -16,7 +16,8 @@
 #include "json.h"
 #include "log.h"
 
-enum { CHECK_TTL_S = 30, CHECK_SOON_MS = 500, STATUS_OPS_MAX = 60, TXN_MAX = 512 * 1024,
+enum { CHECK_TTL_S = 30, CHECK_SOON_MS = 500, STATUS_OPS_MAX = 60, STATUS_LOOKS_MAX = 1000,
+	TXN_MAX = 512 * 1024,
 	VALUE_MAX = 4096 };
 
 /* ---- the truth ---- */
@@ -151,7 +152,8 @@ tell_check(struct sup *s, const char *status, const char *output)
 	buf_fini(&b);
 }
 
-/* Looked at twice a second, told when it changes and otherwise often enough for the TTL. */
+/* Looked at twice a second (with thousands of tenants less often: looking must cost nothing),
+ * told when it changes and otherwise often enough for the TTL. */
 static void
 turn_service(struct sup *s)
 {
@@ -169,7 +171,7 @@ turn_service(struct sup *s)
 	}
 	if (s->now_ms < v->look_ms && s->now_ms < v->due_ms)
 		return;
-	v->look_ms = s->now_ms + CHECK_SOON_MS;
+	v->look_ms = s->now_ms + CHECK_SOON_MS + (int64_t)catalog_count(s->catalog);
 	is_new = sum_up(s, &status, output, sizeof output);
 	if (!is_new && s->now_ms < v->due_ms)
 		return;
@@ -279,7 +281,7 @@ turn_keys(struct sup *s)
 	struct status_keys *k = &s->fleet->keys;
 	struct fleet *f = &s->fleet->tenants;
 	const struct catalog_tenant *c;
-	unsigned count = 0;
+	size_t count = 0, looked = 0;
 	struct buf body;
 
 	if (!s->conf.consul.status_keys || k->is_writing || s->now_ms < k->due_ms ||
@@ -287,13 +289,13 @@ turn_keys(struct sup *s)
 		return;
 	k->due_ms = s->now_ms + STATUS_EVERY_MS;
 	buf_init(&body, TXN_MAX);
-	for (size_t i = 0; i < f->count && count < STATUS_OPS_MAX; i++) {
-		struct fleet_tenant *t = f->at[(k->next + i) % f->count];
+	for (; looked < f->count && looked < STATUS_LOOKS_MAX && count < STATUS_OPS_MAX; looked++) {
+		struct fleet_tenant *t = f->at[(k->next + looked) % f->count];
 		c = catalog_find(s->catalog, t->name);
 		if (t->is_listed && c != NULL && c->origin == ORIGIN_CONSUL)
 			count += add_status(s, t, c, count == 0, &body);
 	}
-	k->next = f->count > 0 ? (k->next + count) % f->count : 0;
+	k->next = f->count > 0 ? (k->next + looked) % f->count : 0;
 	buf_addc(&body, ']');
 	if (count > 0 && !body.failed)
 		k->is_writing =
