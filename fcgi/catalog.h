@@ -95,6 +95,7 @@ struct catalog_tenant {
 	char *document;			/* owned, NUL-terminated, as offered */
 	size_t document_bytes;
 	struct build_config config;
+	int64_t canary_window_ms;	/* 0: as the pool says */
 	char hash[SHA256_HEX_BYTES];
 	char *notes;			/* owned, one sentence a line, "" for none */
 	uint64_t revision;		/* ModifyIndex, or the file's mtime in ns; 0 unknown */

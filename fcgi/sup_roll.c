@@ -191,6 +191,14 @@ window_of(const struct sup *s)
 	for (size_t i = 0; i < s->conf.pool_count; i++)
 		if (s->conf.pools[i].canary_window_ms > window)
 			window = s->conf.pools[i].canary_window_ms;
+	for (size_t i = 0; i < s->roster.count; i++) {
+		const struct catalog_tenant *t;
+		if (!is_brought(&s->roster.entries[i], &s->from))
+			continue;
+		t = catalog_find(s->catalog, s->roster.entries[i].tenant);
+		if (t != NULL && t->canary_window_ms > window)
+			window = t->canary_window_ms;
+	}
 	return window;
 }
 

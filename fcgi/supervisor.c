@@ -213,9 +213,12 @@ start(struct sup *s, struct err *e)
 {
 	const struct conf_global *g = &s->conf.global;
 
-	if ((s->heritage != NULL ? start_as_heir : start_as_root)(s, e) == -1 || log_to_file(g->log_file, e) == -1 ||
+	/* Signals first: who sees the socket may send one, and it must not end us. */
+	if (take_signals(s, e) == -1 ||
+	    (s->heritage != NULL ? start_as_heir : start_as_root)(s, e) == -1 ||
+	    log_to_file(g->log_file, e) == -1 ||
 	    runlock_write_pid(&s->lock, g->pid_file, e) == -1 || open_board(s, e) == -1 ||
-	    take_signals(s, e) == -1 || start_libcurl(s, e) == -1)
+	    start_libcurl(s, e) == -1)
 		return -1;
 	sup_quarantine_open(s);
 	sup_pins_open(s);

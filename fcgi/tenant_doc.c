@@ -363,11 +363,55 @@ read_model(struct tenant_doc *d, struct json_object *root, struct err *e)
 	    "embedding_model", model, e);
 }
 
+enum { CANARY_WINDOW_MAX_MS = 86400000 };
+
+/* "90s", "30m": as times are written in ragpool.conf. */
+static int
+parse_window(const char *text, int64_t *ms, struct err *e)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+	size_t digits = strspn(text, "0123456789");
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (digits == 0 || digits > 9 || strcmp(text + digits, units[i].name) != 0)
+			continue;
+		*ms = strtoll(text, NULL, 10) * units[i].ms;
+		return *ms <= CANARY_WINDOW_MAX_MS ?
+		    0 :
+		    err_set(e, ERR_RANGE, "\"canary_window\" is \"%s\"; it may be up to 24h", text);
+	}
+	return err_set(e, ERR_CONFIG,
+	    "\"canary_window\" is \"%s\"; it is a whole number with ms, s, m or h", text);
+}
+
+static int
+read_rollout(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	static const char *const known[] = {"canary_window"};
+	struct json_object *rollout = NULL;
+	const char *window = NULL;
+
+	if (json_get_object(root, "rollout", false, &rollout, e) == -1)
+		return -1;
+	if (rollout == NULL)
+		return 0;
+	if (json_get_text(rollout, "canary_window", false, 32, &window, e) == -1 ||
+	    (window != NULL && parse_window(window, &d->canary_window_ms, e) == -1)) {
+		err_prefix(e, "rollout");
+		return -1;
+	}
+	note_unknown(&d->notes, "rollout: ", rollout, known, sizeof known / sizeof known[0]);
+	return 0;
+}
+
 static int
 read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {
-	    "version", "data_source", "index_params", "embedding_model"};
+	    "version", "data_source", "index_params", "embedding_model", "rollout"};
 	struct json_object *params = NULL, *none = NULL;
 	const char *version = NULL;
 	int rc;
@@ -385,7 +429,7 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 		err_prefix(e, "data_source");
 		return -1;
 	}
-	if (read_model(d, root, e) == -1 ||
+	if (read_model(d, root, e) == -1 || read_rollout(d, root, e) == -1 ||
 	    json_get_object(root, "index_params", false, &params, e) == -1)
 		return -1;
 	if (params == NULL && (params = none = json_object_new_object()) == NULL)

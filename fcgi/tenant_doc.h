@@ -6,7 +6,8 @@
  *                      "parent_size": 0, "separators": ["^## "], "language": "english",
  *                      "index_type": "HNSW", "metric_type": "IP",
  *                      "params": {"M": 16, "efConstruction": 64}},
- *     "embedding_model": "builtin:lsa" }
+ *     "embedding_model": "builtin:lsa",
+ *     "rollout": {"canary_window": "30m"} }
  *
  * Members that mean nothing here are kept out of the build and noted, not refused.
  * Members that look like a secret (secret_access_key, api_key, token, password, ...) are
@@ -16,7 +17,10 @@
  * white space), so that formatting and the order of members do not count.
  *
  * Memory  owned; tenant_doc_fini().
- * Bounds  chunk_unit: tokens, characters, words.  chunk_size CHUNK_TOKENS_MIN ...
+ * Bounds  canary_window: a number with ms, s, m or h, at most 24h: how long a worker with a
+ *         new generation of this tenant is watched before the others get it; it prolongs what
+ *         the pool's option says.
+ *         chunk_unit: tokens, characters, words.  chunk_size CHUNK_TOKENS_MIN ...
  *         CHUNK_TOKENS_MAX of it (characters: 8 times that), 512 when absent; chunk_overlap
  *         less than chunk_size, when absent 50 or a quarter of chunk_size; parent_size more
  *         than chunk_size, or 0: none.  separators: at most CHUNK_SEPARATORS_MAX patterns
@@ -29,6 +33,7 @@
 #define RAGPOOL_TENANT_DOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buf.h"
 #include "build.h"
@@ -40,6 +45,7 @@ struct tenant_doc {
 	struct build_config config;
 	struct source_options *source;	/* owned */
 	char hash[SHA256_HEX_BYTES];
+	int64_t canary_window_ms;	/* 0: as the pool says */
 	struct buf notes;	/* one sentence a line: what was read but has no effect */
 };
 

@@ -38,6 +38,30 @@ a_short_document_gets_the_defaults(void **state)
 	tenant_doc_fini(&d);
 }
 
+static void
+a_tenant_may_ask_for_a_watched_canary(void **state)
+{
+	static const char *const bad[] = {"30", "m", "-1m", "1.5h", "30 m", "25h", "1d", "",
+	    "9999999999ms"};
+	struct tenant_doc d;
+	struct err e;
+	char text[300];
+
+	(void)state;
+	assert_ok(parse(&d, DOC(""), &e), &e);
+	assert_int_equal(d.canary_window_ms, 0);
+	tenant_doc_fini(&d);
+	assert_ok(parse(&d, DOC(",\"rollout\":{\"canary_window\":\"30m\"}"), &e), &e);
+	assert_int_equal(d.canary_window_ms, 1800000);
+	assert_string_equal(d.notes.data, "");
+	tenant_doc_fini(&d);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(text, sizeof text, DOC(",\"rollout\":{\"canary_window\":\"%s\"}"), bad[i]);
+		assert_int_equal(parse(&d, text, &e), -1);
+		assert_non_null(strstr(e.text, "rollout: \"canary_window\""));
+	}
+}
+
 /* As it stands in the source documents of the product. */
 static void
 the_documents_of_other_systems_are_read_as_they_are(void **state)
@@ -250,6 +274,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_short_document_gets_the_defaults),
+	    cmocka_unit_test(a_tenant_may_ask_for_a_watched_canary),
 	    cmocka_unit_test(the_documents_of_other_systems_are_read_as_they_are),
 	    cmocka_unit_test(a_type_without_a_reader_is_refused_by_name),
 	    cmocka_unit_test(options_of_another_type_are_noted),
