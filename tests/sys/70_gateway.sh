@@ -12,7 +12,7 @@ printf 'CANARY-key\n' >"$T/key"
 chmod 600 "$T/key"
 models() {	# models [TIMEOUT [RETRIES]]: what every section here has
 	printf 'url = http://127.0.0.1:%s/v1\ntimeout = %s\nretries = %s\nbudget = 5s\n' "$mock_a" \
-		"${1:-400ms}" "${2:-0}"
+		"${1:-1s}" "${2:-0}"
 }
 cat >"$T/gateway.conf" <<END
 [global]
@@ -30,7 +30,7 @@ $(models)
 dimension = 64
 encoding = base64
 [model patient]
-$(models 400ms 2)
+$(models 1s 2)
 [model fragile]
 $(models)
 breaker_failures = 3
@@ -118,8 +118,7 @@ $bad {"kind": "dimension"}
 $bad {"kind": "doubled"}
 $bad {"kind": "redirect"}
 $bad {"kind": "status", "status": 401}
-$bad {"kind": "huge", "mib": 64}
-embedding_timeout {"kind": "stall", "seconds": 1}
+embedding_timeout {"kind": "stall", "seconds": 2}
 embedding_unavailable {"kind": "status", "status": 500}
 ok {"kind": "shuffled"}
 END
@@ -127,6 +126,8 @@ for fault in nan infinite zero; do
 	tell_mock a script "{\"faults\": [{\"kind\": \"$fault\"}]}"
 	is "$fault in a vector" "$(code_of embed plain "asked $RANDOM$RANDOM")" $bad
 done
+tell_mock a script '{"faults": [{"kind": "huge", "mib": 64}]}'
+is "an answer without end" "$(code_of embed wide "asked $RANDOM$RANDOM")" $bad
 nothing_now() { [ "$(mock_count a 'j["now"]')" = 0 ]; }
 ok "an answer without end is cut" wait_until 10 nothing_now || note "$(mock_count a j)"
 is "an endpoint that is not there" "$(code_of embed away x)" embedding_unavailable
