@@ -56,10 +56,13 @@ static const struct command {
     {"accept-deletions", "",
 	"Lets go of tenants that vanished in numbers and were kept for that reason.",
 	cmd_accept_deletions},
-    {"generations", "TENANT", "The generations on disk, newest first; * is live.",
+    {"generations", "[--json] TENANT",
+	"The generations on disk, newest first, with their verdicts; * is current.",
 	cmd_generations},
-    {"verify", "TENANT [GENERATION]",
-	"Reads every byte of a generation against its checksums.", cmd_verify},
+    {"verify", "[TENANT [GENERATION]]",
+	"Reads every byte of a generation against its checksums, and all that it says against\n"
+	"itself.  Without a generation the current one, without a tenant that of each.",
+	cmd_verify},
     {"key", "create|list|revoke ...",
 	"API keys: create --role reader|editor|admin --tenant NAME|'team-*'|'*' [--tenant ...]\n"
 	"[--name TEXT] [--expires 30d] [--rate N] [--filter JSON], which prints the key this once;\n"

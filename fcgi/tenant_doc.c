@@ -6,11 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "arena.h"
 #include "bounds.h"
 #include "gateway_client.h"
+#include "golden.h"
 #include "json.h"
 
-enum { NOTES_MAX = 4096, CHARACTERS_PER_TOKEN = 8 };
+enum { NOTES_MAX = 4096, GOLDEN_ARENA_MAX = 1 << 20, CHARACTERS_PER_TOKEN = 8 };
 
 typedef int compare_fn(const char *a, const char *b);
 
@@ -407,11 +409,28 @@ read_rollout(struct tenant_doc *d, struct json_object *root, struct err *e)
 	return 0;
 }
 
+/* The gate reads them when a generation was made; whoever writes them learns it now. */
+static int
+check_golden(struct json_object *root, struct err *e)
+{
+	struct json_object *list = NULL;
+	struct golden golden = {0};
+	struct arena a;
+	int rc;
+
+	json_object_object_get_ex(root, "golden", &list);
+	arena_init(&a, GOLDEN_ARENA_MAX);
+	rc = golden_read_member(&golden, list, &a, e);
+	arena_fini(&a);
+	return rc;
+}
+
 static int
 read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {
-	    "version", "data_source", "index_params", "embedding_model", "rollout"};
+	    "version", "data_source", "index_params", "embedding_model", "rollout",
+	    "golden"};
 	struct json_object *params = NULL, *none = NULL;
 	const char *version = NULL;
 	int rc;
@@ -430,6 +449,7 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 		return -1;
 	}
 	if (read_model(d, root, e) == -1 || read_rollout(d, root, e) == -1 ||
+	    check_golden(root, e) == -1 ||
 	    json_get_object(root, "index_params", false, &params, e) == -1)
 		return -1;
 	if (params == NULL && (params = none = json_object_new_object()) == NULL)

@@ -7,7 +7,8 @@
  *                      "index_type": "HNSW", "metric_type": "IP",
  *                      "params": {"M": 16, "efConstruction": 64}},
  *     "embedding_model": "builtin:lsa",
- *     "rollout": {"canary_window": "30m"} }
+ *     "rollout": {"canary_window": "30m"},
+ *     "golden": [{"query": "...", "expected": ["a.md"]}] }        see golden.h
  *
  * Members that mean nothing here are kept out of the build and noted, not refused.
  * Members that look like a secret (secret_access_key, api_key, token, password, ...) are

@@ -108,6 +108,15 @@ ok "somebody says that it is meant" ragpool accept docs
 ok "and it goes live" wait_until 30 is_live v5
 first=$(told 't("docs")["generation"]')
 
+# The same, by the command line on the files alone.
+body=$(ragpool generations --json docs)
+is "generations: the served one" "$(json '[g["generation"] for g in j if g["served"] and
+	g["current"] and g["verdict"]["accepted"] and not g["quarantined"]]')" "[\"$first\"]"
+like "generations: the damaged one" \
+	"$(json "[g['verdict']['reason'] for g in j if g['generation'] == '$damaged'][0]")" index.rpx
+ok "verify: what all tenants serve" ragpool verify
+like "verify: a damaged one" "$(ragpool verify docs "$damaged" 2>&1)" 'index.rpx: 8192 bytes'
+
 # A pointer that somebody moves passes the same gate.
 printf '%s\n' "$damaged" >"$T/data/tenants/docs/current"
 kill -HUP "$pool"
@@ -133,7 +142,7 @@ is "and none ever refused anything" "$(told 'sum(w["refused"] for w in j["worker
 is "nor died" "$(told 'j["died"]')" 0
 
 # Undecided and held, until an operator decides.
-sed -i 's/^max_shrink.*/&\non_inconclusive = hold/' "$conf"
+sed -i 's/^max_shrink.*/&\ngate_on_inconclusive = hold/' "$conf"
 echo 'not json' >"$T/data/tenants/docs/golden.jsonl"
 kill -HUP "$pool"
 document 35 >"$T/sources/docs/35.md"

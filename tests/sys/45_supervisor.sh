@@ -147,7 +147,7 @@ stop "$holder"
 
 is "the command line names what was meant" \
 	"$(ragpool statsu 2>&1 | grep -o 'did you mean "status"')" 'did you mean "status"'
-for program in ragpool ragpoold ragpool-worker ragpool-build; do
+for program in ragpool ragpoold ragpool-worker ragpool-build ragpool-probe; do
 	like "$program --version" "$("$bin/$program" --version)" "^$program [0-9]"
 	ok "$program --help" sh -c '"$1" --help | grep -q "^usage: "' - "$bin/$program"
 done

@@ -62,6 +62,23 @@ a_tenant_may_ask_for_a_watched_canary(void **state)
 	}
 }
 
+static void
+golden_queries_are_checked_before_they_are_needed(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d, DOC(",\"golden\":[{\"query\":\"a\",\"expected\":\"b.md\"}]"), &e), &e);
+	assert_string_equal(d.notes.data, "");
+	tenant_doc_fini(&d);
+	assert_refused(parse(&d, DOC(",\"golden\":{}"), &e), &e, ERR_TYPE);
+	assert_refused(
+	    parse(&d, DOC(",\"golden\":[{\"query\":\"a\"},{\"ask\":\"b\"}]"), &e), &e,
+	    ERR_UNKNOWN_FIELD);
+	assert_non_null(strstr(e.text, "golden[1]"));
+}
+
 /* As it stands in the source documents of the product. */
 static void
 the_documents_of_other_systems_are_read_as_they_are(void **state)
@@ -278,6 +295,7 @@ main(void)
 	    cmocka_unit_test(the_documents_of_other_systems_are_read_as_they_are),
 	    cmocka_unit_test(a_type_without_a_reader_is_refused_by_name),
 	    cmocka_unit_test(options_of_another_type_are_noted),
+	    cmocka_unit_test(golden_queries_are_checked_before_they_are_needed),
 	    cmocka_unit_test(unknown_members_are_noted_not_refused),
 	    cmocka_unit_test(the_hash_is_of_the_content_not_of_the_bytes),
 	    cmocka_unit_test(every_refusal_has_its_code_and_words),
