@@ -59,6 +59,10 @@ static const struct command {
     {"generations", "[--json] TENANT",
 	"The generations on disk, newest first, with their verdicts; * is current.",
 	cmd_generations},
+    {"diff", "[--json] TENANT GENERATION GENERATION",
+	"The documents that the second added (+), removed (-) or changed (~), and how much of the\n"
+	"rankings stays: the queries of golden.jsonl, filled up by samples, asked of both.",
+	cmd_diff},
     {"verify", "[TENANT [GENERATION]]",
 	"Reads every byte of a generation against its checksums, and all that it says against\n"
 	"itself.  Without a generation the current one, without a tenant that of each.",

@@ -114,6 +114,11 @@ is "generations: the served one" "$(json '[g["generation"] for g in j if g["serv
 	g["current"] and g["verdict"]["accepted"] and not g["quarantined"]]')" "[\"$first\"]"
 like "generations: the damaged one" \
 	"$(json "[g['verdict']['reason'] for g in j if g['generation'] == '$damaged'][0]")" index.rpx
+oldest=$(ls "$T/data/tenants/docs/gen" | sort -n | sed -n 1p)
+body=$(ragpool diff --json docs "$oldest" "$first")
+is "diff: what was added" "$(json 'j["added"]')" '["31.md", "32.md", "33.md"]'
+is "diff: what was removed" "$(json 'len(j["removed"])')" 10
+is "diff: what stayed" "$(json 'j["same"]')" 20
 ok "verify: what all tenants serve" ragpool verify
 like "verify: a damaged one" "$(ragpool verify docs "$damaged" 2>&1)" 'index.rpx: 8192 bytes'
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "build.h"
+#include "diff.h"
 #include "file.h"
 #include "gate.h"
 #include "golden.h"
@@ -417,6 +418,46 @@ samples_repeat(void **state)
 	arena_fini(&arena);
 }
 
+static int
+take_difference(void *context, enum diff_kind kind, const char *key, struct err *e)
+{
+	char *out = context;
+
+	(void)e;
+	snprintf(out + strlen(out), 200 - strlen(out), "%c%s ", "+-~"[kind], key);
+	return 0;
+}
+
+static void
+a_difference_is_told_by_key(void **state)
+{
+	char next[GENERATION_NAME_BYTES], told[200] = "";
+	struct diff_counts counts;
+	struct index *x, *y;
+	struct err e;
+
+	(void)state;
+	empty_source(2, 4);
+	empty_source(39, 40);
+	put_document(5, "More of it.\n");
+	fill_source(40, 42);
+	build("v14", 64, next);
+	assert_ok(index_open(&x, data, "t", first, &e), &e);
+	assert_ok(index_open(&y, data, "t", next, &e), &e);
+	assert_ok(diff_documents(x->store, y->store, &counts, take_difference, told, &e), &e);
+	assert_string_equal(told,
+	    "-doc02.md -doc03.md ~doc05.md -doc39.md +doc40.md +doc41.md ");
+	assert_int_equal(counts.same, 36);
+	told[0] = '\0';
+	assert_ok(diff_documents(y->store, x->store, &counts, take_difference, told, &e), &e);
+	assert_string_equal(told,
+	    "+doc02.md +doc03.md ~doc05.md +doc39.md -doc40.md -doc41.md ");
+	assert_ok(diff_documents(x->store, x->store, &counts, NULL, NULL, &e), &e);
+	assert_int_equal(counts.same, 40);
+	index_close(x);
+	index_close(y);
+}
+
 static void
 a_report_is_strict_json(void **state)
 {
@@ -460,6 +501,7 @@ main(void)
 	    cmocka_unit_test_teardown(a_manifest_that_disagrees_with_its_files_fails, restore),
 	    cmocka_unit_test_teardown(time_that_is_over_is_inconclusive, restore),
 	    cmocka_unit_test_teardown(samples_repeat, restore),
+	    cmocka_unit_test_teardown(a_difference_is_told_by_key, restore),
 	    cmocka_unit_test_teardown(a_report_is_strict_json, restore),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
