@@ -7,8 +7,11 @@
 
 #include "conf_table.h"
 #include "file.h"
+#include "s3_names.h"
 #include "tenant.h"
 #include "utf8.h"
+
+#define PREFIX_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/"
 
 /* One section as it stands in the file. */
 struct section {
@@ -26,6 +29,7 @@ struct parser {
 	char first[160];		/* the first of them */
 	unsigned line;
 	struct section global, consul, pools[CONF_POOLS_MAX], models[MODELS_MAX];
+	struct section stores[CONF_OBJECT_STORES_MAX];
 	struct section skipped;		/* under a header that was refused */
 	struct section *now;		/* NULL before the first header */
 };
@@ -152,6 +156,16 @@ open_model(struct parser *p, const char *line, const char *name)
 }
 
 static struct section *
+open_store(struct parser *p, const char *line, const char *name)
+{
+	struct conf *c = p->conf;
+	struct named stores = {IN_OBJECT_STORE, (char *)c->object_stores,
+	    sizeof c->object_stores[0], &c->object_store_count, CONF_OBJECT_STORES_MAX, p->stores};
+
+	return open_named(p, &stores, line, name);
+}
+
+static struct section *
 open_single(struct parser *p, struct section *s, enum conf_section kind, void *members,
     size_t column)
 {
@@ -172,7 +186,10 @@ unknown_section(struct parser *p, const char *line, const char *name)
 
 	for (int i = 0; i < CONF_SECTION_MAX; i++)
 		conf_nearest(name, conf_section_name((enum conf_section)i), &distance, &best);
-	if (best != NULL && strcmp(best, "model") == 0)
+	if (best != NULL && strcmp(best, "object_store") == 0)
+		complain(p, p->line, column,
+		    "unknown section [%.64s]; a store is written [object_store NAME]", name);
+	else if (best != NULL && strcmp(best, "model") == 0)
 		complain(p, p->line, column,
 		    "unknown section [%.64s]; a model is written [model NAME]", name);
 	else if (best != NULL && strcmp(best, "pool") != 0)
@@ -207,6 +224,11 @@ read_header(struct parser *p, char *line, char *at)
 		p->now = open_pool(p, line, skip_blanks(name + 4));
 	else if (strncmp(name, "model", 5) == 0 && is_blank(name[5]))
 		p->now = open_model(p, line, skip_blanks(name + 5));
+	else if (strncmp(name, "object_store", 12) == 0 && is_blank(name[12]))
+		p->now = open_store(p, line, skip_blanks(name + 12));
+	else if (strcmp(name, "object_store") == 0)
+		complain(p, p->line, column_of(line, name),
+		    "an object store has a name: [object_store NAME]");
 	else if (strcmp(name, "model") == 0)
 		complain(p, p->line, column_of(line, name), "a model has a name: [model NAME]");
 	else if (strcmp(name, "pool") == 0)
@@ -460,6 +482,25 @@ check_models(struct parser *p)
 			complain(p, line_of(&p->models[i], key), 1, "%s: %s", key, e.text);
 }
 
+/* A store is of one type, and has what that needs. */
+static void
+check_store(struct parser *p, size_t i)
+{
+	const struct conf_object_store *s = &p->conf->object_stores[i];
+	size_t n = strlen(s->prefix);
+	struct err e;
+
+	if (s->type == OBJECT_STORE_DIRECTORY && s->path[0] == '\0')
+		complain(p, p->stores[i].line, 1, "a store of type directory needs a path");
+	if (s->type == OBJECT_STORE_S3 && s3_bucket_check(s->bucket, &e) == -1)
+		complain(p, line_of(&p->stores[i], "bucket"), 1, "bucket: %s", e.text);
+	if (n > 0 && (s->prefix[n - 1] != '/' || s->prefix[0] == '/' || strstr(s->prefix, "..") ||
+			 s->prefix[strspn(s->prefix, PREFIX_BYTES)] != '\0'))
+		complain(p, line_of(&p->stores[i], "prefix"), 1,
+		    "prefix: \"%.64s\" must be letters, digits, - . _ and /, end in a slash and not "
+		    "begin with one", s->prefix);
+}
+
 /* Rules between options. */
 static void
 check_together(struct parser *p)
@@ -469,6 +510,8 @@ check_together(struct parser *p)
 
 	if (c->consul.prefix != NULL && check_prefix(c->consul.prefix, &e) == -1)
 		complain(p, line_of(&p->consul, "prefix"), 1, "%s", e.text);
+	for (size_t i = 0; i < c->object_store_count && p->count == 0; i++)
+		check_store(p, i);
 	if (c->pool_count == 0 && p->count == 0)
 		complain(p, p->line, 1, "there is no pool; write one as [pool NAME]");
 	for (size_t i = 0; i < c->pool_count; i++)
@@ -505,9 +548,10 @@ conf_parse(struct conf *c, const char *name, const char *bytes, size_t n, struct
 	p = calloc(1, sizeof *p);
 	c->pools = calloc(CONF_POOLS_MAX, sizeof *c->pools);
 	c->models = calloc(MODELS_MAX, sizeof *c->models);
+	c->object_stores = calloc(CONF_OBJECT_STORES_MAX, sizeof *c->object_stores);
 	c->path = strdup(name);
 	c->consul.token = strdup("");
-	if (p == NULL || c->pools == NULL || c->models == NULL || c->path == NULL || c->consul.token == NULL) {
+	if (p == NULL || c->pools == NULL || c->models == NULL || c->object_stores == NULL || c->path == NULL || c->consul.token == NULL) {
 		err_set(e, ERR_NOMEM, "%s: no memory", name);
 		goto out;
 	}
@@ -529,6 +573,9 @@ conf_parse(struct conf *c, const char *name, const char *bytes, size_t n, struct
 		fill_defaults(p, &p->pools[i], IN_POOL, &c->pools[i], c->pools[i].name);
 	for (size_t i = 0; i < c->model_count; i++)
 		fill_defaults(p, &p->models[i], IN_MODEL, &c->models[i], c->models[i].name);
+	for (size_t i = 0; i < c->object_store_count; i++)
+		fill_defaults(p, &p->stores[i], IN_OBJECT_STORE, &c->object_stores[i],
+		    c->object_stores[i].name);
 	check_together(p);
 	rc = p->count == 0 ? 0 : too_many(p, p->first, e);
 out:
@@ -685,6 +732,9 @@ conf_fini(struct conf *c)
 	for (size_t i = 0; i < c->model_count; i++)
 		free_section(IN_MODEL, &c->models[i]);
 	free(c->models);
+	for (size_t i = 0; i < c->object_store_count; i++)
+		free_section(IN_OBJECT_STORE, &c->object_stores[i]);
+	free(c->object_stores);
 	if (c->consul.token != NULL)
 		explicit_bzero(c->consul.token, strlen(c->consul.token));
 	free(c->consul.token);

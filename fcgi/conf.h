@@ -75,6 +75,15 @@ struct conf_model {
 #define MODEL CONF_MEMBER
 #include "conf.def"
 };
+/* Where published generations lie (object_store.h). */
+struct conf_object_store {
+	char name[TENANT_NAME_BYTES + 1];
+#define OBJECT_STORE CONF_MEMBER
+#include "conf.def"
+};
+enum { OBJECT_STORE_S3, OBJECT_STORE_DIRECTORY };
+enum { CONF_OBJECT_STORES_MAX = 8 };
+
 enum conf_model_kind { MODEL_EMBEDDING, MODEL_CHAT, MODEL_RERANK, MODEL_KIND_MAX };
 enum conf_model_api { API_OPENAI, API_OLLAMA, API_COHERE, API_JINA };
 enum { CONF_FAILOVER_MAX = 8, MODEL_LIST_NAME_BYTES = 128 };
@@ -89,6 +98,8 @@ struct conf {
 	size_t pool_count;
 	struct conf_model *models;
 	size_t model_count;
+	struct conf_object_store *object_stores;
+	size_t object_store_count;
 };
 
 /* Reads the file, then the environment over it:

@@ -6,7 +6,7 @@
 #include "conf_table.h"
 
 static const char *const headers[CONF_SECTION_MAX] = {"[global]", "[consul]", "[pool NAME]",
-    "[model NAME]"};
+    "[model NAME]", "[object_store NAME]"};
 
 /* "1 ... 16", "error, warn, info or debug", or nothing for text. */
 static void
@@ -163,7 +163,9 @@ conf_print_sample(FILE *out)
 	      "file.\n; Take the semicolon away from what you want to change.  ragpool.conf(5) says "
 	      "more.\n", out);
 	for (int s = 0; s < CONF_SECTION_MAX; s++) {
-		fprintf(out, "\n%s\n", s == IN_POOL ? "[pool query]" : headers[s]);
+		/* Sections that need not be there would need a name, and what has no default. */
+		fprintf(out, "\n%s%s\n", s > IN_POOL ? "; " : "",
+		    s == IN_POOL ? "[pool query]" : headers[s]);
 		for (size_t i = 0; i < conf_row_count; i++) {
 			const struct conf_row *row = &conf_rows[i];
 			if ((int)row->section != s)

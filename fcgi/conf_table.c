@@ -13,6 +13,7 @@ const struct conf_row conf_rows[] = {
 #define CONSUL(...) ROW(conf_consul, IN_CONSUL, __VA_ARGS__)
 #define POOL(...) ROW(conf_pool, IN_POOL, __VA_ARGS__)
 #define MODEL(...) ROW(conf_model, IN_MODEL, __VA_ARGS__)
+#define OBJECT_STORE(...) ROW(conf_object_store, IN_OBJECT_STORE, __VA_ARGS__)
 #include "conf.def"
 #undef ROW
 };
@@ -23,7 +24,7 @@ const char *
 conf_section_name(enum conf_section section)
 {
 	static const char *const names[CONF_SECTION_MAX] = {"global", "consul", "pool",
-	    "model"};
+	    "model", "object_store"};
 
 	return names[section];
 }

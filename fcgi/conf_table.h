@@ -4,7 +4,7 @@
 
 #include "conf.h"
 
-enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, IN_MODEL, CONF_SECTION_MAX };
+enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, IN_MODEL, IN_OBJECT_STORE, CONF_SECTION_MAX };
 
 #define CONF_TYPES(X) \
 	X(STRING, "text") \
