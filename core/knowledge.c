@@ -1,6 +1,8 @@
 /* knowledge.c - source.db: a tenant's documents and chunks, kept between builds. */
 #include "knowledge.h"
 
+#include "shrink.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -28,7 +30,6 @@ enum {
 	KNOWLEDGE_VERSION = 3,
 	/* Raised whenever extraction or chunking changes what comes out. */
 	EXTRACTION_VERSION = 3,
-	SHRINK_GUARD_MIN = 20,
 };
 /* The words of all documents of one listing that are to be read. */
 #define LISTING_BYTES_MAX ((size_t)4 << 30)
@@ -637,7 +638,7 @@ struct kept {
 static bool
 is_far_fewer(int64_t now, int64_t before)
 {
-	return before >= SHRINK_GUARD_MIN && now < before / 2;
+	return shrink_is_too_much((uint64_t)before, (uint64_t)now, SHRINK_PERCENT_DEFAULT);
 }
 
 static int
