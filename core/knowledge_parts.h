@@ -1,0 +1,29 @@
+/* knowledge_parts.h - an open source.db, between knowledge.c and knowledge_sync.c. */
+#ifndef RAGPOOL_KNOWLEDGE_PARTS_H
+#define RAGPOOL_KNOWLEDGE_PARTS_H
+
+#include "knowledge.h"
+
+/* Prepared once; the texts are in knowledge.c. */
+enum statement {
+	FIND_DOCUMENT,
+	PUT_DOCUMENT,
+	SEE_DOCUMENT,
+	CLEAR_CHUNKS,
+	CLEAR_PARTS,
+	PUT_CHUNK,
+	COUNT_DOCUMENTS,
+	DROP_UNSEEN,
+	EACH_DOCUMENT,
+	EACH_CHUNK,
+	EACH_REFUSED,
+	STATEMENTS
+};
+
+struct knowledge {
+	int lock;
+	sqlite3 *db;
+	sqlite3_stmt *s[STATEMENTS];
+};
+
+#endif
