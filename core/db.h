@@ -27,6 +27,10 @@ int db_open_sealed(
     sqlite3 **db, const char *path, uint32_t application_id, int version, struct err *e);
 /* Somebody else's file, which others may write meanwhile: read-only, no link followed. */
 int db_open_foreign(sqlite3 **db, const char *path, struct err *e);
+/* A consistent copy of a file that another process may write meanwhile, by SQLite's backup
+ * interface; `to` must not exist.  A writer is never kept waiting for more than a few
+ * megabytes, unless it commits faster than the copy gets ahead: then once, for all of it. */
+int db_copy(const char *from, const char *to, struct err *e);
 /* NULL is fine. */
 void db_close(sqlite3 *db);
 

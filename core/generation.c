@@ -235,14 +235,13 @@ verify_index(const char *dir, const char *tenant, struct err *e)
 	return rc;
 }
 
-/* The folder holds what a generation of this name is. */
-static int
-verify_folder(const char *dir, const char *tenant, const char *name, struct err *e)
+int
+generation_verify_folder(const char *dir, const char *tenant, const char *name, struct err *e)
 {
 	char hash12[13];
 	struct manifest m;
 
-	if (manifest_read(&m, dir, hash12, e) == -1)
+	if (generation_name_check(name, e) == -1 || manifest_read(&m, dir, hash12, e) == -1)
 		return -1;
 	if (strcmp(strchr(name, '-') + 1, hash12) != 0)
 		return err_set(e, ERR_CORRUPT, "%s: the manifest's hash is %s", name, hash12);
@@ -259,10 +258,9 @@ generation_verify(const char *data_dir, const char *tenant, const char *name, st
 {
 	char dir[PATH_MAX];
 
-	if (generation_name_check(name, e) == -1 ||
-	    generation_dir(dir, data_dir, tenant, name, e) == -1)
+	if (generation_dir(dir, data_dir, tenant, name, e) == -1)
 		return -1;
-	return verify_folder(dir, tenant, name, e);
+	return generation_verify_folder(dir, tenant, name, e);
 }
 
 int
@@ -275,7 +273,7 @@ generation_adopt(const char *data_dir, const char *tenant, const char *name,
 	if (generation_name_check(name, e) == -1 ||
 	    generation_dir(final, data_dir, tenant, name, e) == -1 ||
 	    generation_dir(parent, data_dir, tenant, "", e) == -1 ||
-	    verify_folder(tmp_dir, tenant, name, e) == -1 || seal_files(tmp_dir, e) == -1)
+	    generation_verify_folder(tmp_dir, tenant, name, e) == -1 || seal_files(tmp_dir, e) == -1)
 		return -1;
 	if (rename(tmp_dir, final) == 0)
 		return file_sync(parent, e);

@@ -76,6 +76,9 @@ int generation_adopt(const char *data_dir, const char *tenant, const char *name,
  * section's checksum, row counts.  Linear in the bytes; once per generation and host. */
 int generation_verify(
     const char *data_dir, const char *tenant, const char *name, struct err *e);
+/* The same of a folder that lies elsewhere, and is to be a generation of this name. */
+int generation_verify_folder(
+    const char *dir, const char *tenant, const char *name, struct err *e);
 
 /* The pointer.  get: ERR_NOT_READY when there is none.  set: durable, by rename; the
  * generation must exist. */

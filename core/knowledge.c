@@ -63,20 +63,25 @@ static const char *const statements[STATEMENTS] = {
 
 /* ---- opening ---- */
 
-static int
-take_lock(struct knowledge *k, const char *dir, struct err *e)
+int
+knowledge_lock(const char *data_dir, const char *tenant, struct err *e)
 {
-	char path[PATH_MAX];
+	char dir[PATH_MAX], path[PATH_MAX];
+	int fd;
 
-	if (file_join(path, sizeof path, dir, "lock", e) == -1)
+	if (generation_tenant_dir(dir, data_dir, tenant, e) == -1 ||
+	    file_join(path, sizeof path, dir, "lock", e) == -1)
 		return -1;
-	if ((k->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640)) == -1)
+	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640)) == -1)
 		return err_sys(e, ERR_IO, "%s", path);
-	if (flock(k->lock, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
 	if (errno == EWOULDBLOCK)
-		return err_set(e, ERR_BUSY, "%s: another build of this tenant is running", path);
-	return err_sys(e, ERR_IO, "%s", path);
+		err_set(e, ERR_BUSY, "%s: another build of this tenant is running", path);
+	else
+		err_sys(e, ERR_IO, "%s", path);
+	close(fd);
+	return -1;
 }
 
 static int
@@ -117,8 +122,7 @@ knowledge_open(struct knowledge **out, const char *data_dir, const char *tenant,
 		return -1;
 	if ((k = calloc(1, sizeof *k)) == NULL)
 		return err_sys(e, ERR_NOMEM, "%s", path);
-	k->lock = -1;
-	if (take_lock(k, dir, e) == -1 || db_open_write(&k->db, path, e) == -1 ||
+	if ((k->lock = knowledge_lock(data_dir, tenant, e)) == -1 || db_open_write(&k->db, path, e) == -1 ||
 	    prepare_schema(k, path, e) == -1)
 		goto fail;
 	for (int i = 0; i < STATEMENTS; i++)

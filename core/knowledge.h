@@ -39,6 +39,10 @@ struct sync_report {
 	uint64_t refused;	/* documents that gave no text */
 };
 
+/* The lock alone, for who replaces the file: close() what it answers.  The tenant's folder has
+ * to be there. */
+int knowledge_lock(const char *data_dir, const char *tenant, struct err *e);
+
 int knowledge_open(
     struct knowledge **out, const char *data_dir, const char *tenant, struct err *e);
 void knowledge_close(struct knowledge *k);

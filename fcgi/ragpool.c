@@ -67,6 +67,19 @@ static const struct command {
 	"Reads every byte of a generation against its checksums, and all that it says against\n"
 	"itself.  Without a generation the current one, without a tenant that of each.",
 	cmd_verify},
+    {"backup", "[--all] [--keys] [--copy] [--keep N] DIR [TENANT...]",
+	"Saves tenants into a new folder below DIR, while they serve: the live and the pinned\n"
+	"generations (--all: all that are kept), sources, documents that were sent, pins.  What did\n"
+	"not change since the backup before is shared with it; with what serves too, but for\n"
+	"--copy.  --keys: API keys as well.  --keep N removes older ones.\n"
+	"backup --verify [--at NAME] DIR reads every byte of one, the newest if none is named.",
+	cmd_backup},
+    {"restore", "[--at NAME] [--force] DIR [TENANT...]",
+	"Tenants of a backup, the newest in DIR if none is named, back into the data folder.  All\n"
+	"is verified before anything is changed; what is newer stays, but for --force.\n"
+	"--documents DIR writes documents of tenants there, where there are none; --keys: API keys\n"
+	"as well; --copy shares nothing with the backup.",
+	cmd_restore},
     {"key", "create|list|revoke ...",
 	"API keys: create --role reader|editor|admin --tenant NAME|'team-*'|'*' [--tenant ...]\n"
 	"[--name TEXT] [--expires 30d] [--rate N] [--filter JSON], which prints the key this once;\n"
