@@ -1,4 +1,5 @@
 /* object_store_s3.c - published generations in a bucket. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ end_move(void *context, size_t index, struct http_call *c, const struct err *why
 	for (size_t i = 0; i < MOVES_AT_ONCE; i++)
 		if (m->under_way[i].move.key[0] != '\0' && m->under_way[i].index == index)
 			move = &m->under_way[i].move;
+	assert(move != NULL);	/* what ends was begun */
 	rc = s3_judge(m->s3, c, why, move->key, e);
 	if (rc == 0 && m->got != NULL)
 		rc = m->got(m->context, index, c->body.data, c->body.len, e);

@@ -78,6 +78,9 @@ body=$(<"$T/noisy.json")
 like "the noisy one is asked to wait" "$(json 'sorted(j["statuses"])')" '"429"'
 like "but it is served too" "$(json 'sorted(j["statuses"])')" '"200"'
 note "$(json 'str(j["statuses"])')"
+stop "$pool"		# nobody else was seen by the next one
+start_pool WORKERS=2
+wait_for 30 "large is served" answers 200 /query/large '{"query": "w7"}'
 is "one tenant alone may have all workers" "$(load "$T/alone.json" --url "$url/query/large" \
 	--body "$many" --connections 10 --seconds 3; wait "$load"; body=$(<"$T/alone.json");
 	json 'list(j["statuses"])')" '["200"]'
