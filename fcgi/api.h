@@ -25,6 +25,7 @@ struct api {
 	const struct embed_service *service;	/* by it; NULL as well */
 	bool needs_vectors;			/* rather an error than words alone */
 	unsigned top_k_max;
+	size_t max_body;		/* bytes of a request's body that are read */
 };
 
 /* Reads r, fills p.  -1: *e is the answer.  r->hole[i] is what the i-th {...} matched. */

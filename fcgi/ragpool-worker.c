@@ -18,7 +18,8 @@
 #include "log.h"
 #include "worker.h"
 
-enum { EXIT_USAGE = 64, SYSTEMD_FIRST_FD = 3, SLOW_MS_MAX = 3600000 };
+enum { EXIT_USAGE = 64, SYSTEMD_FIRST_FD = 3, SLOW_MS_MAX = 3600000,
+	BODY_DEFAULT = 1 << 20 };
 
 static const char usage[] =
     "usage: ragpool-worker --data DIR [--max-requests N] [--top-k-max N]\n"
@@ -34,6 +35,7 @@ static const char usage[] =
     "\n"
     "  -d, --data DIR          the data folder (or RAGPOOL_DATA)\n"
     "      --max-requests N    leave after N requests, 0 = never (default 0)\n"
+    "      --max-body BYTES    the largest body that is read (default 1048576)\n"
     "      --top-k-max N       the largest top_k allowed (default 1000)\n"
     "      --auth keys|off     who may ask: holders of keys in DIR, or everyone (default off,\n"
     "                          for a web server that listens on loopback)\n"
@@ -116,11 +118,12 @@ read_rule(struct meter_rule *rule, const char *text)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, TOP_K, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
+	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
 		AUTH, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
+	    {"max-body", required_argument, NULL, MAX_BODY},
 	    {"top-k-max", required_argument, NULL, TOP_K},
 	    {"confine", required_argument, NULL, CONFINE},
 	    {"gateway", required_argument, NULL, GATEWAY},
@@ -155,6 +158,11 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (!read_number(optarg, UINT64_MAX / 2, &n))
 				refuse("--max-requests takes a whole number");
 			o->max_requests = n;
+			break;
+		case MAX_BODY:
+			if (!read_number(optarg, REQUEST_BODY_MAX, &n) || n == 0)
+				refuse("--max-body takes a number of bytes, as many as are ever read");
+			o->max_body = (size_t)n;
 			break;
 		case TOP_K:
 			if (!read_number(optarg, TOP_K_MAX, &n) || n == 0)
@@ -241,7 +249,8 @@ int
 main(int argc, char **argv)
 {
 	struct worker_options o = {
-	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX, .gateway = gateway_socket(),
+	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX,
+	    .max_body = BODY_DEFAULT, .gateway = gateway_socket(),
 	    .embedding_ms = 5000, .slowlog = "",
 	    .log_file = "", .is_confined = true,
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},

@@ -96,6 +96,14 @@ let_in(const struct route *t, struct api *api, struct req *r, struct reply *p, s
 	return quota_check_caller(api->quota, &r->caller, (int)(t - routes), p, e);
 }
 
+/* max_body is about questions; what takes documents has a limit of its own. */
+static size_t
+body_max(const struct route *t, const struct api *api)
+{
+	return t->body_max <= REQUEST_BODY_MAX && api->max_body < t->body_max ? api->max_body
+									       : t->body_max;
+}
+
 static int
 run_handler(const struct route *t, struct api *api, struct req *r, struct reply *p,
     struct err *e)
@@ -105,7 +113,7 @@ run_handler(const struct route *t, struct api *api, struct req *r, struct reply 
 	if (t->body_max > 0) {
 		if (req_need_json(r, e) == -1 && r->content_length > 0)
 			return -1;
-		if (req_read_body(r, t->body_max, e) == -1)
+		if (req_read_body(r, body_max(t, api), e) == -1)
 			return -1;
 	}
 	watch_stage(api->watch, STAGE_OTHER);

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "log.h"
+#include "worker_args.h"
+
+enum { WORKERS_TEXT_MAX = 1 << 20 };
 
 /* Options marked RELOAD change places; the others stay until a restart. */
 #define ADOPT_RELOAD(from, to, field) \
@@ -80,14 +83,31 @@ log_lines(struct buf *lines)
 	}
 }
 
+/* Workers know what they were started with: options of theirs take new ones, in turn. */
+static void
+take_into_workers(struct sup *s, struct buf *before)
+{
+	struct buf now;
+
+	buf_init(&now, WORKERS_TEXT_MAX);
+	worker_args_describe(&s->conf, &now);
+	if (before->failed || now.failed || strcmp(before->data, now.data) != 0)
+		sup_respawn_want(s);
+	buf_fini(&now);
+}
+
 static void
 take(struct sup *s, struct conf *next)
 {
 	struct err e;
-	struct buf names;
-	bool has_other_models = conf_models_differ(&s->conf, next);
+	struct buf names, workers;
 	bool is_new_log = strcmp(s->conf.global.log_file, next->global.log_file) != 0;
+	bool is_new_gateway = conf_models_differ(&s->conf, next) || is_new_log ||
+	    s->conf.global.log_level != next->global.log_level ||
+	    strcmp(s->conf.global.gateway_program, next->global.gateway_program) != 0;
 
+	buf_init(&workers, WORKERS_TEXT_MAX);
+	worker_args_describe(&s->conf, &workers);
 	buf_init(&names, CONF_ERRORS_MAX);
 	if (conf_needs_restart(&s->conf, next, &names))
 		log_warn("conf changed, but only a restart brings it into force: %s",
@@ -100,7 +120,9 @@ take(struct sup *s, struct conf *next)
 		log_error("%s", e.text);
 	s->builds.at_once = (unsigned)s->conf.global.builds_at_once;
 	sup_pools_adopt(s);
-	sup_gateway_adopt(s, has_other_models);
+	sup_gateway_adopt(s, is_new_gateway);
+	take_into_workers(s, &workers);
+	buf_fini(&workers);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "clk.h"
 #include "log.h"
 #include "spawn.h"
+#include "worker_args.h"
 
 enum { ENV_BYTES = 1100 };
 
@@ -66,45 +67,22 @@ clean_slot(struct sup *s, unsigned i)
 	atomic_fetch_add_explicit(&b->cmd_seq, 1, memory_order_release);
 }
 
-static void
-write_rate(char out[32], int64_t rate)
-{
-	snprintf(out, 32, "%u/%u", conf_rate_requests(rate), conf_rate_seconds(rate));
-}
-
 static int
 start_process(struct sup *s, unsigned i, struct err *e)
 {
 	const struct conf_global *g = &s->conf.global;
 	const struct pool *pool = &s->pools[s->workers[i].pool];
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	char board[64], data[ENV_BYTES], requests[32], top_k[32], slow[32], embedding[32], rates[3][32];
+	char board[64], data[ENV_BYTES];
 	const char *env[] = {board, data, NULL};
-	const char *argv[] = {"ragpool-worker", "--data", g->data_dir,
-	    "--max-requests", requests, "--top-k-max", top_k, "--gateway", g->gateway_socket,
-	    "--embedding-timeout", embedding, "--without-embedding",
-	    pool->conf->without_embedding == WITHOUT_EMBEDDING_WORDS ? "words" : "error",
-	    "--slow-after", slow,
-	    "--slowlog", pool->conf->slowlog, "--log-level", levels[g->log_level],
-	    "--log-file", g->log_file, "--auth", g->auth == 0 ? "keys" : "off",
-	    "--jwt-keys", g->jwt_keys, "--jwt-audience", g->jwt_audience,
-	    "--confine", g->confine_workers ? "yes" : "no",
-	    "--jwt-issuer", g->jwt_issuer, "--rate-per-key", rates[0], "--rate-per-route",
-	    rates[1], "--rate-per-tenant", rates[2], g->fair_share ? "--fair-share" : NULL, NULL};
-	struct spawn spawn = {.path = g->worker_program, .argv = argv, .env = env,
+	struct worker_args args;
+	struct spawn spawn = {.path = g->worker_program, .argv = args.argv, .env = env,
 	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
 	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};
 
+	worker_args_fill(&args, g, pool->conf);
 	snprintf(board, sizeof board, "RAGPOOL_BOARD=%d:%u:%d", s->board.fd, i,
 	    s->board.wake_fd);
 	snprintf(data, sizeof data, "RAGPOOL_DATA=%s", g->data_dir);
-	snprintf(requests, sizeof requests, "%" PRId64, pool->conf->max_requests);
-	snprintf(top_k, sizeof top_k, "%" PRId64, pool->conf->top_k_max);
-	snprintf(embedding, sizeof embedding, "%" PRId64, pool->conf->embedding_timeout_ms);
-	snprintf(slow, sizeof slow, "%" PRId64, pool->conf->request_slowlog_timeout_ms);
-	write_rate(rates[0], g->rate_per_key);
-	write_rate(rates[1], g->rate_per_route);
-	write_rate(rates[2], g->rate_per_tenant);
 	return spawn_run(&s->workers[i].pid, &spawn, e);
 }
 

@@ -456,7 +456,8 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    .serving = w->serving, .auth = &w->auth,
 	    .quota = &w->quota, .scratch = w->scratch, .watch = &w->watch,
 	    .needs_vectors = o->needs_vectors,
-	    .top_k_max = o->top_k_max};
+	    .top_k_max = o->top_k_max,
+	    .max_body = o->max_body};
 	if (o->gateway == NULL)
 		return 0;
 	if (gateway_open(&w->api.gateway, o->gateway, e) == -1)

@@ -3,7 +3,7 @@
 #define RAGPOOL_WORKER_H
 
 #include <stdbool.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "auth.h"
@@ -13,6 +13,7 @@
 struct worker_options {
 	const char *data_dir;
 	uint64_t max_requests;	/* then it leaves with 0; 0 = never */
+	size_t max_body;	/* bytes of a request's body */
 	unsigned top_k_max;
 	const char *slowlog;	/* a file; "": the log */
 	int64_t slow_ms;	/* 0: no slow log */

@@ -116,6 +116,26 @@ cp "$T/good.conf" "$conf"
 kill -HUP "$pool"
 ok "mended, it comes back" wait_until 20 ready 2
 
+# Options of workers travel on their command line: after a reload there are new workers.
+took_over() {	# took_over OLD-PIDS: two others serve
+	ready 2 && [ "$(sup "sorted(w['pid'] for w in j['workers'] if w['pid'] in [${1// /, }])")" = '[]' ]
+}
+old=$(sup '" ".join(str(w["pid"]) for w in j["workers"])')
+is "ten hits may be asked for" "$(answers 200 /query/en '{"query": "boat", "top_k": 10}'; echo $?)" 0
+sed -i 's/^workers = 2$/workers = 2\ntop_k_max = 5\nmax_body = 1k/' "$conf"
+kill -HUP "$pool"
+ok "after a reload with other limits there are new workers" wait_until 20 took_over "$old"
+is "with the new top_k_max" "$(answers 422 /query/en '{"query": "boat", "top_k": 10}'; echo $?)" 0
+is "and the new max_body" \
+	"$(answers 413 /query/en "{\"query\": \"$(printf '%2000s' x)\"}"; echo $?)" 0
+walks() { grep -c 'new workers one after another' "$T/ragpoold.log"; }
+before=$(walks)
+sed -i 's/^workers = 2$/workers = 2\nrequest_timeout = 40s\nlisten_backlog = 77/' "$conf"
+kill -HUP "$pool"
+told_restart() { grep -q 'only a restart brings it into force.*listen_backlog' "$T/ragpoold.log"; }
+ok "what only a restart brings into force is named" wait_until 10 told_restart
+is "an option of the supervisor takes no new workers" "$(walks)" "$before"
+
 # Asked to stop with a request in hand: it is finished.  Asked twice: it is not.
 ended() { is_dead "$pool"; }
 # hold: a request that does not come to its end, in the hands of a worker.
@@ -156,4 +176,12 @@ done
 is "etc/ragpool.conf names every option" \
 	"$(sed -n 's/^;\([a-z_]*\) =.*/\1/p' "$RAGPOOL_SOURCE/etc/ragpool.conf.sample.in")" \
 	"$("$bin/ragpoold" --options | sed -n 's/^  \([a-z_]*\) =.*/\1/p')"
+# And with every semicolon taken away it is a configuration; what has no default is filled in.
+mkdir -p "$T/all/lib" "$T/all/run" "$T/all/etc/ragpool/tenants.d"
+sed -e 's/^;\([a-z_]* =\)/\1/; s/^; \[\(.*\) NAME\]/[\1 one]/' -e "s|/var/lib/ragpool|$T/all/lib|; s|/run/ragpool|$T/all/run|" \
+	-e "s|@sysconfdir@|$T/all/etc|; s|@pkglibexecdir@/|$bin/|; s|@bindir@/|$bin/|" \
+	-e 's|^url =.*|url = http://127.0.0.1:11434|; s|^bucket =.*|bucket = generations|' \
+	"$RAGPOOL_SOURCE/etc/ragpool.conf.sample.in" >"$T/all/ragpool.conf"
+is "with nothing commented out it loads" "$("$bin/ragpoold" -c "$T/all/ragpool.conf" -t 2>&1)" \
+	"$T/all/ragpool.conf is good"
 finish
