@@ -68,16 +68,33 @@ is_overtaken(const struct fleet_tenant *t, const struct fleet_view *v)
 	    t->key.withdrawn[0] == '\0';
 }
 
+bool
+fleet_own_is_in_key(const struct fleet_tenant *t)
+{
+	return t->own[0] != '\0' && generation_is_same_content(t->own, t->key.generation);
+}
+
+/* This host made what the key names, and the store did not take it: the others build it
+ * themselves, and one that has no source for it waits. */
+static bool
+owes_store(const struct fleet_tenant *t, const struct fleet_view *v)
+{
+	return v->has_store && v->may_write && v->is_reachable && t->key.where[0] == '\0' &&
+	    is_same(t->key.host, v->host) &&
+	    generation_is_same_content(v->live, t->key.generation);
+}
+
 static enum fleet_step
 rest_on_key(const struct fleet_tenant *t, const struct fleet_view *v)
 {
+	if (fleet_own_is_in_key(t) && owes_store(t, v))
+		return t->is_published ? FLEET_WRITE : FLEET_PUBLISH;
 	if (t->own[0] != '\0')
-		return generation_is_same_content(t->own, t->key.generation) ? FLEET_TAKE_OWN
-									      : announce(t, v);
+		return fleet_own_is_in_key(t) ? FLEET_TAKE_OWN : announce(t, v);
 	if (t->key.index != t->taken.index ||
 	    (t->key.flip != 0 && t->key.flip != t->taken.flip))
 		return FLEET_ADOPT;
-	return FLEET_REST;
+	return owes_store(t, v) ? FLEET_OFFER : FLEET_REST;
 }
 
 enum fleet_step
@@ -123,6 +140,9 @@ fleet_take_key(struct fleet_tenant *t, const struct consul_pointer *key, const s
 		t->was_fetched_in_vain = false;
 		t->retry_ms = t->backoff_ms = 0;
 	}
+	if (fleet_own_is_in_key(t) &&
+	    !generation_is_same_content(t->own, key->generation))
+		fleet_forget_own(t);
 	t->key = *key;
 	err_clear(&t->bad);
 	if (bad != NULL)
@@ -190,12 +210,17 @@ fleet_covers(const struct fleet_tenant *t, const char *version, bool has_store)
 bool
 fleet_holds_back(const struct fleet_tenant *t, const char *version, uint64_t revision)
 {
-	if (t->taken.generation[0] == '\0' || is_same(t->taken.version, version))
+	/* a host that comes late has taken nothing yet: what the key says counts already */
+	const struct consul_pointer *p =
+	    t->key.generation[0] != '\0' &&
+		    consul_pointer_compare(&t->taken, &t->key) == POINTER_NEWER ? &t->key : &t->taken;
+
+	if (p->generation[0] == '\0' || is_same(p->version, version))
 		return false;
-	if (is_same(t->taken.withdrawn, version))
+	if (is_same(p->withdrawn, version))
 		return true;
 	/* a pointer written by hand, after the document, is a decision against it */
-	return t->taken.host[0] == '\0' && revision < t->taken.index;
+	return p->host[0] == '\0' && revision < p->index;
 }
 
 void

@@ -11,6 +11,7 @@
  *                                    else WAIT
  *   we made one                      PUBLISH to the store if there is one, WRITE the key;
  *                                    ALONE when the key may not be written
+ *   the key names ours, no store     it is published when the store is back, and the key says so
  *   key older than what was taken    nothing: Consul was restored to the past
  *   no key                           what is live is offered
  *
@@ -90,18 +91,22 @@ struct fleet_view {
 	const char *wanted;		/* version of the document in force */
 	const char *live;		/* generation the pointer on disk names */
 	const char *live_version;
+	const char *host;		/* what this host is called in keys */
 	const char *here;		/* the key's generation as it is called on this host */
 	int64_t now_ms;
 };
 
 enum fleet_step fleet_decide(const struct fleet_tenant *t, const struct fleet_view *v);
-/* The key of a new reading, or none; what failed for the one before counts no more. */
+/* The key of a new reading, or none; what failed for the one before counts no more.  What
+ * was ours and stood in the one before, and does not in this, has had its time. */
 void fleet_take_key(struct fleet_tenant *t, const struct consul_pointer *key,
     const struct err *bad);
 /* This host made a generation, or goes back to one (then `withdrawn` is the version that
  * is taken back, else ""). */
 void fleet_offer(struct fleet_tenant *t, const char *generation, const char *version,
     const char *withdrawn);
+/* What is to be offered stands in the key already, and only its publication is awaited. */
+bool fleet_own_is_in_key(const struct fleet_tenant *t);
 /* The key is followed now, or what is live will do for it. */
 void fleet_took_key(struct fleet_tenant *t);
 void fleet_forget_own(struct fleet_tenant *t);

@@ -384,7 +384,8 @@ drop_finished(struct sup *s)
 		if (!l->is_finished)
 			continue;
 		t = fleet_find(&s->fleet->tenants, l->tenant);
-		if ((t == NULL || t->own[0] == '\0') && !is_at_gate(s, l->tenant))
+		if ((t == NULL || t->own[0] == '\0' || fleet_own_is_in_key(t)) &&
+		    !is_at_gate(s, l->tenant))
 			drop(s, i);
 	}
 	for (unsigned i = 0; i < BUILDS_MAX; i++)

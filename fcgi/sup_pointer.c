@@ -524,6 +524,7 @@ decide(struct sup *s, struct fleet_tenant *t, const struct catalog_tenant *c)
 	    .wanted = c->document != NULL ? c->config.version : "",
 	    .live = l != NULL ? l->pointer : "",
 	    .live_version = l != NULL ? l->built : "",
+	    .host = s->fleet->host,
 	    .here = here, .now_ms = s->now_ms};
 
 	if (t->is_busy || s->now_ms < t->retry_ms)
@@ -552,8 +553,9 @@ hold_pin(struct sup *s, struct fleet_tenant *t)
 		return;
 	}
 	find_here(s, t, t->pin, here);
-	if (here[0] == '\0' && s->conf.consul.object_store[0] != '\0' && !t->is_busy) {
-		fleet_transfer(s, t, true);
+	if (here[0] == '\0' && s->conf.consul.object_store[0] != '\0') {
+		if (!t->is_busy)
+			fleet_transfer(s, t, true);
 		return;
 	}
 	if (now != NULL && strcmp(now->generation, here) == 0)

@@ -509,8 +509,11 @@ step(struct sup *s)
 	event = roll_look(&s->roll, views, s->slots, &limits, s->now_ms);
 	/* A binary that takes over finds workers on one epoch. */
 	if (event == ROLL_EV_NONE && s->roll.phase == ROLL_LOCK && !s->roll.paused &&
-	    s->exec_phase != EXEC_TRIAL && sup_fleet_may_roll(s))
+	    s->exec_phase != EXEC_TRIAL && sup_fleet_may_roll(s)) {
 		event = ROLL_EV_LOCKED;
+		if (s->conf.consul.rolling_hosts > 0)
+			log_info("roll has its place among the hosts epoch=%" PRIu64, s->roster.epoch);
+	}
 	if (event == ROLL_EV_NONE)
 		return false;
 	tell(s, event);

@@ -1,52 +1,28 @@
 #!/bin/bash
-# Two hosts, each with its own data, on one Consul: a change is built once, by either of them,
-# and served by both; pins, rollbacks and pointers set by hand concern both; under a load that
-# never stops.
+# Hosts, each with its own data, on one Consul and one object store: a change is built once, by
+# one of them, and served by all; pins, rollbacks and pointers set by hand concern all; a host
+# that comes late fetches what it needs; a store that is away hinders nobody, what it lies
+# about is refused by name; under a load that never stops.
 . "${0%/*}/lib.sh"
+. "${0%/*}/fleet.sh"
 need nginx consul curl python3
-need_built ragpoold ragpool-worker ragpool-build ragpool
+need_built ragpoold ragpool-worker ragpool-build ragpool-objects ragpool
+unset "${!AWS_@}"
+export HOME=$T AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY='secret/of+the=test'
 
-# start_host NAME: a supervisor of its own, as if on another machine.
-start_host() {
-	local name=$1
-	mkdir -p "$T/$name/data" "$T/$name/run" "$T/$name/tenants.d"
-	fill ragpool.conf.in "$T/$name.conf" "DATA=$T/$name/data" "RUN=$T/$name/run" \
-		"TENANTS=$T/$name/tenants.d" "SOCKET=$T/$name/run/query.sock" MODE=0666 WORKERS=2 \
-		"CONSUL=[consul]\naddress = $consul_url\nwait = 10s\nhost = $name\nobject_store = shared" \
-		"GLOBAL=auth = off\nworker_program = $bin/ragpool-worker\nbuild_program = $bin/ragpool-build\nprobe_program = $bin/ragpool-probe\nobjects_program = $here/fake_objects.sh\nkeep_generations = 10"
-	start "$name" "$bin/ragpoold" -c "$T/$name.conf" --foreground
+read -r port <<<"$(free_ports 1)"
+s3=http://127.0.0.1:$port
+start_store() {
+	start s3server "$PYTHON" "$here/s3server.py" --port "$port" --page 2
+	store=$started
+	wait_for 20 "the S3 server listens" curl -s -o /dev/null "$s3/_test/stats"
+	curl -s -X PUT "$s3/_test/put?bucket=generations&key=other/thing" --data-binary x
 }
+host_consul='object_store = shared'
+host_rest="[object_store shared]\nbucket = generations\nendpoint = $s3\nprefix = prod/\n"
 
-host_tells() {	# host_tells NAME EXPRESSION WANTED: t is the tenant, of ragpool status
-	body=$("$bin/ragpool" -c "$T/$1.conf" status --json 2>>"$T/commands.log")
-	[ "$(json "(lambda t: $2)(([x for x in j['tenants'] if x['name'] == 'en'] or [{}])[0])")" = "$3" ]
-}
-
-# serves NAME GENERATION: every worker of the host is on it.
-serves() {
-	host_tells "$1" "t.get('generation') == '$2' and
-		all(w['epoch'] == j['epoch'] and w['state'] != 'boot' for w in j['workers'])" true
-}
-
-both_serve() { serves a "$1" && serves b "$1"; }
-
-generation_of() {	# generation_of NAME
-	body=$("$bin/ragpool" -c "$T/$1.conf" status --json 2>>"$T/commands.log")
-	json "[x['generation'] for x in j['tenants'] if x['name'] == 'en'][0]"
-}
-
-are_at() {	# are_at VERSION: both serve one generation, of that version
-	host_tells a "t.get('version')" "$1" && host_tells b "t.get('version')" "$1" || return 1
-	[ "$(generation_of a)" = "$(generation_of b)" ] && both_serve "$(generation_of a)"
-}
-
-count() { cat "$T/a.log" "$T/b.log" | grep -c "$1"; }	# count PATTERN: in both logs
-
-key() { curl -s "$consul_url/v1/kv/rag/tenants/en/generation?raw"; }
-
-export FAKE_OBJECTS=$T/store
-mkdir "$FAKE_OBJECTS"
 sample en
+start_store
 start_consul
 kv_put rag/sentinel '{}'
 kv_put rag/tenants/en/config "$(tenant_json v1 "$T/sources/en")"
@@ -56,7 +32,7 @@ ok "a document that was there first is served by both hosts" wait_until 60 are_a
 first=$(generation_of a)
 is "it was built once" "$(count 'build begins')" 1
 is "judged by both: what comes from another host has no verdict here" "$(count 'gate passed')" 2
-is "and handed over once" "$(sort "$T/store/calls" | tr '\n' ';')" "fetch en $first;publish en $first;"
+is "and handed over once" "$(count 'publish done') $(count 'fetch done')" "1 1"
 body=$(key)
 is "the key names it" "$(json '(j["generation"], j["config_version"], j["flip"])')" \
 	"[\"$first\", \"v1\", 1]"
@@ -104,18 +80,62 @@ ok "other content under the same version raises an alert" wait_until 20 host_tel
 like "in the log too" "$(grep -h alert= "$T/a.log")" 'alert=config_changed_without_version'
 is "and builds nothing" "$(count 'build begins')" 2
 
-touch "$T/store/fail"
+# A host that comes late, with nothing: what the key names comes from the store, and is judged
+# here before it is followed.
+start_host c
+ok "a host that comes late serves what the key names" wait_until 60 serves c "$first"
+is "without a build" "$(count 'build begins')" 2
+like "fetched" "$(<"$T/c.log")" "fetch done tenant=en generation=$first"
+like "and judged" "$(<"$T/c.log")" "gate passed tenant=en generation=$first"
+
+# What the store holds is not what its name says: refused by name, nobody else notices.
+fault() { curl -s -X POST "$s3/_test/fault" --data-binary "$1" >/dev/null; }
+fault '{"match": "GET /generations/prod/en/pieces", "times": 9, "do": "lie"}'
+kv_put rag/tenants/en/pin "$second"
+ok "a pin holds a host that has its generation" wait_until 20 serves b "$second"
+ok "the late one says which piece of the store lies" wait_until 20 host_tells c \
+	"'is not what its name says' in json.dumps(t)" true
+ok "and serves what it served" serves c "$first"
+curl -s -X POST "$s3/_test/reset" >/dev/null
+ok "a store that is mended is tried again" wait_until 30 serves c "$second"
+curl -s -X DELETE "$consul_url/v1/kv/rag/tenants/en/pin" >>"$T/commands.log"
+all_serve() { both_serve "$1" && serves c "$1"; }
+ok "all go on" wait_until 20 all_serve "$first"
+stop "$(head -n 1 "$T/c/run/ragpoold.pid")"
+
+# The store is away.
+stop "$store"
 echo 'The harbour is closed in storms.' >"$T/sources/en/harbour.txt"
 kv_put rag/tenants/en/config "$(tenant_json v3 "$T/sources/en")"
-ok "a store that fails hinders nobody: each builds" wait_until 60 are_at v3
+ok "a store that is away hinders nobody: each builds" wait_until 60 are_at v3
 is "one after another" "$(count 'build begins')" 4
+builder=$(key | sed 's/.*"host": *"\([ab]\)".*/\1/')
+ok "its builder says what is still to be published, and why it is not" wait_until 20 \
+	host_tells "$builder" "'could not be published' in t['waits']" true
+start_store
+published() { body=$(key) && [ "$(json 'j.get("where", "")')" = shared ]; }
+ok "it is published when the store is back" wait_until 70 published
+start_host c
+ok "so that the late one has it from there" wait_until 60 serves c "$(generation_of "$builder")"
+is "without a build of its own" "$(grep -c 'build begins' "$T/c.log")" 0
+
+# Where generations go is read with every one of them.
+mkdir "$T/share"
+for name in a b c; do
+	sed -i "s|^bucket = generations|type = directory\npath = $T/share|; /^endpoint = /d" "$T/$name.conf"
+done
+echo 'A fishing boat came in late.' >"$T/sources/en/boat.txt"
+kv_put rag/tenants/en/config "$(tenant_json v4 "$T/sources/en")"
+ok "by a folder that hosts share, too" wait_until 60 are_at v4
+ok "for all three" wait_until 30 host_tells c "t.get('version')" v4
+is "built once" "$(count 'build begins')" 5
 
 # The truth about both, as Consul tells it.
 service_of() { body=$(curl -s "$consul_url/v1/health/service/ragpool") && json "$1"; }
 passes() { [ "$(service_of 'sorted((s["Service"]["ID"], s["Checks"][-1]["Status"]) for s in j)')" = \
-	'[["ragpool-a", "passing"], ["ragpool-b", "passing"]]' ]; }
-ok "both are registered, and pass" wait_until 30 passes
-told_by_b() { body=$(curl -s "$consul_url/v1/kv/rag/tenants/en/status/b?raw") && [ "$(json 'j["version"]')" = v3 ]; }
+	'[["ragpool-a", "passing"], ["ragpool-b", "passing"], ["ragpool-c", "passing"]]' ]; }
+ok "all are registered, and pass" wait_until 30 passes
+told_by_b() { body=$(curl -s "$consul_url/v1/kv/rag/tenants/en/status/b?raw") && [ "$(json 'j["version"]')" = v4 ]; }
 ok "and tell what they serve" wait_until 30 told_by_b
 
 kill -TERM "$load"

@@ -112,6 +112,7 @@ die() {		# the harness itself cannot go on: not a result of the test
 
 finish() {
 	finished=yes
+	note "whole test: $SECONDS s"
 	[ "$failures" = 0 ] || dump_logs
 	printf '1..%d\n' "$tests"
 	[ "$failures" = 0 ]

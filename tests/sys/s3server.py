@@ -20,6 +20,7 @@ Without a signature, for the test itself:
       circle    the token that was asked with    open   truncated, but without a token
       silent    no word about truncation         denied 403 AccessDenied
       region    301, the bucket is elsewhere     skew   403 RequestTimeTooSkewed
+      lie       the right number of wrong bytes
       short     a listing without its last object and with IsTruncated false
   GET  /_test/stats                  {"requests": {METHOD: n, ...}, "gets": n, "lists": n,
                                       "ranges": n, "refused": n}
@@ -222,6 +223,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if key not in objects:
             return self.fail(404, "NoSuchKey")
         data, modified = objects[key]
+        if what == "lie":
+            data = bytes(b ^ 1 for b in data)
         etag = '"another"' if what == "etag" else etag_of(data)
         with lock:
             stats["gets"] += self.command == "GET"

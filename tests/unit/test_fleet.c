@@ -21,7 +21,7 @@ begin(void **state)
 	fleet_take_key(&t, &key, NULL);
 	fleet_took_key(&t);
 	v = (struct fleet_view){.is_reachable = true, .may_write = true, .wanted = "v1", .live = A,
-	    .live_version = "v1", .here = "", .now_ms = 1000};
+	    .live_version = "v1", .host = "h", .here = "", .now_ms = 1000};
 	return 0;
 }
 
@@ -221,6 +221,53 @@ what_the_fleet_went_back_from_is_not_built_again(void **state)
 	t.taken.host[0] = '\0';			/* written by hand, at index 10 */
 	assert_true(fleet_holds_back(&t, "v2", 9));
 	assert_false(fleet_holds_back(&t, "v2", 11));
+	t = (struct fleet_tenant){.is_listed = true};	/* a host that comes late */
+	assert_false(fleet_holds_back(&t, "v2", 9));
+	set_key(A, "v1", "store", 3, 12);
+	assert_false(fleet_holds_back(&t, "v2", 9));
+	strcpy(t.key.withdrawn, "v2");
+	assert_true(fleet_holds_back(&t, "v2", 9));
+	assert_false(fleet_holds_back(&t, "v1", 9));
+	assert_false(fleet_holds_back(&t, "v3", 9));
+}
+
+static void
+what_the_store_did_not_take_is_published_later(void **state)
+{
+	(void)state;
+	v.has_store = true;
+	decides(FLEET_REST);			/* made by x: its business */
+	v.host = "x";
+	decides(FLEET_OFFER);
+	fleet_offer(&t, A, "v1", "");
+	t.publish_tries = 9 * FLEET_PUBLISH_TRIES;
+	decides(FLEET_PUBLISH);			/* it serves already: no hurry, and no end */
+	v.is_reachable = false;
+	decides(FLEET_TAKE_OWN);
+	v.is_reachable = true;
+	t.is_published = true;
+	decides(FLEET_WRITE);
+	set_key(A, "v1", "store", 2, 12);
+	assert_true(fleet_own_is_in_key(&t));
+	fleet_took_key(&t);
+	fleet_forget_own(&t);
+	decides(FLEET_REST);
+}
+
+static void
+what_the_key_has_left_behind_is_not_published(void **state)
+{
+	(void)state;
+	v.has_store = true;
+	v.host = "x";
+	fleet_offer(&t, A, "v1", "");
+	set_key(B, "v2", "store", 2, 12);
+	assert_string_equal(t.own, "");
+	decides(FLEET_FETCH);
+	begin(NULL);
+	fleet_offer(&t, C, "v2", "");		/* but what it never named is still to be said */
+	set_key(B, "v2", "store", 2, 12);
+	assert_string_equal(t.own, C);
 }
 
 /* Whatever the situation, a host that serves is never told to serve nothing, and what is
@@ -292,6 +339,8 @@ main(void)
 	    T(without_a_key_what_is_live_is_offered),
 	    T(a_version_on_its_way_need_not_be_built),
 	    T(what_the_fleet_went_back_from_is_not_built_again),
+	    T(what_the_store_did_not_take_is_published_later),
+	    T(what_the_key_has_left_behind_is_not_published),
 	    T(no_situation_leads_backwards),
 	    T(tenants_are_found_by_name),
 	};

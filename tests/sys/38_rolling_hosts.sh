@@ -1,0 +1,70 @@
+#!/bin/bash
+# rolling_hosts = 1: under load never two hosts at a time have workers away from their work,
+# also when the one that rolls loses its place in the middle.
+. "${0%/*}/lib.sh"
+. "${0%/*}/fleet.sh"
+need nginx consul curl python3
+need_built ragpoold ragpool-worker ragpool-build ragpool
+
+host_workers='3\nmin_ready = 500ms'
+host_consul='rolling_hosts = 1'
+sample en
+start_consul
+kv_put rag/sentinel '{}'
+kv_put rag/tenants/en/config "$(tenant_json v1 "$T/sources/en")"
+start_host a
+start_host b
+ok "both serve" wait_until 60 are_at v1
+first=$(generation_of a)
+echo 'The lamp is lit at dusk.' >"$T/sources/en/lamp.txt"
+kv_put rag/tenants/en/config "$(tenant_json v2 "$T/sources/en")"
+ok "both serve the next version" wait_until 60 are_at v2
+second=$(generation_of a)
+
+socket=$T/a/run/query.sock
+start_nginx
+load "$T/load.json" --url "$url/query/en" --body '{"query": "bread"}' \
+	--body '{"query": "lighthouse keeper"}' --connections 3 --seconds 120
+for to in "$first" "$second" "$first"; do
+	kv_put rag/tenants/en/generation "{\"generation\": \"$to\"}"
+	ok "both go to $to" wait_until 30 both_serve "$to" || break
+done
+
+# The place is lost in the middle of a roll: the worker in hand is the last until it is had
+# again.
+kv_put rag/tenants/en/generation "{\"generation\": \"$second\"}"
+place() { curl -s "$consul_url/v1/kv/rag/locks/roll/0"; }
+session_of() { body=$(place) && session=$(json 'j[0].get("Session", "")') && [ ${#session} = 36 ]; }
+ok "one of them has the place" wait_until 10 session_of
+curl -s -X PUT "$consul_url/v1/session/destroy/$session" >>"$T/commands.log"
+held() { cat "$T/a.log" "$T/b.log" | grep -q "roll held: this host's place"; }
+ok "what loses it stops where it is" wait_until 20 held
+ok "and both come to the end" wait_until 60 both_serve "$second"
+
+kill -TERM "$load"
+wait "$load"
+body=$(<"$T/load.json")
+is "every answer was 200" "$(json 'j["statuses"].keys() == {"200"} or j["first_failures"]')" true
+is "one generation an answer" "$(json 'j["mismatched"]')" 0
+
+# When each had workers away, by its own log.
+cat >"$T/overlap.py" <<'END'
+import re, sys
+spans = {}
+for path in sys.argv[1:]:
+    spans[path], begin = [], None
+    for line in open(path, encoding="utf-8"):
+        at = line.split(" ", 1)[0]
+        if "roll has its place" in line or " roll goes on" in line:
+            begin = at
+        elif begin and re.search(r" roll (done|held)", line):
+            spans[path].append((begin, at))
+            begin = None
+a, b = spans.values()
+print(len(a), len(b), [(x, y) for x in a for y in b if x[0] < y[1] and y[0] < x[1]])
+END
+read -r of_a of_b both <<<"$("$PYTHON" "$T/overlap.py" "$T/a.log" "$T/b.log")"
+note "rolls of a and b: $of_a, $of_b"
+ok "both rolled" test "$of_a" -ge 4 -a "$of_b" -ge 4
+is "never at the same time" "$both" '[]'
+finish
