@@ -25,7 +25,17 @@ struct embed_missing_report {
 	uint64_t requests;
 };
 
+/* Whatever has passages: each() walks them as knowledge_each() does. */
+struct embed_passages {
+	int (*each)(void *context, const struct knowledge_walk *walk, void *walker, struct err *e);
+	void *context;
+};
+
 /* service NULL: a rehearsal, which counts what would be asked and asks nothing. */
+int embed_missing_of(const struct embed_passages *p, struct vectors *v, const char *model,
+    const struct embed_about *about, const struct embed_service *service,
+    struct embed_missing_report *report, struct err *e);
+/* The same of a tenant's source.db. */
 int embed_missing(struct knowledge *k, struct vectors *v, const char *model,
     const struct embed_about *about, const struct embed_service *service,
     struct embed_missing_report *report, struct err *e);

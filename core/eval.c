@@ -9,6 +9,8 @@
 
 #include "assemble.h"
 #include "clk.h"
+#include "db.h"
+#include "embed_missing.h"
 #include "eval_set.h"
 #include "file.h"
 #include "generation.h"
@@ -18,44 +20,137 @@ static const char eval_tenant[] = "eval";
 
 /* ---- building ---- */
 
+static struct store_document
+document_of(const struct eval_document *d)
+{
+	return (struct store_document){.key = d->id, .title = d->title, .source = d->id,
+	    .bytes = strlen(d->text), .sha256 = "", .charset = "UTF-8"};
+}
+
+static struct store_chunk
+chunk_of(const struct eval_document *d)
+{
+	size_t n = strlen(d->text);
+
+	return (struct store_chunk){.end = n, .heading = "", .text = d->text, .text_len = n};
+}
+
+static int
+walk_set(void *context, const struct knowledge_walk *walk, void *walker, struct err *e)
+{
+	const struct eval_set *s = context;
+
+	for (size_t i = 0; i < s->document_count; i++) {
+		struct store_document document = document_of(&s->documents[i]);
+		struct store_chunk chunk = chunk_of(&s->documents[i]);
+		if (walk->document(walker, &document, e) == -1 ||
+		    walk->chunk(walker, &chunk, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_document(void *assembly, const struct store_document *d, struct err *e)
+{
+	return assembly_add_document(assembly, d, e);
+}
+
+static int
+add_chunk(void *assembly, const struct store_chunk *c, struct err *e)
+{
+	struct store_chunk chunk = *c;
+
+	return assembly_add_chunk(assembly, &chunk, e);
+}
+
 static int
 assemble_set(struct assembly *a, const struct eval_set *s, struct err *e)
 {
+	static const struct knowledge_walk walk = {add_document, add_chunk};
 	struct assembly_report made;
 
-	for (size_t i = 0; i < s->document_count; i++) {
-		const struct eval_document *d = &s->documents[i];
-		size_t n = strlen(d->text);
-		struct store_document document = {.key = d->id, .title = d->title,
-		    .source = d->id, .bytes = n, .sha256 = "", .charset = "UTF-8"};
-		struct store_chunk chunk = {
-		    .end = n, .heading = "", .text = d->text, .text_len = n};
-		if (assembly_add_document(a, &document, e) == -1 ||
-		    assembly_add_chunk(a, &chunk, e) == -1)
-			return -1;
-	}
+	/* walk_set() reads it only */
+	if (walk_set((void *)(uintptr_t)s, &walk, a, e) == -1)
+		return -1;
 	return assembly_finish(a, &made, e);
+}
+
+/* Where the vectors of a model elsewhere are kept while, or after, the set is built. */
+struct embedded {
+	sqlite3 *db;
+	struct vectors *vectors;
+};
+
+static int
+embed_set(struct embedded *v, const char *data, const struct eval_set *s,
+    const struct eval_options *o, struct eval_scores *t, struct err *e)
+{
+	struct embed_passages passages = {walk_set, (void *)(uintptr_t)s};
+	struct embed_missing_report made;
+	char path[PATH_MAX];
+
+	if (o->about == NULL)
+		return 0;
+	if (o->vectors == NULL && file_join(path, sizeof path, data, "vectors.db", e) == -1)
+		return -1;
+	if (db_open_write(&v->db, o->vectors != NULL ? o->vectors : path, e) == -1 ||
+	    vectors_open(&v->vectors, v->db, o->about->identity, e) == -1 ||
+	    embed_missing_of(&passages, v->vectors, o->embedder, o->about, o->service, &made, e) == -1)
+		return -1;
+	t->embedded = made.embedded;
+	return 0;
+}
+
+static int
+configure(struct build_config *c, const struct eval_options *o, struct err *e)
+{
+	*c = (struct build_config){.version = "eval", .chunk_size = 512};
+	snprintf(c->language, sizeof c->language, "%s", o->language);
+	snprintf(c->embedding_model, sizeof c->embedding_model, "%s", o->embedder);
+	if (o->about != NULL)
+		c->embedding_identity = o->about->identity;
+	else if (build_embeds_elsewhere(c))
+		return err_set(e, ERR_MODEL_UNKNOWN, "nobody here reaches the model %s", o->embedder);
+	return 0;
+}
+
+/* Into tmp, a folder that is there. */
+static int
+assemble(const char *tmp, const struct eval_set *s, const struct build_config *config,
+    struct vectors *v, struct err *e)
+{
+	struct assembly *a;
+	int rc;
+
+	if (assembly_new(&a, tmp, eval_tenant, config, e) == -1)
+		return -1;
+	if (v != NULL)
+		assembly_set_vectors(a, v);
+	rc = assemble_set(a, s, e);
+	assembly_free(a);
+	return rc;
 }
 
 static int
 build_set(const char *data, const struct eval_set *s, const struct eval_options *o,
-    struct index **out, struct err *e)
+    struct index **out, struct eval_scores *t, struct err *e)
 {
-	struct build_config config = {.version = "eval", .chunk_size = 512};
+	struct build_config config;
 	char dir[PATH_MAX], tmp[PATH_MAX], name[GENERATION_NAME_BYTES];
-	struct assembly *a;
+	struct embedded v = {0};
 	bool existed;
-	int rc;
+	int rc = -1;
 
-	snprintf(config.language, sizeof config.language, "%s", o->language);
-	snprintf(config.embedding_model, sizeof config.embedding_model, "%s", o->embedder);
-	if (generation_dir(dir, data, eval_tenant, "", e) == -1 ||
+	if (configure(&config, o, e) == -1 ||
+	    generation_dir(dir, data, eval_tenant, "", e) == -1 ||
 	    file_join(tmp, sizeof tmp, dir, ".tmp-eval", e) == -1 ||
-	    file_make_dirs(tmp, 0700, e) == -1 ||
-	    assembly_new(&a, tmp, eval_tenant, &config, e) == -1)
+	    file_make_dirs(tmp, 0700, e) == -1)
 		return -1;
-	rc = assemble_set(a, s, e);
-	assembly_free(a);
+	if (embed_set(&v, data, s, o, t, e) == 0)
+		rc = assemble(tmp, s, &config, v.vectors, e);
+	vectors_close(v.vectors);
+	db_close(v.db);
 	if (rc == -1 || generation_publish(name, &existed, data, eval_tenant, tmp, e) == -1)
 		return -1;
 	return index_open(out, data, eval_tenant, name, e);
@@ -157,7 +252,7 @@ ask_all(struct index *x, const struct eval_set *s, const struct eval_options *o,
 	for (size_t i = 0; i < s->question_count && rc == 0; i++) {
 		const struct eval_question *q = &s->questions[i];
 		struct query query = {.text = q->text, .text_len = strlen(q->text),
-		    .top_k = DEPTH, .mode = o->mode};
+		    .top_k = DEPTH, .mode = o->mode, .service = o->service};
 		if (q->judgements == 0)
 			continue;
 		arena_reset(&arena);
@@ -192,7 +287,7 @@ build_and_ask(const char *data, const struct eval_set *s, const struct eval_opti
 	int64_t begin = clk_ns(), built;
 	int rc;
 
-	if (build_set(data, s, o, &x, e) == -1)
+	if (build_set(data, s, o, &x, t, e) == -1)
 		return -1;
 	built = clk_ns();
 	rc = ask_all(x, s, o, t, e);

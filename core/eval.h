@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "build.h"
+#include "embed_service.h"
 #include "err.h"
 #include "query.h"
 
@@ -24,12 +25,17 @@ struct eval_options {
 	const char *embedder;	/* as embedding_model of a tenant's document */
 	const char *language;
 	enum fuse_mode mode;
+	/* Of an embedder that is a model elsewhere (embed_service.h), else NULL. */
+	const struct embed_service *service;
+	const struct embed_about *about;
+	const char *vectors;	/* a file that keeps what was embedded; NULL: kept nowhere */
 	FILE *run;		/* if not NULL: "query-id doc-id score", tabs, 100 a query */
 };
 
 struct eval_scores {
 	uint64_t documents;
 	uint64_t queries;	/* judged ones */
+	uint64_t embedded;	/* documents, by a model elsewhere, in this run */
 	double ndcg_10, recall_10, mrr_10, recall_100;
 	double build_seconds, query_seconds;
 };

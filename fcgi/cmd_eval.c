@@ -9,6 +9,7 @@
 
 #include "eval.h"
 #include "eval_spans.h"
+#include "gateway_service.h"
 
 static void
 print_json(const char *set, const struct eval_options *o, const char *mode,
@@ -21,6 +22,7 @@ print_json(const char *set, const struct eval_options *o, const char *mode,
 	json_object_object_add(j, "embedder", json_object_new_string(o->embedder));
 	json_object_object_add(j, "documents", json_object_new_int64((int64_t)s->documents));
 	json_object_object_add(j, "queries", json_object_new_int64((int64_t)s->queries));
+	json_object_object_add(j, "embedded", json_object_new_int64((int64_t)s->embedded));
 	json_object_object_add(j, "ndcg_10", json_object_new_double(s->ndcg_10));
 	json_object_object_add(j, "recall_10", json_object_new_double(s->recall_10));
 	json_object_object_add(j, "mrr_10", json_object_new_double(s->mrr_10));
@@ -116,16 +118,65 @@ open_run(struct eval_options *o, const char *path, struct err *e)
 	return err_sys(e, ERR_IO, "%s", path);
 }
 
+/* ---- a model elsewhere ---- */
+
+struct models {
+	struct gateway_client *client;
+	struct gateway_service gateway;
+	struct embed_about about;
+};
+
+/* The gateway of the running pool: of the environment, else of ragpool.conf. */
+static int
+open_gateway(struct models *m, const struct cmd *cmd, struct err *e)
+{
+	const char *socket = gateway_socket();
+	struct conf conf;
+	struct buf errors;
+	int rc;
+
+	if (socket != NULL)
+		return gateway_open(&m->client, socket, e);
+	buf_init(&errors, CONF_ERRORS_MAX);
+	if ((rc = conf_load(&conf, cmd->config, &errors, e)) == 0) {
+		rc = gateway_open(&m->client, conf.global.gateway_socket, e);
+		conf_fini(&conf);
+	}
+	buf_fini(&errors);
+	return rc;
+}
+
+/* "model:NAME", or the name alone, as in a tenant's document. */
+static int
+open_models(struct models *m, const struct cmd *cmd, struct eval_options *o, struct err *e)
+{
+	struct build_config named = {0};
+
+	if (strncmp(o->embedder, "model:", 6) == 0)
+		o->embedder += 6;
+	snprintf(named.embedding_model, sizeof named.embedding_model, "%s", o->embedder);
+	if (!build_embeds_elsewhere(&named))
+		return 0;
+	if (open_gateway(m, cmd, e) == -1 ||
+	    gateway_describe(m->client, o->embedder, &m->about, e) == -1)
+		return -1;
+	gateway_service_init(&m->gateway, m->client, 0);
+	o->service = &m->gateway.service;
+	o->about = &m->about;
+	return 0;
+}
+
 static int
 run_judged(const struct cmd *cmd, const char *set, struct said *s)
 {
+	struct models models = {0};
 	struct eval_scores scores;
 	struct err e;
-	int rc;
+	int rc = -1;
 
-	if (open_run(&s->o, s->run, &e) == -1)
-		return cmd_fail(cmd, &e);
-	rc = eval_run(set, &s->o, &scores, &e);
+	if (open_models(&models, cmd, &s->o, &e) == 0 && open_run(&s->o, s->run, &e) == 0)
+		rc = eval_run(set, &s->o, &scores, &e);
+	gateway_close(models.client);
 	if (s->o.run != NULL && fclose(s->o.run) != 0 && rc == 0)
 		rc = err_sys(&e, ERR_IO, "%s", s->run);
 	if (rc == -1)
@@ -160,6 +211,9 @@ read_option(struct said *s, int c, const char *value)
 	case 'e':
 		s->o.embedder = value;
 		return true;
+	case 'v':
+		s->o.vectors = value;
+		return true;
 	case 'l':
 		s->o.language = value;
 		return true;
@@ -192,6 +246,7 @@ cmd_eval(const struct cmd *cmd, int argc, char **argv)
 	    {"mode", required_argument, NULL, 'm'},
 	    {"embedder", required_argument, NULL, 'e'},
 	    {"language", required_argument, NULL, 'l'},
+	    {"vectors", required_argument, NULL, 'v'},
 	    {"run", required_argument, NULL, 'r'},
 	    {"json", no_argument, NULL, 'j'},
 	    {"chunks", required_argument, NULL, 'c'},
