@@ -254,7 +254,7 @@ make_generation(struct knowledge *k, const struct build_request *r, struct build
 }
 
 typedef int sync_fn(struct knowledge *k, struct source *s, const struct build_config *config,
-    bool allow_shrink, struct sync_report *report, struct err *e);
+    unsigned max_shrink, struct sync_report *report, struct err *e);
 
 static int
 sync_source(struct knowledge *k, const struct build_request *r, sync_fn *sync_by,
@@ -266,7 +266,7 @@ sync_source(struct knowledge *k, const struct build_request *r, sync_fn *sync_by
 
 	if (r->source == NULL && source_open(&opened, r->config, e) == -1)
 		return -1;
-	rc = sync_by(k, r->source != NULL ? r->source : opened, r->config, r->allow_shrink, &sync, e);
+	rc = sync_by(k, r->source != NULL ? r->source : opened, r->config, r->max_shrink, &sync, e);
 	source_close(opened);
 	report->listed = sync.listed;
 	report->added = sync.added;

@@ -58,7 +58,7 @@ struct build_request {
 	const struct embed_service *service;	/* for models elsewhere; NULL: there is none */
 	const struct embed_about *about;	/* of the model; NULL: the embedder is another */
 	struct source *source;		/* borrowed; NULL: opened by the config (source.h) */
-	bool allow_shrink;
+	unsigned max_shrink;		/* percent of the documents that may be gone (shrink.h) */
 	bool full;			/* do not grow from the current generation */
 	/* told of every document that was left out, and why; may be NULL */
 	void (*refused)(void *context, const char *key, const char *why);

@@ -53,6 +53,11 @@ struct gate_limits {
 	int64_t time_ms;	/* for the questions; 0: no end */
 };
 
+/* What the member "gate" of a tenant's document says takes the place of what *l holds:
+ *   {"max_shrink": 20, "queries": 50, "min_overlap": 40, "min_recall": 100, "max_slowdown": 100}
+ * NULL, and members that are absent, leave it.  ERR_TYPE, ERR_RANGE, ERR_UNKNOWN_FIELD. */
+int gate_limits_read(struct gate_limits *l, struct json_object *gate_or_null, struct err *e);
+
 struct gate_request {
 	const char *data_dir, *tenant, *candidate;
 	const char *current;		/* NULL or "": nothing serves yet */

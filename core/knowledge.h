@@ -49,13 +49,13 @@ void knowledge_close(struct knowledge *k);
 /* source.db itself, borrowed, for what is kept beside the documents (vectors.h). */
 sqlite3 *knowledge_db(struct knowledge *k);
 
-/* ERR_SHRINK, unless allow_shrink, when the source lists less than half of 20 or more
- * documents kept before, or gives text for less than half of those that had some. */
+/* ERR_SHRINK when more than max_shrink percent of the documents kept before are gone (shrink.h),
+ * or more than that of those that gave text give none any more; 100 lets everything through. */
 int knowledge_sync(struct knowledge *k, struct source *s, const struct build_config *config,
-    bool allow_shrink, struct sync_report *report, struct err *e);
+    unsigned max_shrink, struct sync_report *report, struct err *e);
 /* The same, but what it wrote is forgotten by knowledge_close(): nothing is changed. */
 int knowledge_rehearse(struct knowledge *k, struct source *s, const struct build_config *config,
-    bool allow_shrink, struct sync_report *report, struct err *e);
+    unsigned max_shrink, struct sync_report *report, struct err *e);
 
 /* Walks documents by key, each followed by its chunks in order; refused documents are
  * left out.  What is passed is borrowed for the call; c->document counts as d's. */

@@ -32,6 +32,7 @@ struct sync {
 	struct arena words;	/* of the items below */
 	struct source_item *wanted;	/* listed, new or changed: still to be read */
 	size_t wanted_count, wanted_room;
+	unsigned max_shrink;	/* percent of what was kept that may be gone */
 	struct sync_report *report;
 };
 
@@ -474,15 +475,15 @@ struct kept {
 };
 
 static bool
-is_far_fewer(int64_t now, int64_t before)
+is_far_fewer(const struct sync *y, int64_t now, int64_t before)
 {
-	return shrink_is_too_much((uint64_t)before, (uint64_t)now, SHRINK_PERCENT_DEFAULT);
+	return shrink_is_too_much((uint64_t)before, (uint64_t)now, y->max_shrink);
 }
 
 static int
 check_listed(const struct sync *y, const struct kept *before, struct err *e)
 {
-	if (!is_far_fewer((int64_t)y->report->listed, before->documents))
+	if (!is_far_fewer(y, (int64_t)y->report->listed, before->documents))
 		return 0;
 	return err_set(e, ERR_SHRINK, "the source lists %llu documents, %lld were there before",
 	    (unsigned long long)y->report->listed, (long long)before->documents);
@@ -490,9 +491,9 @@ check_listed(const struct sync *y, const struct kept *before, struct err *e)
 
 /* A source whose documents may suddenly not be read any more shrinks, too. */
 static int
-check_texts(const struct kept *now, const struct kept *before, struct err *e)
+check_texts(const struct sync *y, const struct kept *now, const struct kept *before, struct err *e)
 {
-	if (!is_far_fewer(now->texts, before->texts))
+	if (!is_far_fewer(y, now->texts, before->texts))
 		return 0;
 	return err_set(e, ERR_SHRINK, "only %lld documents of the source give text, %lld did before",
 	    (long long)now->texts, (long long)before->texts);
@@ -525,24 +526,24 @@ count_kept(struct knowledge *k, struct kept *kept, struct err *e)
 
 /* In a transaction. */
 static int
-sync_all(struct sync *y, struct source *source, bool allow_shrink, struct err *e)
+sync_all(struct sync *y, struct source *source, struct err *e)
 {
 	struct kept before, now;
 
 	if (db_run(y->k->db, "delete from temp.seen", e) == -1 ||
 	    count_kept(y->k, &before, e) == -1 || source->list(source, sync_item, y, e) == -1 ||
-	    (!allow_shrink && check_listed(y, &before, e) == -1) ||
+	    check_listed(y, &before, e) == -1 ||
 	    source_read_each(source, y->wanted, y->wanted_count, take_wanted, y, e) == -1 ||
 	    drop_vanished(y, e) == -1 || count_kept(y->k, &now, e) == -1)
 		return -1;
-	return allow_shrink ? 0 : check_texts(&now, &before, e);
+	return check_texts(y, &now, &before, e);
 }
 
 static int
 sync_source(struct knowledge *k, struct source *source, const struct build_config *config,
-    bool allow_shrink, bool keeps, struct sync_report *report, struct err *e)
+    unsigned max_shrink, bool keeps, struct sync_report *report, struct err *e)
 {
-	struct sync y = {.k = k, .report = report};
+	struct sync y = {.k = k, .report = report, .max_shrink = max_shrink};
 	char chunking[CHUNKING_TEXT_BYTES];
 	int rc;
 
@@ -558,7 +559,7 @@ sync_source(struct knowledge *k, struct source *source, const struct build_confi
 	rc = -1;
 	buf_init(&y.meta, METADATA_BYTES_MAX);
 	arena_init(&y.words, LISTING_BYTES_MAX);
-	if (sync_all(&y, source, allow_shrink, e) == 0)
+	if (sync_all(&y, source, e) == 0)
 		rc = keeps ? db_run(k->db, "commit", e) : 0;
 	if (rc == -1)
 		sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
@@ -571,14 +572,14 @@ sync_source(struct knowledge *k, struct source *source, const struct build_confi
 
 int
 knowledge_sync(struct knowledge *k, struct source *source, const struct build_config *config,
-    bool allow_shrink, struct sync_report *report, struct err *e)
+    unsigned max_shrink, struct sync_report *report, struct err *e)
 {
-	return sync_source(k, source, config, allow_shrink, true, report, e);
+	return sync_source(k, source, config, max_shrink, true, report, e);
 }
 
 int
 knowledge_rehearse(struct knowledge *k, struct source *source, const struct build_config *config,
-    bool allow_shrink, struct sync_report *report, struct err *e)
+    unsigned max_shrink, struct sync_report *report, struct err *e)
 {
-	return sync_source(k, source, config, allow_shrink, false, report, e);
+	return sync_source(k, source, config, max_shrink, false, report, e);
 }

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bounds.h"
 #include "diff.h"
 #include "file.h"
 #include "golden.h"
@@ -37,10 +39,34 @@ print_key(void *context, enum diff_kind kind, const char *key, struct err *e)
 	return 0;
 }
 
-/* Those of golden.jsonl, filled up by samples of the older one. */
+/* Those of the tenant's document, if there is one.  *document is owned, the list borrowed. */
+static int
+read_member(struct json_object **document, struct json_object **list, const char *data,
+    const char *tenant, struct err *e)
+{
+	char path[PATH_MAX], *bytes;
+	size_t n;
+	int rc;
+
+	*document = *list = NULL;
+	snprintf(path, sizeof path, "%.2000s/lkg/%s.json", data, tenant);
+	if (access(path, F_OK) == -1)
+		return 0;
+	if (file_read(&bytes, &n, path, TENANT_CONFIG_MAX, e) == -1)
+		return -1;
+	if ((rc = json_parse_object(document, bytes, n, e)) == 0)
+		json_object_object_get_ex(*document, "golden", list);
+	else
+		err_prefix(e, "%s", path);
+	free(bytes);
+	return rc;
+}
+
+/* Those of golden.jsonl and of the document, filled up by samples of the older one. */
 static int
 ask_questions(struct differing *d, const char *data, struct err *e)
 {
+	struct json_object *document = NULL, *list;
 	char dir[PATH_MAX], path[PATH_MAX];
 	struct golden golden = {0};
 	struct arena a;
@@ -50,10 +76,13 @@ ask_questions(struct differing *d, const char *data, struct err *e)
 	if (generation_tenant_dir(dir, data, d->before->tenant, e) == 0 &&
 	    file_join(path, sizeof path, dir, "golden.jsonl", e) == 0 &&
 	    golden_read_file(&golden, path, &a, e) == 0 &&
+	    read_member(&document, &list, data, d->before->tenant, e) == 0 &&
+	    golden_read_member(&golden, list, &a, e) == 0 &&
 	    golden_sample(&golden, d->before,
 		golden.given < QUESTIONS ? QUESTIONS - (unsigned)golden.given : 0, &a, e) == 0)
 		rc = replay_run(&d->churn, d->before, d->after, &golden, INT64_MAX, e);
 	arena_fini(&a);
+	json_object_put(document);
 	return rc;
 }
 

@@ -16,6 +16,7 @@
 
 #include "file.h"
 #include "generation.h"
+#include "index.h"
 #include "objects.h"
 
 struct wanted {
@@ -257,6 +258,24 @@ take_piece(void *context, size_t i, const char *bytes, size_t n, struct err *e)
 	return 0;
 }
 
+/* Its bytes are those of who made it; whether they mean what they should is looked at before
+ * anybody follows a pointer to it. */
+static int
+verify_adopted(const struct objects *o, struct err *e)
+{
+	struct index *x = NULL;
+	char dir[PATH_MAX];
+	int rc = -1;
+
+	if (index_open(&x, o->data_dir, o->tenant, o->generation, e) == 0)
+		rc = index_verify(x, e);
+	index_close(x);
+	if (rc == -1 && e->code == ERR_CORRUPT &&
+	    generation_dir(dir, o->data_dir, o->tenant, o->generation, NULL) == 0)
+		file_remove_tree(dir, NULL);
+	return rc;
+}
+
 static int
 fetch_into_folder(struct fetching *f, struct err *e)
 {
@@ -264,7 +283,9 @@ fetch_into_folder(struct fetching *f, struct err *e)
 	    f->o->store->get_each(f->o->store, f->count, want_piece, take_piece, f, e) == -1)
 		return -1;
 	return generation_adopt(f->o->data_dir, f->o->tenant, f->o->generation, f->dir,
-	    &f->report->existed, e);
+		   &f->report->existed, e) == -1 ?
+	    -1 :
+	    verify_adopted(f->o, e);
 }
 
 /* What a server did not give this time is worth keeping for the next; what does not fit on

@@ -19,6 +19,7 @@
 #include "generation.h"
 #include "json.h"
 #include "log.h"
+#include "shrink.h"
 #include "source_kinds.h"
 #include "tenant.h"
 #include "tenant_doc.h"
@@ -240,6 +241,17 @@ print_rehearsal(const struct options *o, const struct build_report *b)
 	    (unsigned long long)b->tokens, (unsigned long long)b->requests);
 }
 
+/* As the tenant says, else as the pool does, which is what the gate will ask. */
+static unsigned
+max_shrink(const struct options *o, const struct tenant_doc *doc, const struct conf *pool)
+{
+	if (o->allow_shrink)
+		return 100;
+	if (doc->max_shrink != TENANT_DOC_AS_THE_POOL)
+		return doc->max_shrink;
+	return o->pool_path != NULL ? (unsigned)pool->global.max_shrink : SHRINK_PERCENT_DEFAULT;
+}
+
 static int
 build(const struct options *o, struct err *e)
 {
@@ -266,7 +278,7 @@ build(const struct options *o, struct err *e)
 	    .tenant = o->tenant,
 	    .config = &doc.config,
 	    .source = source,
-	    .allow_shrink = o->allow_shrink,
+	    .max_shrink = max_shrink(o, &doc, &conf),
 	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
 	};

@@ -35,7 +35,8 @@ static const char usage[] =
     "  -t, --tenant NAME        the tenant\n"
     "  -g, --candidate GEN      the generation to judge\n"
     "      --current GEN        compare with this one (default: the tenant's pointer)\n"
-    "  -c, --config FILE        the tenant's document, for its golden queries\n"
+    "  -c, --config FILE        the tenant's document: its golden queries, and a \"gate\"\n"
+    "                           that takes the place of the percentages below\n"
     "      --queries N          questions in all, given ones filled up by samples (20)\n"
     "      --max-shrink N       percent of documents or passages that may be gone (50)\n"
     "      --min-overlap N      percent of the rankings that must be the same (50)\n"
@@ -200,10 +201,11 @@ find_current(struct options *o, char name[GENERATION_NAME_BYTES])
 		r->current = name;
 }
 
-/* *document is owned; the list in it is borrowed from it. */
+/* Golden queries and thresholds of its own; *document is owned, the list in it borrowed. */
 static int
-read_golden(struct options *o, struct json_object **document, struct err *e)
+read_document(struct options *o, struct json_object **document, struct err *e)
 {
+	struct json_object *gate = NULL;
 	char *bytes;
 	size_t n;
 	int rc;
@@ -213,10 +215,13 @@ read_golden(struct options *o, struct json_object **document, struct err *e)
 		return 0;
 	if (file_read(&bytes, &n, o->config_path, TENANT_CONFIG_MAX, e) == -1)
 		return -1;
-	if ((rc = json_parse_object(document, bytes, n, e)) == -1)
-		err_prefix(e, "%s", o->config_path);
-	else
+	if ((rc = json_parse_object(document, bytes, n, e)) == 0) {
 		json_object_object_get_ex(*document, "golden", &o->request.golden);
+		json_object_object_get_ex(*document, "gate", &gate);
+		rc = gate_limits_read(&o->request.limits, gate, e);
+	}
+	if (rc == -1)
+		err_prefix(e, "%s", o->config_path);
 	free(bytes);
 	return rc;
 }
@@ -257,7 +262,7 @@ probe(struct options *o, struct err *e)
 	buf_init(&verdict, VERDICT_BYTES_MAX);
 	if (tenant_name_check(o->request.tenant, strlen(o->request.tenant), e) == -1 ||
 	    generation_name_check(o->request.candidate, e) == -1 ||
-	    read_golden(o, &document, e) == -1)
+	    read_document(o, &document, e) == -1)
 		goto out;
 	find_current(o, current);
 	if (gate_run(&o->request, &report, e) == -1)

@@ -93,14 +93,15 @@ do_accept(struct sup *s, control_id client, struct json_object *request, struct 
 {
 	const struct build_job *job;
 	const char *tenant;
-	bool is_probed;
+	bool is_probed = false, has_failed;
 
 	if (read_tenant(s, request, &tenant, e) == -1)
 		return -1;
 	job = builds_find(&s->builds, tenant);
+	has_failed = job != NULL && job->state == BUILD_FAILED;	/* later than any candidate */
 	if (job != NULL && job->state != BUILD_CURRENT && job->state != BUILD_FAILED)
 		return err_set(e, ERR_BUSY, "a build of \"%s\" runs or waits already", tenant);
-	if (sup_gate_accept(s, tenant, &is_probed, e) == -1)
+	if (!has_failed && sup_gate_accept(s, tenant, &is_probed, e) == -1)
 		return -1;
 	if (!is_probed && !builds_retry(&s->builds, tenant, true))
 		return err_set(e, ERR_NOT_READY, "nothing of \"%s\" was refused", tenant);
@@ -122,8 +123,10 @@ do_retry(struct sup *s, control_id client, struct json_object *request, struct e
 	if (sup_gate_retry(s, tenant, &lifted, &is_probed, e) == -1)
 		return -1;
 	lifted += poison_lift(&s->poison, &s->board, tenant, NULL);
-	if (lifted > 0)
+	if (lifted > 0) {
+		sup_gate_look(s, tenant);
 		sup_tenants_refresh(s, tenant);
+	}
 	builds = !is_probed && builds_retry(&s->builds, tenant, false);
 	if (lifted == 0 && !builds && !is_probed)
 		return err_set(e, ERR_BUSY, "a build of \"%s\" runs or waits already", tenant);

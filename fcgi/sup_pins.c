@@ -80,6 +80,7 @@ sup_pin_set(struct sup *s, const char *tenant, const char *generation, enum pin_
 
 	if (t == NULL || (generation != NULL && check_candidate(s, tenant, generation, e) == -1))
 		return -1;
+	sup_gate_look(s, tenant);	/* a pointer that was moved is not followed by the way */
 	if (was != NULL)
 		memcpy(before, was->generation, sizeof before);
 	if (pins_set(&s->pins, tenant, generation, origin, &changed, e) == -1)

@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "bounds.h"
 #include "gateway_client.h"
+#include "gate.h"
 #include "golden.h"
 #include "json.h"
 
@@ -425,12 +426,26 @@ check_golden(struct json_object *root, struct err *e)
 	return rc;
 }
 
+/* Percentages of the gate, of which the build asks the first. */
+static int
+read_gate(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	struct gate_limits limits = {.max_shrink = TENANT_DOC_AS_THE_POOL};
+	struct json_object *gate = NULL;
+
+	json_object_object_get_ex(root, "gate", &gate);
+	if (gate_limits_read(&limits, gate, e) == -1)
+		return -1;
+	d->max_shrink = limits.max_shrink;
+	return 0;
+}
+
 static int
 read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {
 	    "version", "data_source", "index_params", "embedding_model", "rollout",
-	    "golden"};
+	    "golden", "gate"};
 	struct json_object *params = NULL, *none = NULL;
 	const char *version = NULL;
 	int rc;
@@ -449,7 +464,7 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 		return -1;
 	}
 	if (read_model(d, root, e) == -1 || read_rollout(d, root, e) == -1 ||
-	    check_golden(root, e) == -1 ||
+	    check_golden(root, e) == -1 || read_gate(d, root, e) == -1 ||
 	    json_get_object(root, "index_params", false, &params, e) == -1)
 		return -1;
 	if (params == NULL && (params = none = json_object_new_object()) == NULL)

@@ -8,7 +8,8 @@
  *                      "params": {"M": 16, "efConstruction": 64}},
  *     "embedding_model": "builtin:lsa",
  *     "rollout": {"canary_window": "30m"},
- *     "golden": [{"query": "...", "expected": ["a.md"]}] }        see golden.h
+ *     "golden": [{"query": "...", "expected": ["a.md"]}],         see golden.h
+ *     "gate": {"max_shrink": 20} }                                see gate.h
  *
  * Members that mean nothing here are kept out of the build and noted, not refused.
  * Members that look like a secret (secret_access_key, api_key, token, password, ...) are
@@ -42,11 +43,14 @@
 #include "hash.h"
 #include "source_options.h"
 
+enum { TENANT_DOC_AS_THE_POOL = 1000 };	/* no percentage */
+
 struct tenant_doc {
 	struct build_config config;
 	struct source_options *source;	/* owned */
 	char hash[SHA256_HEX_BYTES];
 	int64_t canary_window_ms;	/* 0: as the pool says */
+	unsigned max_shrink;		/* percent, or TENANT_DOC_AS_THE_POOL */
 	struct buf notes;	/* one sentence a line: what was read but has no effect */
 };
 

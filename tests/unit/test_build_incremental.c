@@ -128,7 +128,7 @@ build(const struct run *r, struct build_report *report)
 	struct build_config c = {.source_type = "directory", .chunk_size = 256,
 	    .chunk_overlap = 0, .embedding_model = "builtin:lsa", .graph = DENSE_GRAPH_ALWAYS};
 	struct build_request q = {.data_dir = data_dir(r), .tenant = "t", .config = &c,
-	    .full = r->full, .allow_shrink = true};
+	    .full = r->full, .max_shrink = 100};
 	struct err e;
 
 	snprintf(c.version, sizeof c.version, "%s", r->version);

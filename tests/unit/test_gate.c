@@ -66,7 +66,7 @@ build(const char *version, unsigned chunk_size, char name[GENERATION_NAME_BYTES]
 	struct build_config c = {.source_type = "directory", .chunk_size = chunk_size,
 	    .chunk_overlap = 0, .language = "english", .embedding_model = "builtin:lsa"};
 	struct build_request r = {
-	    .data_dir = data, .tenant = "t", .config = &c, .allow_shrink = true};
+	    .data_dir = data, .tenant = "t", .config = &c, .max_shrink = 100};
 	struct build_report report;
 	struct err e;
 

@@ -59,7 +59,7 @@ config_of(unsigned chunk_size)
 }
 
 static int
-sync_with(unsigned chunk_size, bool allow_shrink, struct sync_report *report, struct err *e)
+sync_with(unsigned chunk_size, unsigned max_shrink, struct sync_report *report, struct err *e)
 {
 	struct build_config c = config_of(chunk_size);
 	struct knowledge *k;
@@ -68,7 +68,7 @@ sync_with(unsigned chunk_size, bool allow_shrink, struct sync_report *report, st
 
 	assert_ok(source_open(&s, &c, e), e);
 	assert_ok(knowledge_open(&k, data, "t", e), e);
-	rc = knowledge_sync(k, s, &c, allow_shrink, report, e);
+	rc = knowledge_sync(k, s, &c, max_shrink, report, e);
 	knowledge_close(k);
 	source_close(s);
 	return rc;
@@ -127,16 +127,16 @@ only_what_changed_is_read_again(void **state)
 	put("a.md", "# One\n\nThe first document.\n");
 	put("b.txt", "The second document.\n");
 	put("c.bin", "\x7f" "ELF\x01\x02\x03");
-	assert_ok(sync_with(512, false, &r, &e), &e);
+	assert_ok(sync_with(512, 50, &r, &e), &e);
 	assert_int_equal(r.added, 3);
 	assert_int_equal(r.refused, 1);
-	assert_ok(sync_with(512, false, &r, &e), &e);
+	assert_ok(sync_with(512, 50, &r, &e), &e);
 	assert_int_equal(r.unchanged, 3);
 	assert_int_equal(r.added + r.changed + r.removed, 0);
 	assert_int_equal(r.refused, 1);
 	put("b.txt", "The second document, changed.\n");
 	drop("a.md");
-	assert_ok(sync_with(512, false, &r, &e), &e);
+	assert_ok(sync_with(512, 50, &r, &e), &e);
 	assert_int_equal(r.changed, 1);
 	assert_int_equal(r.removed, 1);
 	look(&s);
@@ -156,11 +156,11 @@ a_shorter_version_leaves_no_tail(void **state)
 	for (int i = 0; i < 60; i++)
 		sprintf(text + strlen(text), "Sentence number %d of the long version. ", i);
 	put("b.txt", text);
-	assert_ok(sync_with(32, false, &r, &e), &e);
+	assert_ok(sync_with(32, 50, &r, &e), &e);
 	look(&before);
 	assert_true(before.chunks > 5);
 	put("b.txt", "Short.");
-	assert_ok(sync_with(32, false, &r, &e), &e);
+	assert_ok(sync_with(32, 50, &r, &e), &e);
 	look(&after);
 	assert_int_equal(after.chunks, 1);
 	assert_string_equal(after.texts, "Short.|");
@@ -175,29 +175,29 @@ rows_are_documents_of_their_own(void **state)
 
 	(void)state;
 	put("t.csv", "id,text\nx,First row.\ny,Second row.\nx,Third row.\n");
-	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_ok(sync_with(32, 100, &r, &e), &e);
 	assert_int_equal(r.added, 1);
 	look(&s);
 	assert_non_null(strstr(s.keys, "t.csv#x t.csv#x~3 t.csv#y "));
 	assert_null(strstr(s.keys, "t.csv "));
-	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_ok(sync_with(32, 100, &r, &e), &e);
 	assert_int_equal(r.unchanged, r.listed);
 	put("t.csv", "id,text\ny,Second row.\n");
-	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_ok(sync_with(32, 100, &r, &e), &e);
 	assert_int_equal(r.changed, 1);
 	look(&s);
 	assert_null(strstr(s.keys, "t.csv#x"));
 	assert_non_null(strstr(s.keys, "t.csv#y "));
 	/* A file is taken as a whole or not: a bad row leaves none of them. */
 	put("t.csv", "id,text\ny,Second row.\n\"z,open\n");
-	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_ok(sync_with(32, 100, &r, &e), &e);
 	assert_true(r.refused > 0);
 	look(&s);
 	assert_null(strstr(s.keys, "t.csv"));
 	put("t.csv", "id,text\ny,Second row.\n");
-	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_ok(sync_with(32, 100, &r, &e), &e);
 	drop("t.csv");
-	assert_ok(sync_with(32, true, &r, &e), &e);
+	assert_ok(sync_with(32, 100, &r, &e), &e);
 	assert_int_equal(r.removed, 1);
 	look(&s);
 	assert_null(strstr(s.keys, "t.csv"));
@@ -210,9 +210,9 @@ another_chunk_size_chunks_anew(void **state)
 	struct err e;
 
 	(void)state;
-	assert_ok(sync_with(32, false, &r, &e), &e);
+	assert_ok(sync_with(32, 50, &r, &e), &e);
 	assert_int_equal(r.changed, 0);
-	assert_ok(sync_with(64, false, &r, &e), &e);
+	assert_ok(sync_with(64, 50, &r, &e), &e);
 	assert_int_equal(r.changed, r.listed);
 }
 
@@ -229,15 +229,16 @@ a_listing_that_shrinks_is_refused_and_changes_nothing(void **state)
 		snprintf(name, sizeof name, "d%02d.txt", i);
 		put(name, "Some text.");
 	}
-	assert_ok(sync_with(64, false, &r, &e), &e);
+	assert_ok(sync_with(64, 50, &r, &e), &e);
 	for (int i = 0; i < 25; i++) {
 		snprintf(name, sizeof name, "d%02d.txt", i);
 		drop(name);
 	}
-	assert_refused(sync_with(64, false, &r, &e), &e, ERR_SHRINK);
+	assert_refused(sync_with(64, 50, &r, &e), &e, ERR_SHRINK);
+	assert_refused(sync_with(64, 80, &r, &e), &e, ERR_SHRINK);
 	look(&s);
 	assert_non_null(strstr(s.keys, "d00.txt"));
-	assert_ok(sync_with(64, true, &r, &e), &e);
+	assert_ok(sync_with(64, 100, &r, &e), &e);
 	assert_int_equal(r.removed, 25);
 }
 
@@ -249,7 +250,7 @@ links_and_hidden_files_are_not_documents(void **state)
 	struct err e;
 
 	(void)state;
-	assert_ok(sync_with(64, true, &r, &e), &e);
+	assert_ok(sync_with(64, 100, &r, &e), &e);
 	uint64_t before = r.listed;
 	snprintf(link, sizeof link, "%s/link.txt", docs);
 	assert_int_equal(symlink("/etc/passwd", link), 0);
@@ -258,7 +259,7 @@ links_and_hidden_files_are_not_documents(void **state)
 	snprintf(link, sizeof link, "%s/pipe.txt", docs);
 	assert_int_equal(mkfifo(link, 0600), 0);
 	put(".hidden.txt", "secret");
-	assert_ok(sync_with(64, true, &r, &e), &e);
+	assert_ok(sync_with(64, 100, &r, &e), &e);
 	assert_int_equal(r.listed, before);
 }
 

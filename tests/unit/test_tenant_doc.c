@@ -286,6 +286,24 @@ large_documents_are_refused_and_many_notes_are_bounded(void **state)
 	free(text);
 }
 
+static void
+the_gate_is_told_its_percentages(void **state)
+{
+	struct tenant_doc d;
+	struct err e;
+
+	(void)state;
+	assert_ok(parse(&d, DOC(""), &e), &e);
+	assert_int_equal(d.max_shrink, TENANT_DOC_AS_THE_POOL);
+	tenant_doc_fini(&d);
+	assert_ok(parse(&d, DOC(",\"gate\":{\"max_shrink\":7,\"min_recall\":100}"), &e), &e);
+	assert_int_equal(d.max_shrink, 7);
+	tenant_doc_fini(&d);
+	assert_refused(parse(&d, DOC(",\"gate\":{\"max_shrink\":101}"), &e), &e, ERR_RANGE);
+	assert_refused(parse(&d, DOC(",\"gate\":{\"shrink\":1}"), &e), &e, ERR_UNKNOWN_FIELD);
+	assert_refused(parse(&d, DOC(",\"gate\":[]"), &e), &e, ERR_TYPE);
+}
+
 int
 main(void)
 {
@@ -296,6 +314,7 @@ main(void)
 	    cmocka_unit_test(a_type_without_a_reader_is_refused_by_name),
 	    cmocka_unit_test(options_of_another_type_are_noted),
 	    cmocka_unit_test(golden_queries_are_checked_before_they_are_needed),
+	    cmocka_unit_test(the_gate_is_told_its_percentages),
 	    cmocka_unit_test(unknown_members_are_noted_not_refused),
 	    cmocka_unit_test(the_hash_is_of_the_content_not_of_the_bytes),
 	    cmocka_unit_test(every_refusal_has_its_code_and_words),
