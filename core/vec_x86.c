@@ -111,6 +111,16 @@ avx2_dot7(const int8_t *q, const uint8_t *code, size_t n)
 	return sum256(_mm256_add_epi32(s, t)) + dot7_tail(q, code, i, n);
 }
 
+/* The sums of four rows; also of those the AVX-512 tier adds up. */
+AVX2_INLINE void
+store_four(int32_t *out, __m256i s0, __m256i s1, __m256i s2, __m256i s3)
+{
+	__m256i x = _mm256_hadd_epi32(_mm256_hadd_epi32(s0, s1), _mm256_hadd_epi32(s2, s3));
+
+	_mm_storeu_si128((__m128i *)out,
+	    _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
+}
+
 /* Four rows at once share the loads of q and the folding of the sums. */
 AVX2_INLINE void
 avx2_four(const int8_t *q, size_t n, const uint8_t *a, const uint8_t *b, const uint8_t *c,
@@ -134,9 +144,7 @@ avx2_four(const int8_t *q, size_t n, const uint8_t *a, const uint8_t *b, const u
 		s3 = add_products(s3, load128(d + i), x);
 		i += 16;
 	}
-	x = _mm256_hadd_epi32(_mm256_hadd_epi32(s0, s1), _mm256_hadd_epi32(s2, s3));
-	_mm_storeu_si128((__m128i *)out,
-	    _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
+	store_four(out, s0, s1, s2, s3);
 	if (i < n) {
 		out[0] += dot7_tail(q, a, i, n);
 		out[1] += dot7_tail(q, b, i, n);
@@ -220,16 +228,6 @@ add_group(__m256i sum, const uint8_t *group, const int8_t *q)
 
 	return _mm256_add_epi32(sum,
 	    _mm256_madd_epi16(_mm256_add_epi16(s, t), _mm256_set1_epi16(1)));
-}
-
-/* The sums of four rows; also of those the AVX-512 tier adds up. */
-AVX2_INLINE void
-store_four(int32_t *out, __m256i s0, __m256i s1, __m256i s2, __m256i s3)
-{
-	__m256i x = _mm256_hadd_epi32(_mm256_hadd_epi32(s0, s1), _mm256_hadd_epi32(s2, s3));
-
-	_mm_storeu_si128((__m128i *)out,
-	    _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1)));
 }
 
 AVX2_INLINE void
@@ -462,6 +460,12 @@ avx512_dot7(const int8_t *q, const uint8_t *code, size_t n)
 	return _mm512_reduce_add_epi32(_mm512_add_epi32(s, t));
 }
 
+AVX512_INLINE __m256i
+halves_added(__m512i v)
+{
+	return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+}
+
 AVX512_INLINE void
 avx512_four(const int8_t *q, size_t n, const uint8_t *a, const uint8_t *b, const uint8_t *c,
     const uint8_t *d, int32_t *out)
@@ -483,10 +487,7 @@ avx512_four(const int8_t *q, size_t n, const uint8_t *a, const uint8_t *b, const
 		s2 = _mm512_dpbusd_epi32(s2, load_part(c + i, n - i), x);
 		s3 = _mm512_dpbusd_epi32(s3, load_part(d + i, n - i), x);
 	}
-	out[0] = _mm512_reduce_add_epi32(s0);
-	out[1] = _mm512_reduce_add_epi32(s1);
-	out[2] = _mm512_reduce_add_epi32(s2);
-	out[3] = _mm512_reduce_add_epi32(s3);
+	store_four(out, halves_added(s0), halves_added(s1), halves_added(s2), halves_added(s3));
 }
 
 AVX512 static void
