@@ -45,20 +45,44 @@ flip_signs(float *v, uint32_t dim, uint32_t round)
 	}
 }
 
+/* The first round, pairs beside each other, and the second. */
+static void
+hadamard_fours(float *v, uint32_t n)
+{
+	const floats4 odd = {1, -1, 1, -1}, high = {1, 1, -1, -1};
+
+	for (uint32_t i = 0; i < n; i += 4) {
+		floats4 x = *(floats4 *)(v + i);
+		x = __builtin_shuffle(x, (ints4){0, 0, 2, 2}) +
+		    odd * __builtin_shuffle(x, (ints4){1, 1, 3, 3});
+		*(floats4 *)(v + i) = __builtin_shuffle(x, (ints4){0, 1, 0, 1}) +
+		    high * __builtin_shuffle(x, (ints4){2, 3, 2, 3});
+	}
+}
+
 static void
 hadamard(float *v, uint32_t n)
 {
 	float by = 1 / sqrtf((float)n);
 
-	for (uint32_t half = 1; half < n; half *= 2)
+	if (n < 4) {
+		for (uint32_t i = 0; i + 1 < n; i += 2) {
+			float a = v[i], b = v[i + 1];
+			v[i] = by * (a + b);
+			v[i + 1] = by * (a - b);
+		}
+		return;
+	}
+	hadamard_fours(v, n);
+	for (uint32_t half = 4; half < n; half *= 2)
 		for (uint32_t at = 0; at < n; at += 2 * half)
-			for (uint32_t i = at; i < at + half; i++) {
-				float a = v[i], b = v[i + half];
-				v[i] = a + b;
-				v[i + half] = a - b;
+			for (uint32_t i = at; i < at + half; i += 4) {
+				floats4 a = *(floats4 *)(v + i), b = *(floats4 *)(v + i + half);
+				*(floats4 *)(v + i) = a + b;
+				*(floats4 *)(v + i + half) = a - b;
 			}
-	for (uint32_t i = 0; i < n; i++)
-		v[i] *= by;
+	for (uint32_t i = 0; i < n; i += 4)
+		*(floats4 *)(v + i) *= by;
 }
 
 static void
@@ -78,62 +102,87 @@ turn(float *v, uint32_t dim)
 
 /* ---- a row ---- */
 
-/* Codes by this step; how much of the vector's squared length they keep, and the step that
- * fits them best. */
-static double
-round_to(uint8_t *code, const float *v, uint32_t dim, float step, float *best)
+/* Codes of four values. */
+static inline ints4
+levels_of(const float *v, float per_step)
 {
-	float per_step = 1 / step;
-	double along = 0, size = 0;
+	const floats4 least = {0}, most = {7, 7, 7, 7};
+	floats4 level = *(const floats4 *)v * per_step + 4;
 
-	for (uint32_t i = 0; i < dim; i++) {
-		float level = v[i] * per_step + 4;
-		level = level > 0 ? level : 0;
-		code[i] = (uint8_t)(level < 7 ? level : 7);
-		along += (double)v[i] * (code[i] - MIDDLE);
-		size += (double)(code[i] - MIDDLE) * (code[i] - MIDDLE);
+	level = floats4_pick(level > least, level, least);
+	level = floats4_pick(level < most, level, most);
+	return __builtin_convertvector(level, ints4);
+}
+
+/* How much of the vector's squared length codes by this step keep, and the step that fits
+ * them best.  Twice code - MIDDLE is a whole number; v is filled up to four with zeros, whose
+ * code is 4. */
+static float
+try_step(const float *v, uint32_t dim, float step, float *best)
+{
+	float per_step = 1 / step, along, size;
+	floats4 lane = {0};
+	ints4 sizes = {0};
+
+	for (uint32_t i = 0; i < dim; i += 4) {
+		ints4 twice = 2 * levels_of(v + i, per_step) - 7;
+		lane += *(const floats4 *)(v + i) * __builtin_convertvector(twice, floats4);
+		sizes += twice * twice;
 	}
-	*best = (float)(along / size);
-	return along * along / size;
+	along = lane[0] + lane[1] + (lane[2] + lane[3]);
+	size = (float)(sizes[0] + sizes[1] + sizes[2] + sizes[3] - (int32_t)(-dim % 4));
+	*best = 2 * along / size;
+	return along / size * along;
+}
+
+static void
+round_to(uint8_t *code, const float *v, uint32_t dim, float step)
+{
+	for (uint32_t i = 0; i < dim; i += 4) {
+		ints4 level = levels_of(v + i, 1 / step);
+		for (uint32_t k = 0; k < 4; k++)
+			code[i + k] = i + k < dim ? (uint8_t)level[k] : 0;
+	}
 }
 
 static float
 error_of(const uint8_t *code, const float *v, uint32_t dim, float step)
 {
-	double sum = 0;
+	double sum[4] = {0};
 
 	for (uint32_t i = 0; i < dim; i++) {
 		double left = v[i] - (double)step * (code[i] - MIDDLE);
-		sum += left * left;
+		sum[i % 4] += left * left;
 	}
-	return (float)(sqrt(sum) * (1 + 1e-6));
+	return (float)(sqrt(sum[0] + sum[1] + (sum[2] + sum[3])) * (1 + 1e-6));
 }
 
 void
 dense_coarse_encode(uint8_t *record, const float *v, uint32_t dim)
 {
-	uint8_t code[2][INDEX_DIM_MAX];
-	float turned[INDEX_DIM_MAX], step, spread;
+	uint8_t code[INDEX_DIM_MAX + VEC_GROUP];
+	float turned[INDEX_DIM_MAX + 4], step, spread, kept, most = -1, by = 0;
 	struct coarse_tail t = {.norm2 = (float)vec_norm2(v, dim), .error = FLT_MIN};
 	size_t n = coarse_values_of(dim);
-	double kept, most = -1;
-	int best = 0;
 
-	memset(record, 0, coarse_stride_of(dim));
-	memset(code, 0, sizeof code);
 	memcpy(turned, v, dim * sizeof *v);
+	memset(turned + dim, 0, 4 * sizeof *turned);
 	turn(turned, dim);
 	spread = sqrtf((float)vec_norm2(turned, dim) / (float)dim);
 	for (int i = 0; i < STEPS && spread > FLT_MIN && isfinite(spread); i++) {
-		kept = round_to(code[!best], turned, dim, spread * steps[i], &step);
+		kept = try_step(turned, dim, spread * steps[i], &step);
 		if (kept <= most)
 			continue;
 		most = kept;
+		by = spread * steps[i];
 		t.step = step;
-		best = !best;
 	}
-	t.error += error_of(code[best], turned, dim, t.step) + TURN_ROUNDING * sqrtf(t.norm2);
-	vec_pack3(record, code[best], n);
+	memset(code, 0, n);
+	if (by > 0)
+		round_to(code, turned, dim, by);
+	t.error += error_of(code, turned, dim, t.step) + TURN_ROUNDING * sqrtf(t.norm2);
+	memset(record, 0, coarse_stride_of(dim));
+	vec_pack3(record, code, n);
 	memcpy(record + n / 8 * 3, &t, sizeof t);
 }
 

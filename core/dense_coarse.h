@@ -26,4 +26,15 @@ void dense_coarse_of_row(const struct dense *d, uint32_t row, uint8_t *record);
 void dense_coarse_query(struct coarse_query *c, const struct dense *d,
     const struct dense_query *q);
 
+/* Four values at once, in the compiler's own vectors: it does not make them of a loop with
+ * comparisons. */
+typedef float floats4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t ints4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline floats4
+floats4_pick(ints4 mask, floats4 a, floats4 b)
+{
+	return (floats4)(((ints4)a & mask) | ((ints4)b & ~mask));
+}
+
 #endif

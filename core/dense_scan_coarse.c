@@ -85,17 +85,6 @@ multiply(const struct dense *d, const struct scan_lane *lane, const struct batch
 		d->ops->dot3_rows(q, values, chunk_record(d, c, at), stride, n, dot);
 }
 
-/* Four rows at once, in the compiler's own vectors: it does not make them of a loop with
- * comparisons. */
-typedef float floats4 __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t ints4 __attribute__((vector_size(16), aligned(4), may_alias));
-
-static inline floats4
-floats4_pick(ints4 mask, floats4 a, floats4 b)
-{
-	return (floats4)(((ints4)a & mask) | ((ints4)b & ~mask));
-}
-
 /* Bounds of a batch; whether one of them reaches the floor.  What overflowed holds nothing
  * back; only a row without a vector has -INFINITY. */
 static bool
