@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "dense_build.h"
 #include "dense_coarse.h"
@@ -10,7 +11,7 @@
 /* Scanning 20,000 rows of 384 dimensions takes about a quarter of a millisecond, a walk less
  * than half of that; a graph pays from there on, counted in bytes of codes. */
 static const uint64_t graph_from_bytes = 20000 * 400;
-enum { GRAPH_FROM_ROWS = 4096 };
+enum { GRAPH_FROM_ROWS = 4096, LARGE_PAGE = 2 << 20 };
 
 static const float half_max = 65504;
 
@@ -86,13 +87,18 @@ struct build {
 	struct hnsw graph;
 };
 
-static void *
-grab(size_t bytes, struct err *e)
+/* Rows are met in no order, and with pages of 4 KiB every one costs a page walk: large
+ * arrays ask for large pages. */
+void *
+dense_grab(size_t bytes, struct err *e)
 {
-	void *p = aligned_alloc(64, (bytes + 127) & ~(size_t)63);
+	size_t align = bytes < LARGE_PAGE ? 64 : LARGE_PAGE;
+	void *p = aligned_alloc(align, (bytes + align) & ~(align - 1));
 
 	if (p == NULL)
 		err_sys(e, ERR_NOMEM, "dense build");
+	else if (align == LARGE_PAGE)
+		madvise(p, bytes, MADV_HUGEPAGE);
 	return p;
 }
 
@@ -178,9 +184,9 @@ encode_all(
 {
 	struct dense_header *h = &b->d.h;
 
-	if ((b->codes = grab((size_t)h->rows * h->code_stride, e)) == NULL ||
-	    (b->exact = grab((size_t)h->rows * h->exact_stride, e)) == NULL ||
-	    (b->coarse = grab((size_t)h->rows * b->d.coarse_stride, e)) == NULL)
+	if ((b->codes = dense_grab((size_t)h->rows * h->code_stride, e)) == NULL ||
+	    (b->exact = dense_grab((size_t)h->rows * h->exact_stride, e)) == NULL ||
+	    (b->coarse = dense_grab((size_t)h->rows * b->d.coarse_stride, e)) == NULL)
 		return -1;
 	b->d.codes = b->codes;
 	b->d.exact = b->exact;

@@ -15,6 +15,9 @@ struct dense_same {
 	uint32_t nodes;
 };
 
+/* An array that is read all over; free() it.  NULL and *e filled without memory. */
+void *dense_grab(size_t bytes, struct err *e);
+
 /* d's codes and exact vectors are in memory; marks heads in d's codes. */
 int dense_same_find(struct dense_same *same, const struct dense *d, uint8_t *codes,
     struct err *e);

@@ -239,19 +239,15 @@ struct pool {
 static inline uint32_t
 pool_put(struct pool *p, uint64_t key)
 {
-	uint32_t lo = 0, n = p->len, half;
+	uint32_t lo = 0, n = p->len;
 
 	if (key <= p->floor)
 		return p->cap;
-	while (n > 0) {
+	for (uint32_t half; n > 1; n -= half) {	/* no branch to guess wrong */
 		half = n / 2;
-		if (p->key[lo + half] > key) {
-			lo += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
+		lo += p->key[lo + half - 1] > key ? half : 0;
 	}
+	lo += n > 0 && p->key[lo] > key;
 	if (p->len < p->cap)
 		p->len++;
 	memmove(p->key + lo + 1, p->key + lo, (p->len - 1 - lo) * sizeof *p->key);

@@ -15,8 +15,7 @@
 enum { SAMPLES = 500, QUESTIONS_MIN = 50, K = 10, GOALS = 3, OTHERS = 4 };
 
 static const float goal[GOALS] = {0.90f, 0.95f, 0.99f};
-static const float step[] = {0.02f, 0.03f, 0.04f, 0.05f, 0.06f, 0.08f, 0.10f, 0.12f, 0.14f,
-    0.16f, 0.20f, 0.25f, 0.30f, 0.40f};
+static const float step[] = {0.02f, 0.03f, 0.045f, 0.07f, 0.10f, 0.14f, 0.20f, 0.28f, 0.40f};
 enum { STEPS = sizeof step / sizeof *step };
 
 #define ASIDE 0.9f

@@ -15,7 +15,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { BATCH_MAX = 256, BATCH_MIN_FOR_THREADS = 32, THREADS_MAX = 64 };
+enum {
+	BATCH_MAX = 256,
+	BATCH_MIN_FOR_THREADS = 32,
+	THREADS_MAX = 64,
+	ABREAST = 4,			/* rows expanded together; 8 gain no more */
+	LIKE_BATCH = ABREAST * VEC_BATCH,
+};
+#define KEY_IS_DONE 1ull
 
 /* A search for neighbours ends as a walk does (hnsw_search.c), at this much more than the
  * distance of the NEAR-th: 22 % less work, recall lower by 0.001 (real text). */
@@ -55,10 +62,10 @@ void
 hnsw_likeness(const struct dense *d, const struct hnsw_like *q, const uint32_t *rows,
     uint32_t n, float *out)
 {
-	int32_t dot[VEC_BATCH];
+	int32_t dot[LIKE_BATCH];
 
 	for (uint32_t i = 0, part; i < n; i += part) {
-		part = n - i < VEC_BATCH ? n - i : VEC_BATCH;
+		part = n - i < LIKE_BATCH ? n - i : LIKE_BATCH;
 		d->ops->dot7_ids(
 		    q->code, d->code_bytes, d->codes, d->h.code_stride, rows + i, part, dot);
 		for (uint32_t k = 0; k < part; k++)
@@ -135,6 +142,19 @@ fresh_of(const struct hnsw_builder *b, struct hnsw_hand *h, uint32_t row, uint32
 	return fresh;
 }
 
+/* The list that is read next; at the bottom lists lie all over. */
+static inline void
+fetch_list(const struct hnsw_builder *b, uint32_t row, uint32_t level)
+{
+	const uint32_t *list = b->g->links + (size_t)row * 2 * b->m;
+
+	if (level > 0)
+		return;
+	for (uint32_t i = 0; i < 2 * b->m; i += 16)
+		__builtin_prefetch(list + i);
+	__builtin_prefetch(b->count0 + row);
+}
+
 static void
 raise_floor(const struct hnsw_like *q, struct pool *p)
 {
@@ -150,33 +170,69 @@ raise_floor(const struct hnsw_like *q, struct pool *p)
 		p->floor = floor;
 }
 
-/* The pool's best rows on a level, from the one that is in the pool. */
+/* The best rows of the pool that were not expanded yet, from `at` on, marked as expanded;
+ * their lists are on the way. */
+static uint32_t
+next_abreast(const struct hnsw_builder *b, struct pool *p, uint32_t at, uint32_t level,
+    uint32_t *rows)
+{
+	uint32_t n = 0;
+
+	for (; at < p->len && p->key[at] >= p->floor && n < ABREAST; at++) {
+		if (p->key[at] & KEY_IS_DONE)
+			continue;
+		p->key[at] |= KEY_IS_DONE;
+		rows[n] = key_row(p->key[at]);
+		fetch_list(b, rows[n++], level);
+	}
+	return n;
+}
+
+/* Most rows are no better than the floor; which ones cannot be foretold. */
+static uint32_t
+keep_above(uint64_t floor, const float *like, const uint32_t *ids, uint32_t n, uint64_t *key)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		key[kept] = key_of(like[i], ids[i]);
+		kept += key[kept] > floor;
+	}
+	return kept;
+}
+
+/* The pool's best rows on a level, from the one that is in the pool.  Nearly all of the pool
+ * is expanded in the end, so that going some rows abreast compares few more, and memory is
+ * waited for once, not for each. */
 static void
 search_level(const struct hnsw_builder *b, struct hnsw_hand *h, const struct hnsw_like *q,
     uint32_t level, struct pool *p)
 {
-	uint32_t ids[2 * DENSE_M_MAX], at = 0, n;
-	float like[2 * DENSE_M_MAX];
+	uint32_t rows[ABREAST], ids[ABREAST * 2 * DENSE_M_MAX], at = 0, n, lowest, place, wide;
+	uint64_t key[ABREAST * 2 * DENSE_M_MAX];
+	float like[ABREAST * 2 * DENSE_M_MAX];
 
 	memset(h->seen, 0, b->seen_bytes);
 	for (uint32_t i = 0; i < p->len; i++)
 		h->seen[key_row(p->key[i]) / 64] |= 1ull << key_row(p->key[i]) % 64;
-	while (at < p->len && p->key[at] >= p->floor) {
-		uint32_t lowest = p->len;
-		p->key[at] |= 1;
-		n = fresh_of(b, h, key_row(p->key[at]), level, ids);
+	while ((wide = next_abreast(b, p, at, level, rows)) > 0) {
+		n = 0;
+		for (uint32_t i = 0; i < wide; i++)
+			n += fresh_of(b, h, rows[i], level, ids + n);
 		hnsw_likeness(b->d, q, ids, n, like);
+		lowest = p->len;
+		n = keep_above(p->floor, like, ids, n, key);
 		for (uint32_t i = 0; i < n; i++) {
-			uint32_t place = pool_put(p, key_of(like[i], ids[i]));
+			place = pool_put(p, key[i]);
 			lowest = place < lowest ? place : lowest;
 		}
 		raise_floor(q, p);
-		at = lowest <= at ? lowest : at + 1;
-		while (at < p->len && (p->key[at] & 1))
+		at = lowest < at ? lowest : at;
+		while (at < p->len && (p->key[at] & KEY_IS_DONE))
 			at++;
 	}
 	for (uint32_t i = 0; i < p->len; i++)
-		p->key[i] &= ~1ull;
+		p->key[i] &= ~KEY_IS_DONE;
 }
 
 static uint64_t
@@ -453,7 +509,7 @@ hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *
 	b->upper_of = calloc(rows + 1, sizeof *b->upper_of);
 	b->own_count = malloc((size_t)BATCH_MAX * (DENSE_LEVELS_MAX + 1));
 	b->own = malloc((size_t)BATCH_MAX * (DENSE_LEVELS_MAX + 1) * b->m * sizeof *b->own);
-	b->g->links = aligned_alloc(64, (rows * 8 * b->m + 127) & ~(size_t)63);
+	b->g->links = dense_grab(rows * 8 * b->m, e);
 	if (b->level == NULL || b->count0 == NULL || b->upper_of == NULL ||
 	    b->own_count == NULL || b->own == NULL || b->g->links == NULL)
 		return err_sys(e, ERR_NOMEM, "dense build");
