@@ -4,76 +4,84 @@
 #include <errno.h>
 #include <fastcgi.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "clk.h"
+
 int
 conn_init(struct conn *c, int listen_fd, struct err *e)
 {
-	char ms[16];
 	int flags;
 
-	/* A peer that is slow to close must not hold a worker for libfcgi's two seconds. */
-	snprintf(ms, sizeof ms, "%d", CONN_CLOSE_TIMEOUT_MS);
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", ms, 1);
-	memset(c, 0, sizeof *c);
 	c->listen_fd = listen_fd;
+	c->fd = -1;
+	c->is_kept = false;
+	fcgi_in_init(&c->in);
 	if ((flags = fcntl(listen_fd, F_GETFL)) == -1 ||
 	    fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return err_sys(e, ERR_IO, "listening socket");
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&c->request, listen_fd, 0) != 0)
-		return err_set(e, ERR_INTERNAL, "libfcgi would not start");
 	return 0;
 }
 
 void
 conn_fini(struct conn *c)
 {
-	FCGX_Free(&c->request, 1);
+	conn_drop_kept(c);
+	fcgi_in_fini(&c->in);
 }
 
 int
 conn_kept_fd(const struct conn *c)
 {
-	return c->request.keepConnection ? c->request.ipcFd : -1;
+	return c->is_kept ? c->fd : -1;
 }
 
 void
 conn_drop_kept(struct conn *c)
 {
-	FCGX_Free(&c->request, 1);
-	FCGX_InitRequest(&c->request, c->listen_fd, 0);
+	if (c->fd != -1)
+		close(c->fd);
+	c->fd = -1;
+	c->is_kept = false;
+}
+
+char *const *
+conn_envp(const struct conn *c)
+{
+	return c->in.envp;
+}
+
+long
+conn_read(void *conn, char *into, size_t n)
+{
+	FCGX_Stream *body = &((struct conn *)conn)->in.body;
+	int got = FCGX_GetStr(into, n < 1 << 20 ? (int)n : 1 << 20, body);
+
+	return got > 0 ? got : FCGX_GetError(body) != 0 ? -1 : 0;
 }
 
 static void
-set_timeouts(int fd)
+set_timeout(int fd)
 {
-	struct timeval limit = {.tv_sec = CONN_READ_TIMEOUT_MS / 1000};
+	struct timeval limit = {.tv_sec = CONN_SEND_TIMEOUT_MS / 1000};
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 int
-conn_next(struct conn *c, struct err *e)
+conn_next(struct conn *c)
 {
-	int rc = FCGX_Accept_r(&c->request);
-
-	if (rc == 0)
+	c->is_kept = false;
+	if (fcgi_in_begin(&c->in, c->fd) == 1)
 		return 1;
-	/* After a failed read libfcgi falls through to its own accept, which says EAGAIN
-	 * on our non-blocking socket: the peer was no good, nothing is broken. */
-	conn_drop_kept(c);
-	if (rc == -EAGAIN || rc == -EINTR || rc == -ECONNABORTED || rc == -EPIPE)
-		return 0;
-	errno = -rc;
-	return err_sys(e, ERR_IO, "FastCGI accept");
+	conn_drop_kept(c);	/* the peer was no good, nothing is broken */
+	return 0;
 }
 
 int
@@ -88,10 +96,9 @@ conn_accept(struct conn *c, struct err *e)
 			return err_sys(e, ERR_BUSY, "accept");
 		return err_sys(e, ERR_IO, "accept");
 	}
-	set_timeouts(fd);
-	c->request.ipcFd = fd;
-	c->request.keepConnection = 1;
-	return conn_next(c, e);
+	set_timeout(fd);
+	c->fd = fd;
+	return conn_next(c);
 }
 
 /* ---- the answer ---- */
@@ -124,7 +131,7 @@ send_all(int fd, struct iovec *iov, size_t count)
 		if (sent == -1 && errno == EINTR)
 			continue;
 		if (sent <= 0)
-			return -1;	/* gone, or slower than CONN_READ_TIMEOUT_MS */
+			return -1;	/* gone, or slower than CONN_SEND_TIMEOUT_MS */
 		while (m.msg_iovlen > 0 && (size_t)sent >= m.msg_iov->iov_len) {
 			sent -= (ssize_t)m.msg_iov->iov_len;
 			m.msg_iov++;
@@ -174,27 +181,45 @@ send_answer(int fd, int id, const char *data, size_t n, bool ends)
 	return 0;
 }
 
+/* What the peer has sent and nobody read would make the kernel reset the connection, and the
+ * answer with it: it is read first, but not for long. */
+static void
+drain(int fd)
+{
+	static char nowhere[64 * 1024];
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t end = clk_ms() + CONN_CLOSE_TIMEOUT_MS, left;
+
+	shutdown(fd, SHUT_WR);
+	while ((left = end - clk_ms()) > 0 && poll(&p, 1, (int)left) == 1)
+		if (recv(fd, nowhere, sizeof nowhere, MSG_DONTWAIT) <= 0)
+			break;
+}
+
 int
 conn_reply(struct conn *c, const char *data, size_t n)
 {
-	FCGX_Request *r = &c->request;
-	int rc = send_answer(r->ipcFd, r->requestId, data, n, true);
+	int rc = send_answer(c->fd, c->in.id, data, n, true);
+	bool is_done = rc == 0 && fcgi_in_is_done(&c->in);
 
-	/* What FCGX_Finish_r() does, but for its own way of ending the output. */
-	if (rc == -1 || FCGX_GetError(r->in) != 0)
-		r->keepConnection = 0;
-	FCGX_Free(r, !r->keepConnection);
+	if (is_done && c->in.is_kept) {
+		c->is_kept = true;
+		return 0;
+	}
+	if (rc == 0 && !is_done)
+		drain(c->fd);
+	conn_drop_kept(c);
 	return rc;
 }
 
 int
 conn_send(struct conn *c, const char *data, size_t n)
 {
-	return send_answer(c->request.ipcFd, c->request.requestId, data, n, false);
+	return send_answer(c->fd, c->in.id, data, n, false);
 }
 
 int
 conn_fd(const struct conn *c)
 {
-	return c->request.ipcFd;
+	return c->fd;
 }

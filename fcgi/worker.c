@@ -224,7 +224,7 @@ take_signals(struct worker *w, struct err *e)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
 		sigaddset(&set, taken[i]);
-		sigaction(taken[i], &quiet, NULL);	/* so that FCGX_Init() leaves them alone */
+		sigaction(taken[i], &quiet, NULL);
 	}
 	sigaction(SIGPIPE, &quiet, NULL);
 	if (sigprocmask(SIG_SETMASK, &set, NULL) == -1 ||
@@ -234,18 +234,6 @@ take_signals(struct worker *w, struct err *e)
 }
 
 /* ---- a request ---- */
-
-static long
-read_fcgi(void *from, char *into, size_t n)
-{
-	FCGX_Request *r = from;
-	int got;
-
-	if (n > 1 << 20)
-		n = 1 << 20;
-	got = FCGX_GetStr(into, (int)n, r->in);
-	return got > 0 ? got : FCGX_GetError(r->in) != 0 ? -1 : 0;
-}
 
 /* Fills w->output with the whole answer to the request in envp, or with the end of one that
  * was streamed. */
@@ -350,13 +338,11 @@ send_fcgi(void *to, const char *bytes, size_t n)
 static void
 serve_request(struct worker *w)
 {
-	FCGX_Request *r = &w->conn.request;
-
 	set_state(w, SLOT_SERVING);
 	w->reply.send = send_fcgi;
 	w->reply.to = &w->conn;
 	w->reply.peer_fd = conn_fd(&w->conn);
-	answer(w, r->envp, read_fcgi, r);
+	answer(w, conn_envp(&w->conn), conn_read, &w->conn);
 	watch_stage(&w->watch, STAGE_WRITE);
 	conn_reply(&w->conn, w->output.data, w->output.len);
 }
@@ -369,7 +355,7 @@ take_connection(struct worker *w, bool kept, struct err *e)
 	int got;
 
 	begin_request(w);
-	got = kept ? conn_next(&w->conn, e) : conn_accept(&w->conn, e);
+	got = kept ? conn_next(&w->conn) : conn_accept(&w->conn, e);
 	if (got == 1)
 		serve_request(w);
 	end_request(w, got == 1);

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Peers of the socket that are hostile, silent or slow cost their own connection and nothing
+# else: no worker ends, none is held past its read timeout, and the next request is answered.
+# Slow clients of the web server hold no worker at all.
+. "${0%/*}/lib.sh"
+need nginx curl python3
+
+peers() { "$PYTHON" "$here/fcgi_peers.py" "$@" >"$T/peers.out" 2>>"$T/peers.log"; }
+said() { sed -n "s/^$1 //p" "$T/peers.out"; }
+
+sample en
+start_pool WORKERS=3
+start_nginx
+put_tenant en v1 "$T/sources/en"
+wait_for 60 "en is served" answers 200 /query/en '{"query": "bread"}'
+before=$(status_of 'sorted(w["pid"] for w in j["workers"])')
+
+peers hostile "$socket" "$url/health"
+is "after every hostile peer the next request is answered" "$(said failed) $(grep '^after' "$T/peers.out")" '0 '
+note "$(said answered) hostile peers"
+ok "there were many of them" test "$(said answered)" -gt 40
+is "no worker has ended" "$(status_of 'sorted(w["pid"] for w in j["workers"])')" "$before"
+ok "none has grown by what it was sent" test "$(status_of 'max(w["rss_kb"] for w in j["workers"])')" -lt 60000
+
+peers slow "$socket" "$url/health" 3
+is "with every worker held by a silent or slow peer" "$(said status)" 200
+ok "it is answered when the read timeout is over" test "$(said waited_s)" -le 6
+note "waited $(said waited_s) s"
+is "no worker was ended for it" "$(status_of 'sorted(w["pid"] for w in j["workers"])')" "$before"
+
+peers clients "$url/health" 300
+is "beside 300 slow clients every request is answered" "$(said answered)" 30
+is "while all of them are still there" "$(said open)" 300
+finish
