@@ -58,7 +58,7 @@ hex_digit(char c)
 }
 
 /* Decodes n bytes of a part of a URI once; NULL when it is malformed.  In a path '+' is
- * itself, behind '?' it is a space. */
+ * itself, behind '?' it is a space; and an encoded slash parts nothing. */
 static const char *
 decode(const char *raw, size_t n, bool plus_is_space, struct arena *a)
 {
@@ -74,6 +74,10 @@ decode(const char *raw, size_t n, bool plus_is_space, struct arena *a)
 				return NULL;
 			c = hex_digit(raw[i + 1]) << 4 | hex_digit(raw[i + 2]);
 			i += 2;
+			if (c == '/' && !plus_is_space) {
+				out[used++] = REQ_ENCODED_SLASH;
+				continue;
+			}
 		} else if (c == '+' && plus_is_space) {
 			c = ' ';
 		}
@@ -120,6 +124,16 @@ parse_length(struct req *r, struct err *e)
 	return 0;
 }
 
+static int
+check_expectation(const struct req *r, struct err *e)
+{
+	const char *wish = req_param(r, "HTTP_EXPECT");
+
+	if (wish == NULL || wish[0] == '\0' || strcasecmp(wish, "100-continue") == 0)
+		return 0;
+	return err_set(e, ERR_EXPECTATION, "of all expectations only 100-continue is met");
+}
+
 int
 req_init(struct req *r, char *const *envp, struct arena *a, req_read_fn *read, void *from,
     struct err *e)
@@ -133,9 +147,9 @@ req_init(struct req *r, char *const *envp, struct arena *a, req_read_fn *read, v
 	r->content_type = type != NULL ? type : "";
 	r->id = req_id_of(req_param(r, "HTTP_X_REQUEST_ID"), a);
 	r->trace = req_trace_of(req_param(r, "HTTP_TRACEPARENT"));
-	if (parse_address(r, e) == -1)
+	if (parse_address(r, e) == -1 || parse_length(r, e) == -1)
 		return -1;
-	return parse_length(r, e);
+	return check_expectation(r, e);
 }
 
 int

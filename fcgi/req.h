@@ -17,6 +17,8 @@
 #include "err.h"
 
 enum { REQ_HOLES_MAX = 3, REQ_ID_BYTES = 64 };
+/* What stands in ->path for %2F: part of a segment, unlike '/'.  No path holds it otherwise. */
+enum { REQ_ENCODED_SLASH = 0x1f };
 
 enum req_method { REQ_GET, REQ_HEAD, REQ_POST, REQ_PUT, REQ_DELETE, REQ_OPTIONS, REQ_OTHER };
 
@@ -27,7 +29,7 @@ struct req {
 	enum req_method method;
 	const char *path;		/* decoded, begins with '/' */
 	const char *query;		/* raw, after '?'; "" when absent */
-	const char *hole[REQ_HOLES_MAX];	/* what stood for {...} in the route's path */
+	const char *hole[REQ_HOLES_MAX];	/* what stood for {...} in the route's path, %2F as '/' */
 	const char *id;			/* X-Request-Id, or one made here; never NULL */
 	const char *trace;		/* a valid traceparent, else NULL */
 	const char *content_type;	/* "" when absent */

@@ -43,6 +43,17 @@ segment_bytes(const char *path)
 	return (size_t)(strchrnul(path, '/') - path);
 }
 
+/* What stands for {...}: here an encoded slash is one of its characters. */
+static const char *
+copy_hole(struct arena *a, const char *segment, size_t n)
+{
+	char *hole = arena_copy(a, segment, n);
+
+	for (char *c = hole; c != NULL && (c = strchr(c, REQ_ENCODED_SLASH)) != NULL;)
+		*c = '/';
+	return hole;
+}
+
 /* Does the path match?  What stands for each {...} is then in r->hole. */
 static bool
 matches(const struct route *t, struct req *r)
@@ -54,7 +65,7 @@ matches(const struct route *t, struct req *r)
 		size_t wanted = segment_bytes(++want);
 		n = segment_bytes(++has);
 		if (*want == '{' && n > 0 && holes < REQ_HOLES_MAX) {
-			if ((r->hole[holes++] = arena_copy(r->arena, has, n)) == NULL)
+			if ((r->hole[holes++] = copy_hole(r->arena, has, n)) == NULL)
 				return false;
 		} else if (wanted != n || memcmp(want, has, n) != 0) {
 			return false;

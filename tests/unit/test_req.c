@@ -53,6 +53,8 @@ addresses_are_decoded_once_or_refused(void **state)
 	    {"/query/%252e", "/query/%2e", ""},
 	    {"/a//b/", "/a//b/", ""},
 	    {"/%E7%9F%A5", "/\xe7\x9f\xa5", ""},
+	    {"/a%2Fb", "/a\x1f" "b", ""},	/* one segment: REQ_ENCODED_SLASH */
+	    {"/%1f", NULL, NULL},
 	    {"/%00", NULL, NULL},
 	    {"/%0a", NULL, NULL},
 	    {"/%0D%0Ax", NULL, NULL},
