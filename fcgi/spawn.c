@@ -107,10 +107,20 @@ child_background(void)
 }
 
 static void
+child_mask(const struct spawn *s)
+{
+	static const int taken[] = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGTERM};
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	for (size_t i = 0; s->takes_signals && i < sizeof taken / sizeof taken[0]; i++)
+		sigaddset(&mask, taken[i]);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void
 run_child(const struct spawn *s, char **env, pid_t parent)
 {
-	sigset_t none;
-
 	child_signals();
 	child_stdio(s);
 	child_fds(s);
@@ -119,8 +129,7 @@ run_child(const struct spawn *s, char **env, pid_t parent)
 		if (getppid() != parent)
 			_exit(EXEC_FAILED);
 	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	child_mask(s);
 	execve(s->path, (char *const *)(uintptr_t)s->argv, env);
 	child_failed("exec", s->path);
 }

@@ -2,7 +2,8 @@
  *
  * All signals are blocked around the fork, so that none meant for the parent runs in the
  * child; the child starts with an empty mask and default dispositions, with fds 0, 1, 2
- * as given and, of the others, only those in `keep`.
+ * as given and, of the others, only those in `keep`.  One that takes_signals by a signalfd
+ * starts with those blocked that it will take: what is sent to it before waits for it.
  *
  * Errors  ERR_IO when the fork fails.  A failed exec ends the child with 71 and a line on
  *         its stderr: the parent sees a worker that crashes at its start.
@@ -25,6 +26,7 @@ struct spawn {
 	int in_fd, out_fd, err_fd;	/* -1: /dev/null for 0 and 1, ours for 2 */
 	int keep[SPAWN_KEEP_MAX];	/* at the same numbers, which are above 2 */
 	size_t keep_count;
+	bool takes_signals;		/* HUP, INT, QUIT, USR1, TERM */
 	bool background;		/* own process group, low priority, dies with us */
 };
 

@@ -72,7 +72,7 @@ start_process(struct sup *s, struct gateway_place *p, struct err *e)
 	const char *argv[] = {
 	    "ragpool-gateway", "-c", s->conf.path, "--log-file", g->log_file, NULL};
 	struct spawn spawn = {.path = g->gateway_program, .argv = argv,
-	    .in_fd = s->gateway.fd, .err_fd = log_fd()};
+	    .in_fd = s->gateway.fd, .err_fd = log_fd(), .takes_signals = true};
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
@@ -321,8 +321,7 @@ void
 sup_gateway_signal(struct sup *s, int signo)
 {
 	for (int i = 0; i < 2; i++)
-		if (s->gateway.places[i].slot.phase == PHASE_READY)
-			send_signal(&s->gateway.places[i], signo);
+		send_signal(&s->gateway.places[i], signo);
 }
 
 size_t

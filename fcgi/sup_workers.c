@@ -76,7 +76,7 @@ start_process(struct sup *s, unsigned i, struct err *e)
 	const char *env[] = {board, data, NULL};
 	struct worker_args args;
 	struct spawn spawn = {.path = g->worker_program, .argv = args.argv, .env = env,
-	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(),
+	    .in_fd = pool->fd, .out_fd = -1, .err_fd = log_fd(), .takes_signals = true,
 	    .keep = {s->board.fd, s->board.wake_fd}, .keep_count = 2};
 
 	worker_args_fill(&args, g, pool->conf);
@@ -496,13 +496,12 @@ sup_workers_ready(const struct sup *s)
 	return n;
 }
 
-/* Only to those that are surely listening: before that it would end them. */
+/* Also to those that are starting: it waits for them. */
 void
 sup_workers_signal(struct sup *s, int signo)
 {
 	for (unsigned i = 0; i < s->slots; i++)
-		if (s->workers[i].slot.phase == PHASE_READY)
-			send_signal(s, i, signo);
+		send_signal(s, i, signo);
 }
 
 int64_t

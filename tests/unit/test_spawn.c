@@ -80,6 +80,35 @@ signals_start_from_nothing(void **state)
 }
 
 static void
+signals_that_it_takes_wait_for_it(void **state)
+{
+	const char *argv[] = {"sh", "-c",
+	    "while read name mask; do case $name in SigBlk:) echo $mask;; esac; done </proc/$$/status",
+	    NULL};
+	struct spawn s = {.path = "/bin/sh", .argv = argv, .in_fd = -1, .err_fd = -1,
+	    .takes_signals = true};
+	unsigned long long blocked = 0, wanted = 0;
+	const int taken[] = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGTERM};
+	char out[64] = "";
+	int ends[2], status;
+	struct err e;
+	pid_t pid;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+		wanted |= 1ull << (taken[i] - 1);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	s.out_fd = ends[1];
+	assert_ok(spawn_run(&pid, &s, &e), &e);
+	close(ends[1]);
+	assert_true(read(ends[0], out, sizeof out - 1) > 0);
+	close(ends[0]);
+	waitpid(pid, &status, 0);
+	assert_int_equal(sscanf(out, "%llx", &blocked), 1);
+	assert_int_equal(blocked, wanted);
+}
+
+static void
 the_environment_is_ours_with_the_additions(void **state)
 {
 	const char *const env[] = {"RAGPOOL_TEST=new", NULL};
@@ -134,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(only_the_named_descriptors_cross),
 	    cmocka_unit_test(signals_start_from_nothing),
+	    cmocka_unit_test(signals_that_it_takes_wait_for_it),
 	    cmocka_unit_test(the_environment_is_ours_with_the_additions),
 	    cmocka_unit_test(a_program_that_is_not_there_ends_with_71),
 	    cmocka_unit_test(a_background_child_leads_its_own_group),
