@@ -386,22 +386,35 @@ remove_generation(const char *data_dir, const char *tenant, const char *name, st
 	return 0;
 }
 
+/* Called for the newest first: whether it is among those that are kept for their number. */
+static bool
+is_kept(unsigned *serving, unsigned *refused, unsigned keep, bool is_refused)
+{
+	if (is_refused)
+		return (*refused)++ == 0;
+	return (*serving)++ < keep;
+}
+
 int
 generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
-    bool (*in_use)(void *context, const char *name), void *context, struct err *e)
+    generation_use_fn *use, void *context, struct err *e)
 {
 	char(*names)[GENERATION_NAME_BYTES];
 	char current[GENERATION_NAME_BYTES] = "";
+	unsigned serving = 0, refused = 0;
 	size_t count;
 	int rc = 0;
 
 	if (generation_list(&names, &count, data_dir, tenant, e) == -1)
 		return -1;
 	generation_current(current, data_dir, tenant, NULL);
-	for (size_t i = keep; i < count && rc == 0; i++) {
-		if (strcmp(names[i], current) == 0 || (in_use != NULL && in_use(context, names[i])))
-			continue;
-		rc = remove_generation(data_dir, tenant, names[i], e);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		struct generation_use u = {0};
+		if (use != NULL)
+			u = use(context, names[i]);
+		if (!is_kept(&serving, &refused, keep, u.is_refused) && !u.is_used &&
+		    strcmp(names[i], current) != 0)
+			rc = remove_generation(data_dir, tenant, names[i], e);
 	}
 	free(names);
 	return rc == 0 ? sweep_orphans(data_dir, tenant, e) : rc;

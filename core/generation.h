@@ -90,9 +90,18 @@ int generation_set_current(
 /* Newest first; *names is owned (free). */
 int generation_list(char (**names)[GENERATION_NAME_BYTES], size_t *count, const char *data_dir,
     const char *tenant, struct err *e);
-/* Removes generations beyond the newest `keep`, except those for which in_use answers
- * true.  Temporary folders whose process is gone are removed too. */
+/* What generation_sweep() has to know of a generation. */
+struct generation_use {
+	bool is_used;		/* it stays */
+	bool is_refused;	/* it may not serve */
+};
+typedef struct generation_use generation_use_fn(void *context, const char *name);
+
+/* Removes generations beyond the newest `keep` of those that may serve, and beyond the newest
+ * one of those that may not, so that what was refused costs no place to go back to.  What
+ * `current` names and what is used stays.  Temporary folders whose process is gone are removed
+ * too.  use NULL: nothing is used, nothing refused. */
 int generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
-    bool (*in_use)(void *context, const char *name), void *context, struct err *e);
+    generation_use_fn *use, void *context, struct err *e);
 
 #endif

@@ -181,6 +181,7 @@ struct sup {
 	struct live live;
 	struct pins pins;
 	struct quarantine quarantine;
+	bool has_new_quarantine;	/* not on disk yet */
 
 	struct catalog *catalog;
 	struct tenants_dir *dir;
@@ -421,6 +422,8 @@ void sup_pins_forget(struct sup *s, const char *tenant);
 
 /* sup_quarantine.c */
 void sup_quarantine_open(struct sup *s);
+/* Brings to disk what changed since the last turn. */
+void sup_quarantine_turn(struct sup *s);
 /* Durable, and said in the log; nothing is taken from the workers by it. */
 void sup_quarantine_add(
     struct sup *s, const char *tenant, const char *generation, const char *reason);

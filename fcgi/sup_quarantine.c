@@ -24,11 +24,15 @@ sup_quarantine_open(struct sup *s)
 		log_error("the file is kept as %s", aside);
 }
 
-static void
-save(struct sup *s)
+/* Once, however many were added or lifted since: a roll that goes back may bring thousands. */
+void
+sup_quarantine_turn(struct sup *s)
 {
 	struct err e;
 
+	if (!s->has_new_quarantine)
+		return;
+	s->has_new_quarantine = false;
 	if (quarantine_save(&s->quarantine, s->conf.global.data_dir, &e) == -1)
 		log_error("quarantine not written, a restart will not know of it: %s", e.text);
 }
@@ -36,21 +40,24 @@ save(struct sup *s)
 void
 sup_quarantine_add(struct sup *s, const char *tenant, const char *generation, const char *reason)
 {
+	struct live_tenant *l = live_find(&s->live, tenant);
 	struct err e;
 
+	if (l != NULL)
+		l->is_swept = false;
 	log_error("quarantined tenant=%s generation=%s: %s", tenant, generation, reason);
 	if (quarantine_add(&s->quarantine, tenant, generation, reason, (int64_t)time(NULL), &e) ==
 	    -1)
 		log_error("quarantine: %s", e.text);
 	else
-		save(s);
+		s->has_new_quarantine = true;
 }
 
 void
 sup_quarantine_lift(struct sup *s, const char *tenant, const char *generation)
 {
 	if (quarantine_remove(&s->quarantine, tenant, generation))
-		save(s);
+		s->has_new_quarantine = true;
 }
 
 size_t
@@ -59,6 +66,6 @@ sup_quarantine_clear(struct sup *s, const char *tenant)
 	size_t n = quarantine_remove_all(&s->quarantine, tenant);
 
 	if (n > 0)
-		save(s);
+		s->has_new_quarantine = true;
 	return n;
 }

@@ -29,6 +29,7 @@ oldest_epoch(const struct sup *s)
 struct in_use {
 	const struct pins *pins;
 	const struct gates *gates;
+	const struct quarantine *quarantine;
 	struct roster *rosters;
 	size_t count;
 	const struct live_tenant *tenant;
@@ -46,10 +47,8 @@ is_pinned(const struct pins *pins, const char *tenant, const char *name)
 }
 
 static bool
-is_in_use(void *context, const char *name)
+is_in_use(const struct in_use *u, const char *name)
 {
-	const struct in_use *u = context;
-
 	if (strcmp(u->tenant->generation, name) == 0 ||
 	    gates_wants(u->gates, u->tenant->name, name) ||
 	    is_pinned(u->pins, u->tenant->name, name))
@@ -60,6 +59,15 @@ is_in_use(void *context, const char *name)
 			return true;
 	}
 	return false;
+}
+
+static struct generation_use
+use_of(void *context, const char *name)
+{
+	const struct in_use *u = context;
+
+	return (struct generation_use){.is_used = is_in_use(u, name),
+	    .is_refused = quarantine_find(u->quarantine, u->tenant->name, name) != NULL};
 }
 
 /* What is live is also what the only roster in use says: nothing is left for later. */
@@ -83,7 +91,7 @@ sweep_tenants(struct sup *s, struct in_use *u)
 			continue;
 		u->tenant = t;
 		if (generation_sweep(g->data_dir, t->name, (unsigned)g->keep_generations,
-			is_in_use, u, &e) == -1)
+			use_of, u, &e) == -1)
 			log_warn("sweep tenant=%s: %s", t->name, e.text);
 		t->is_swept = is_settled(s, t, u);
 	}
@@ -95,7 +103,7 @@ sup_sweep(struct sup *s)
 	uint64_t oldest = oldest_epoch(s);
 	size_t span = (size_t)(s->roster.epoch - oldest) + 1;
 	struct in_use u = {.pins = &s->pins, .gates = &s->gates,
-	    .rosters = calloc(span, sizeof(struct roster))};
+	    .quarantine = &s->quarantine, .rosters = calloc(span, sizeof(struct roster))};
 	struct err e;
 	bool all = u.rosters != NULL;
 

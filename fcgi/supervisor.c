@@ -475,6 +475,7 @@ turn(struct sup *s)
 	sup_roll_turn(s);
 	sup_respawn_turn(s);
 	sup_gateway_turn(s);
+	sup_quarantine_turn(s);
 	sup_wait_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);

@@ -165,10 +165,40 @@ the_pointer_names_only_what_exists(void **state)
 	assert_string_equal(current, name);
 }
 
-static bool
+static struct generation_use
 is_the_one(void *context, const char *name)
 {
-	return strcmp(name, context) == 0;
+	return (struct generation_use){.is_used = strcmp(name, context) == 0};
+}
+
+/* All but the first two. */
+static struct generation_use
+is_a_late_one(void *context, const char *name)
+{
+	char(*names)[GENERATION_NAME_BYTES] = context;
+
+	return (struct generation_use){
+	    .is_refused = strcmp(name, names[0]) != 0 && strcmp(name, names[1]) != 0};
+}
+
+static void
+what_was_refused_costs_no_place(void **state)
+{
+	char names[6][GENERATION_NAME_BYTES], content[32], dir[4096];
+	bool existed;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		snprintf(content, sizeof content, "refused %d", i);
+		publish(names[i], content, "v1", &existed);
+	}
+	assert_ok(generation_set_current(data, "t", names[1], &e), &e);
+	assert_ok(generation_sweep(data, "t", 2, is_a_late_one, names, &e), &e);
+	for (int i = 0; i < 6; i++) {
+		assert_ok(generation_dir(dir, data, "t", names[i], &e), &e);
+		assert_int_equal(file_is_folder(dir), i < 2 || i == 5);
+	}
 }
 
 static void
@@ -223,6 +253,7 @@ main(void)
 	    cmocka_unit_test(verify_finds_a_changed_byte_in_any_file),
 	    cmocka_unit_test(the_pointer_names_only_what_exists),
 	    cmocka_unit_test(sweeping_spares_current_and_used),
+	    cmocka_unit_test(what_was_refused_costs_no_place),
 	    cmocka_unit_test(a_dead_builds_folder_is_swept_a_live_ones_is_not),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
