@@ -30,9 +30,9 @@
 #include "bounds.h"
 
 enum {
-	BOARD_VERSION = 3,
+	BOARD_VERSION = 4,
 	BOARD_SLOT_BYTES = 1024,
-	BOARD_TEXT_BYTES = 96,
+	BOARD_TEXT_BYTES = 240,
 	BOARD_POOLS_MAX = 16,
 	BOARD_POISONED_MAX = 32,
 	BOARD_LATENCIES = 24,	/* bucket i counts 2^i .. 2^(i+1) - 1 us; the last all above */
@@ -83,7 +83,8 @@ struct board_slot {
 	_Atomic int32_t state;			/* enum board_state */
 	_Atomic uint64_t acked_seq;
 	_Atomic uint64_t epoch;			/* roster epoch it serves from; 0 = none yet */
-	_Atomic uint64_t refused;		/* tenants whose generation it could not open */
+	_Atomic uint64_t refused;		/* tenants that are not on their generation */
+	_Atomic uint32_t has_bad_data;		/* refused_tenant's generation is no good */
 	_Atomic uint64_t reload_us;		/* how long the last reopen took */
 	_Atomic uint64_t reloads;
 	_Atomic int64_t started_ns;		/* clk_ns() */
@@ -103,7 +104,9 @@ struct board_slot {
 	_Atomic uint64_t latency[BOARD_LATENCIES];
 	char tenant[TENANT_NAME_BYTES + 1];	/* in hand, for a request or a reopen; may be torn */
 	char generation[GENERATION_NAME_BYTES];	/* the tenant's, the same */
-	char refusal[BOARD_TEXT_BYTES];		/* "tenant: reason", written before acked_seq */
+	/* of its last reopen, written before acked_seq: */
+	char refused_tenant[TENANT_NAME_BYTES + 1];	/* whose generation; "": the roster's */
+	char refusal[BOARD_TEXT_BYTES];		/* why */
 } __attribute__((aligned(BOARD_SLOT_BYTES)));
 _Static_assert(sizeof(struct board_slot) == BOARD_SLOT_BYTES, "one slot, one size");
 

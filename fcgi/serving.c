@@ -6,13 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clk.h"
 #include "generation.h"
 #include "tenant.h"
+
+/* A generation that could not be opened is tried again that often, with a request. */
+enum { RETRY_MS = 1000 };
 
 struct open_tenant {
 	char tenant[TENANT_NAME_BYTES + 1];
 	struct index *index;	/* NULL: a free place */
 	uint64_t used;		/* the tick of its last request */
+	int64_t behind_ms;	/* it is not on its roster's generation; the last try; 0: it is */
 };
 
 struct serving {
@@ -22,7 +27,7 @@ struct serving {
 	serving_guard_fn *guard;	/* NULL: everything may be served */
 	void *guard_context;
 	uint64_t tick;
-	size_t open;
+	size_t open, behind;
 	struct index *pinned;	/* asked for by its name last; NULL: none */
 	struct open_tenant tenants[SERVING_OPEN_MAX];
 };
@@ -55,11 +60,73 @@ ask_guard(const struct serving *s, const char *tenant, const char *generation, s
 }
 
 static void
+set_behind(struct serving *s, struct open_tenant *t, int64_t since_ms)
+{
+	s->behind += (since_ms != 0) - (t->behind_ms != 0);
+	t->behind_ms = since_ms;
+}
+
+static void
 close_tenant(struct serving *s, struct open_tenant *t)
 {
+	set_behind(s, t, 0);
 	index_close(t->index);
 	*t = (struct open_tenant){0};
 	s->open--;
+}
+
+/* The one without a request for longest, but not this one; NULL: there is no other. */
+static struct open_tenant *
+oldest_but(struct serving *s, const struct open_tenant *spared)
+{
+	struct open_tenant *oldest = NULL;
+
+	for (size_t i = 0; i < SERVING_OPEN_MAX; i++) {
+		struct open_tenant *t = &s->tenants[i];
+		if (t->index != NULL && t != spared && (oldest == NULL || t->used < oldest->used))
+			oldest = t;
+	}
+	return oldest;
+}
+
+/* The generation's own doing, not that of a machine short of something. */
+static bool
+is_of_data(enum err_code code)
+{
+	return code == ERR_CORRUPT || code == ERR_FORMAT_NEW || code == ERR_NOT_FOUND ||
+	    code == ERR_QUARANTINED;
+}
+
+/* Short of descriptors or of memory, what is open longest without a request makes room;
+ * false when that is not the trouble, or nothing is left to close. */
+static bool
+make_room(struct serving *s, const struct open_tenant *spared, const struct err *trouble)
+{
+	struct open_tenant *oldest;
+
+	if (is_of_data(trouble->code) || (oldest = oldest_but(s, spared)) == NULL)
+		return false;
+	close_tenant(s, oldest);
+	return true;
+}
+
+static int
+open_with_room(struct index **out, struct serving *s, const char *tenant, const char *name,
+    const struct open_tenant *spared, struct err *e)
+{
+	while (index_open(out, s->data_dir, tenant, name, e) == -1)
+		if (!make_room(s, spared, e))
+			return -1;
+	return 0;
+}
+
+static int
+load_with_room(struct roster *out, struct serving *s, uint64_t epoch, struct err *e)
+{
+	while (roster_load(out, s->data_dir, epoch, e) == -1)
+		if (!make_room(s, NULL, e))
+			return -1;
+	return 0;
 }
 
 void
@@ -118,16 +185,30 @@ move_tenant(struct serving *s, const struct roster *roster, struct open_tenant *
 		*moved = true;
 		return 0;
 	}
-	if (strcmp(index_generation(t->index), name) == 0)
+	set_behind(s, t, strcmp(index_generation(t->index), name) != 0 ? clk_ms() : 0);
+	if (t->behind_ms == 0)
 		return 0;
-	if (ask_guard(s, t->tenant, name, e) == -1)
-		return -1;
-	if (index_open(&fresh, s->data_dir, t->tenant, name, e) == -1)
+	if (ask_guard(s, t->tenant, name, e) == -1 ||
+	    open_with_room(&fresh, s, t->tenant, name, t, e) == -1)
 		return -1;
 	index_close(t->index);
 	t->index = fresh;
+	set_behind(s, t, 0);
 	*moved = true;
 	return 0;
+}
+
+/* Which one is named: the first whose own fault it is, else the first. */
+static void
+report_refusal(struct serving_move_report *r, const char *tenant, const struct err *why)
+{
+	bool is_data = is_of_data(why->code);
+
+	if (r->refused++ > 0 && (r->is_data || !is_data))
+		return;
+	r->is_data = is_data;
+	snprintf(r->tenant, sizeof r->tenant, "%s", tenant);
+	snprintf(r->refusal, sizeof r->refusal, "%.*s", (int)sizeof r->refusal - 1, why->text);
 }
 
 int
@@ -139,18 +220,16 @@ serving_move(
 	bool moved;
 
 	*report = (struct serving_move_report){0};
-	if (epoch != 0 && roster_load(&fresh, s->data_dir, epoch, e) == -1)
+	if (epoch != 0 && load_with_room(&fresh, s, epoch, e) == -1)
 		return -1;
 	for (size_t i = 0; i < SERVING_OPEN_MAX; i++) {
 		struct open_tenant *t = &s->tenants[i];
 		if (t->index == NULL)
 			continue;
-		if (move_tenant(s, epoch != 0 ? &fresh : NULL, t, &moved, &why) == 0) {
+		if (move_tenant(s, epoch != 0 ? &fresh : NULL, t, &moved, &why) == 0)
 			report->moved += moved;
-		} else if (report->refused++ == 0) {
-			snprintf(report->refusal, sizeof report->refusal, "%.40s: %.48s",
-			    t->tenant, why.text);
-		}
+		else
+			report_refusal(report, t->tenant, &why);
 	}
 	index_close(s->pinned);		/* it may be swept before long */
 	s->pinned = NULL;
@@ -173,17 +252,25 @@ find_open(struct serving *s, const char *tenant)
 static struct open_tenant *
 place_for_tenant(struct serving *s)
 {
-	struct open_tenant *oldest = &s->tenants[0];
+	struct open_tenant *oldest;
 
-	for (size_t i = 0; i < SERVING_OPEN_MAX; i++) {
-		struct open_tenant *t = &s->tenants[i];
-		if (t->index == NULL)
-			return t;
-		if (t->used < oldest->used)
-			oldest = t;
-	}
+	for (size_t i = 0; i < SERVING_OPEN_MAX; i++)
+		if (s->tenants[i].index == NULL)
+			return &s->tenants[i];
+	oldest = oldest_but(s, NULL);
 	close_tenant(s, oldest);
 	return oldest;
+}
+
+/* The old one serves until the new one can be opened. */
+static void
+catch_up(struct serving *s, struct open_tenant *t)
+{
+	struct err e;
+	bool moved;
+
+	if (t->behind_ms != 0 && clk_ms() - t->behind_ms >= RETRY_MS)
+		(void)move_tenant(s, s->has_roster ? &s->roster : NULL, t, &moved, &e);
 }
 
 int
@@ -195,12 +282,14 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 
 	if (tenant_name_check(tenant, strlen(tenant), e) == -1)
 		return -1;
-	if ((t = find_open(s, tenant)) == NULL) {
+	if ((t = find_open(s, tenant)) != NULL)
+		catch_up(s, t);
+	if (t == NULL || t->index == NULL) {
 		if (wanted_generation(s, s->has_roster ? &s->roster : NULL, tenant, name, e) == -1)
 			return -1;
 		if (ask_guard(s, tenant, name, e) == -1)
 			return -1;
-		if (index_open(&fresh, s->data_dir, tenant, name, e) == -1) {
+		if (open_with_room(&fresh, s, tenant, name, NULL, e) == -1) {
 			if (e->code != ERR_NOMEM)
 				e->code = ERR_UNAVAILABLE;
 			return -1;
@@ -258,6 +347,12 @@ const struct roster *
 serving_roster(const struct serving *s)
 {
 	return s->has_roster ? &s->roster : NULL;
+}
+
+size_t
+serving_behind_count(const struct serving *s)
+{
+	return s->behind;
 }
 
 size_t

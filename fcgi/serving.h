@@ -4,7 +4,9 @@
  * SERVING_OPEN_MAX of them, the least recently used closed first.  serving_move() is
  * the reload: between two requests, every open generation that the new roster replaces
  * is opened beside the old one, checked, swapped, and only then the old one is closed.
- * A tenant whose new generation cannot be opened stays on its old one.
+ * A tenant whose new generation cannot be opened stays on its old one, and is tried again,
+ * with its requests, every second.  Where descriptors or memory are short, what has been open
+ * longest without a request is closed to make room.
  *
  * Without a roster (a worker run by hand, epoch 0) each tenant's `current` pointer is
  * followed instead, and serving_move() looks at the pointers again.
@@ -15,9 +17,11 @@
 #ifndef RAGPOOL_SERVING_H
 #define RAGPOOL_SERVING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bounds.h"
 #include "err.h"
 #include "index.h"
 #include "roster.h"
@@ -29,7 +33,9 @@ struct serving;
 struct serving_move_report {
 	unsigned moved;			/* tenants now on another generation */
 	unsigned refused;		/* tenants that stayed on their old one */
-	char refusal[96];		/* "tenant: why" of the first of these */
+	bool is_data;			/* of one of them: its own fault, not the machine's */
+	char tenant[TENANT_NAME_BYTES + 1];	/* the first such one, else the first */
+	char refusal[240];		/* why */
 };
 
 /* Asked before a generation is opened or used, also within a move; what it refuses is not
@@ -55,6 +61,8 @@ const char *serving_only_tenant(const struct serving *s);
 /* NULL when it runs without a roster. */
 const struct roster *serving_roster(const struct serving *s);
 const char *serving_data_dir(const struct serving *s);
+/* Tenants that are not on the generation that the roster says. */
+size_t serving_behind_count(const struct serving *s);
 size_t serving_open_count(const struct serving *s);
 
 #endif

@@ -35,9 +35,11 @@ put_worker(const struct sup *s, unsigned i, struct buf *b)
 	const struct worker *w = &s->workers[i];
 	const struct board_slot *t = &s->board.slots[i];
 	int64_t request = atomic_load(&t->request_ns);
-	char refusal[BOARD_TEXT_BYTES + 1] = "";
+	char refusal[TENANT_NAME_BYTES + BOARD_TEXT_BYTES + 4] = "";
 
-	memcpy(refusal, t->refusal, BOARD_TEXT_BYTES);
+	if (atomic_load(&t->refused) > 0)
+		snprintf(refusal, sizeof refusal, "%.*s%s%.*s", TENANT_NAME_BYTES, t->refused_tenant,
+		    t->refused_tenant[0] != '\0' ? ": " : "", BOARD_TEXT_BYTES, t->refusal);
 	buf_addf(b, "{\"slot\":%u,\"pid\":%d,", i, (int)w->pid);
 	put_text(b, "pool", s->pools[w->pool].conf->name);
 	buf_addc(b, ',');
@@ -66,18 +68,16 @@ put_worker(const struct sup *s, unsigned i, struct buf *b)
 	buf_addc(b, '}');
 }
 
-/* What a worker says of this tenant ("tenant: reason"), NULL when none complains. */
+/* What a worker says of this tenant, NULL when none complains. */
 static const char *
 refusal_of(const struct sup *s, const char *tenant)
 {
-	size_t n = strlen(tenant);
-
 	for (unsigned i = 0; i < s->slots; i++) {
 		const struct board_slot *t = &s->board.slots[i];
 		if (s->workers[i].slot.phase == PHASE_READY && atomic_load(&t->refused) > 0 &&
-		    strncmp(t->refusal, tenant, n) == 0 && t->refusal[n] == ':' &&
+		    strncmp(t->refused_tenant, tenant, sizeof t->refused_tenant) == 0 &&
 		    memchr(t->refusal, '\0', sizeof t->refusal) != NULL)
-			return t->refusal + n + 1;
+			return t->refusal;
 	}
 	return NULL;
 }

@@ -86,14 +86,13 @@ start_from(struct sup *s, uint64_t epoch)
 		log_error("a crash now would start from an older epoch: %s", e.text);
 }
 
-/* A starting worker that has answered once listens to signals; before, one would end it. */
+/* Who is starting may have answered an order that was changed meanwhile. */
 static void
 nudge_starting(const struct sup *s)
 {
 	for (unsigned i = 0; i < s->slots; i++) {
 		const struct board_slot *b = &s->board.slots[i];
 		if (s->workers[i].slot.phase == PHASE_STARTING && s->workers[i].pid > 0 &&
-		    atomic_load(&b->epoch) != 0 &&
 		    atomic_load(&b->acked_seq) != atomic_load(&b->cmd_seq))
 			kill(s->workers[i].pid, SIGHUP);
 	}
@@ -344,6 +343,37 @@ sup_roll_note_crash(struct sup *s, unsigned i)
 	memcpy(s->culprit, tenant, sizeof s->culprit);
 }
 
+/* A worker serves the target, and could not open what the roll brings to a tenant. */
+static bool
+is_spoiled(const struct sup *s, unsigned i, char tenant[TENANT_NAME_BYTES + 1])
+{
+	const struct board_slot *b = &s->board.slots[i];
+
+	if (s->workers[i].pid == 0 || !sup_worker_is_current(s, i) ||
+	    atomic_load(&b->has_bad_data) == 0)
+		return false;
+	memcpy(tenant, b->refused_tenant, TENANT_NAME_BYTES);
+	tenant[TENANT_NAME_BYTES] = '\0';
+	return tenant[0] != '\0' && sup_roll_brings(s, tenant);
+}
+
+/* Then that tenant goes back, and the others go on without it. */
+static bool
+find_spoiled(struct sup *s)
+{
+	char tenant[TENANT_NAME_BYTES + 1];
+
+	for (unsigned i = 0; i < s->slots; i++) {
+		if (!is_spoiled(s, i, tenant))
+			continue;
+		memcpy(s->culprit, tenant, sizeof s->culprit);
+		snprintf(s->roll_reason, sizeof s->roll_reason, "worker %u could not open it: %.200s",
+		    i, s->board.slots[i].refusal);
+		return true;
+	}
+	return false;
+}
+
 static void
 note_failure(struct sup *s, enum roll_event event)
 {
@@ -506,6 +536,10 @@ step(struct sup *s)
 
 	limits_of(s, &limits);
 	look_at_workers(s, views);
+	if (roll_is_moving(&s->roll) && !s->roll.paused && find_spoiled(s)) {
+		tell(s, ROLL_EV_FAIL);
+		return true;
+	}
 	event = roll_look(&s->roll, views, s->slots, &limits, s->now_ms);
 	/* A binary that takes over finds workers on one epoch. */
 	if (event == ROLL_EV_NONE && s->roll.phase == ROLL_LOCK && !s->roll.paused &&

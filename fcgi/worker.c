@@ -114,6 +114,10 @@ beat(struct worker *w)
 	atomic_store_explicit(&w->slot->heartbeat_ns, clk_ns(), memory_order_relaxed);
 	atomic_store_explicit(
 	    &w->slot->open_tenants, serving_open_count(w->serving), memory_order_relaxed);
+	/* What could not be opened at the reload may be open by now. */
+	if (w->slot->refused_tenant[0] != '\0')
+		atomic_store_explicit(
+		    &w->slot->refused, serving_behind_count(w->serving), memory_order_relaxed);
 }
 
 static void
@@ -121,7 +125,9 @@ report_move(struct worker *w, const struct serving_move_report *m, int64_t took_
 {
 	struct board_slot *s = w->slot;
 
+	memcpy(s->refused_tenant, m->tenant, sizeof s->refused_tenant);
 	memcpy(s->refusal, m->refusal, sizeof s->refusal);
+	atomic_store(&s->has_bad_data, m->is_data);
 	atomic_store(&s->refused, m->refused);
 	atomic_store(&s->reload_us, (uint64_t)(took_ns / 1000));
 	atomic_fetch_add(&s->reloads, 1);
@@ -149,6 +155,9 @@ obey_slot(struct worker *w, struct err *e)
 		moved.refused = 1;
 		snprintf(moved.refusal, sizeof moved.refusal, "%.90s", e->text);
 	}
+	if (rc == 0 && moved.refused > 0)
+		log_warn("epoch=%llu %u tenants stay on their generation, the first tenant=%s: %s",
+		    (unsigned long long)epoch, moved.refused, moved.tenant, moved.refusal);
 	report_move(w, &moved, clk_ns() - from);
 	w->seen_seq = seq;
 	name_tenant(w, "", "");

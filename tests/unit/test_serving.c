@@ -1,6 +1,7 @@
 /* test_serving.c - a worker's open generations: moved whole, kept when the new one is bad. */
 #include "unit.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,9 +129,94 @@ a_bad_generation_leaves_its_tenant_where_it_was(void **state)
 	expect(s, "b", b);
 	assert_ok(serving_move(s, 12, &moved, &e), &e);
 	assert_int_equal(moved.refused, 1);
-	assert_non_null(strstr(moved.refusal, "a: "));
+	assert_true(moved.is_data);
+	assert_string_equal(moved.tenant, "a");
+	assert_non_null(strstr(moved.refusal, "index.rpx"));
+	assert_int_equal(serving_behind_count(s), 1);
 	expect(s, "a", good);
 	expect(s, "b", b2);
+	assert_ok(serving_move(s, 11, &moved, &e), &e);
+	assert_int_equal(serving_behind_count(s), 0);
+	serving_free(s);
+}
+
+static void
+a_generation_that_can_be_opened_again_is(void **state)
+{
+	char one[GENERATION_NAME_BYTES], two[GENERATION_NAME_BYTES], path[4096], aside[4096];
+	struct serving_move_report moved;
+	struct serving *s;
+	struct index *x;
+	struct err e;
+	int looks = 0;
+
+	(void)state;
+	build("a", "words of one", one);
+	build("a", "words of two", two);
+	snprintf(path, sizeof path, "%s/tenants/a/gen/%s", data, two);
+	snprintf(aside, sizeof aside, "%s/aside", data);
+	assert_int_equal(rename(path, aside), 0);
+	save(81, one, NULL);
+	save(82, two, NULL);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 81, &moved, &e), &e);
+	expect(s, "a", one);
+	assert_ok(serving_move(s, 82, &moved, &e), &e);
+	assert_int_equal(moved.refused, 1);
+	expect(s, "a", one);
+	assert_int_equal(rename(aside, path), 0);
+	do {
+		usleep(20000);
+		assert_ok(serving_get(s, "a", &x, &e), &e);
+	} while (strcmp(index_generation(x), two) != 0 && ++looks < 500);
+	assert_string_equal(index_generation(x), two);
+	assert_int_equal(serving_behind_count(s), 0);
+	serving_free(s);
+}
+
+/* No descriptor beyond those that are open, and `spare` more. */
+static void
+limit_descriptors(struct rlimit *before, int spare)
+{
+	struct rlimit now;
+	int next = dup(0);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+	now = *before;
+	now.rlim_cur = (rlim_t)(next + spare);
+	close(next);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+static void
+without_descriptors_the_oldest_makes_room(void **state)
+{
+	char a[GENERATION_NAME_BYTES], a2[GENERATION_NAME_BYTES], b[GENERATION_NAME_BYTES];
+	struct serving_move_report moved;
+	struct rlimit before;
+	struct serving *s;
+	struct err e;
+
+	(void)state;
+	build("a", "a in the narrow place", a);
+	build("a", "a in the narrow place, again", a2);
+	build("b", "b in the narrow place", b);
+	save(91, a, b);
+	save(92, a2, b);
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 91, &moved, &e), &e);
+	expect(s, "b", b);
+	limit_descriptors(&before, 0);
+	expect(s, "a", a);		/* in the place of b */
+	assert_int_equal(serving_open_count(s), 1);
+	setrlimit(RLIMIT_NOFILE, &before);
+	expect(s, "b", b);
+	limit_descriptors(&before, 0);
+	assert_ok(serving_move(s, 92, &moved, &e), &e);
+	assert_int_equal(moved.refused, 0);
+	expect(s, "a", a2);
+	expect(s, "b", b);
+	setrlimit(RLIMIT_NOFILE, &before);
 	serving_free(s);
 }
 
@@ -216,6 +302,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_tenant_is_served_from_its_epoch_only),
 	    cmocka_unit_test(a_bad_generation_leaves_its_tenant_where_it_was),
+	    cmocka_unit_test(a_generation_that_can_be_opened_again_is),
+	    cmocka_unit_test(without_descriptors_the_oldest_makes_room),
 	    cmocka_unit_test(a_removed_tenant_is_gone_after_the_move),
 	    cmocka_unit_test(without_a_roster_the_pointer_is_followed),
 	    cmocka_unit_test(an_older_generation_answers_when_it_is_named),
