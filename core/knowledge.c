@@ -14,7 +14,6 @@
 #include "generation.h"
 
 #define KNOWLEDGE_APPLICATION_ID 0x5250534bu	/* "RPSK" */
-enum { KNOWLEDGE_VERSION = 3 };
 
 static const char schema[] =
     "create table document(id integer primary key, key text not null unique,"
@@ -53,6 +52,7 @@ static const char *const statements[STATEMENTS] = {
 			" where part_of is null",
     [DROP_UNSEEN] = "delete from document where part_of is null"
 		    " and id not in (select id from temp.seen)",
+    [KEEP_IMPORTED] = "update document set size = ?, stamp = ? where id = ?",
     [EACH_DOCUMENT] = "select id, key, size, sha256, title, charset, text, meta from document"
 		      " where refused = '' and has_parts = 0 order by key",
     [EACH_CHUNK] = "select start, end, heading, page, parent_start, parent_end,"

@@ -1,8 +1,10 @@
-/* knowledge_parts.h - an open source.db, between knowledge.c and knowledge_sync.c. */
+/* knowledge_parts.h - an open source.db, between the files knowledge*.c. */
 #ifndef RAGPOOL_KNOWLEDGE_PARTS_H
 #define RAGPOOL_KNOWLEDGE_PARTS_H
 
 #include "knowledge.h"
+
+enum { KNOWLEDGE_VERSION = 3 };
 
 /* Prepared once; the texts are in knowledge.c. */
 enum statement {
@@ -14,6 +16,7 @@ enum statement {
 	PUT_CHUNK,
 	COUNT_DOCUMENTS,
 	DROP_UNSEEN,
+	KEEP_IMPORTED,
 	EACH_DOCUMENT,
 	EACH_CHUNK,
 	EACH_REFUSED,

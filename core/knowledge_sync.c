@@ -11,6 +11,7 @@
 #include "chunk.h"
 #include "db.h"
 #include "digest.h"
+#include "knowledge_exchange.h"
 #include "metadata.h"
 #include "rows.h"
 #include "shrink.h"
@@ -40,6 +41,14 @@ static void
 bind_text(sqlite3_stmt *s, int at, const char *text)
 {
 	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+}
+
+static bool
+column_is(sqlite3_stmt *s, int column, const char *text)
+{
+	const char *is = (const char *)sqlite3_column_text(s, column);
+
+	return is != NULL && strcmp(is, text) == 0;
 }
 
 /* Marks a document as still listed. */
@@ -278,25 +287,54 @@ take_rows(struct sync *y, const struct source_item *item, const char *name, cons
 	return -1;
 }
 
+/* 1: the bytes are those of an imported document that is cut the same way: what was imported
+ * is kept, and from here on it is a document like others. */
+static int
+keep_imported(
+    struct sync *y, const struct source_item *item, const char *bytes, size_t n, struct err *e)
+{
+	sqlite3_stmt *find = y->k->s[FIND_DOCUMENT], *keep = y->k->s[KEEP_IMPORTED];
+	char hex[SHA256_HEX_BYTES];
+	uint8_t digest[SHA256_BYTES];
+	bool waits = false, is_it = false;
+	int64_t id = 0;
+	int got;
+
+	bind_text(find, 1, item->key);
+	if ((got = db_step_row(find, e)) == 1)
+		waits = column_is(find, 2, KNOWLEDGE_IMPORTED) && column_is(find, 4, y->params);
+	if (waits && hash_sha256_of(bytes, n, digest, e) == 0) {
+		hash_hex(digest, hex);
+		is_it = column_is(find, 3, hex);
+		id = sqlite3_column_int64(find, 0);
+	}
+	sqlite3_reset(find);
+	if (got == -1 || !is_it)
+		return got == -1 ? -1 : 0;
+	sqlite3_bind_int64(keep, 1, (sqlite3_int64)item->size);
+	bind_text(keep, 2, item->stamp);
+	sqlite3_bind_int64(keep, 3, id);
+	if (db_step_done(keep, e) == -1 || see(y, id, e) == -1)
+		return -1;
+	y->report->changed--;
+	y->report->unchanged++;
+	return 1;
+}
+
 static int
 take_document(
     struct sync *y, const struct source_item *item, const char *bytes, size_t n, struct err *e)
 {
 	const char *name = item->name != NULL ? item->name : item->key;
+	int kept = keep_imported(y, item, bytes, n, e);
 
+	if (kept != 0)
+		return kept == 1 ? 0 : -1;
 	return rows_are_in(name) ? take_rows(y, item, name, bytes, n, e)
 				 : take_whole(y, item, name, bytes, n, e);
 }
 
 /* ---- the listing ---- */
-
-static bool
-column_is(sqlite3_stmt *s, int column, const char *text)
-{
-	const char *is = (const char *)sqlite3_column_text(s, column);
-
-	return is != NULL && strcmp(is, text) == 0;
-}
 
 /* The document's row, if it was kept before; 0: it was not. */
 static int

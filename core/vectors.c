@@ -115,6 +115,13 @@ fail:
 }
 
 int
+vectors_add(struct vectors *v, const uint8_t hash[SHA256_BYTES], const float *vector,
+    uint32_t dim, struct err *e)
+{
+	return put_one(v, hash, vector, dim, e);
+}
+
+int
 vectors_use(struct vectors *v, const uint8_t hash[SHA256_BYTES], bool *is_first, struct err *e)
 {
 	bind_hash(v->use, 1, hash);

@@ -35,6 +35,9 @@ int vectors_find(struct vectors *v, const uint8_t hash[SHA256_BYTES], const floa
 /* count of them, of one dimension, durably or not at all. */
 int vectors_put(struct vectors *v, uint8_t (*hashes)[SHA256_BYTES], const float *vectors,
     size_t count, uint32_t dim, struct err *e);
+/* One, in a transaction of the caller's. */
+int vectors_add(struct vectors *v, const uint8_t hash[SHA256_BYTES], const float *vector,
+    uint32_t dim, struct err *e);
 /* The passage is one of this build's; *is_first: it was not met before. */
 int vectors_use(struct vectors *v, const uint8_t hash[SHA256_BYTES], bool *is_first, struct err *e);
 /* Drops what this build did not use. */

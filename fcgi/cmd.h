@@ -37,6 +37,8 @@ int cmd_accept_deletions(const struct cmd *cmd, int argc, char **argv);
 int cmd_generations(const struct cmd *cmd, int argc, char **argv);
 int cmd_backup(const struct cmd *cmd, int argc, char **argv);
 int cmd_restore(const struct cmd *cmd, int argc, char **argv);
+int cmd_export(const struct cmd *cmd, int argc, char **argv);
+int cmd_import(const struct cmd *cmd, int argc, char **argv);
 int cmd_diff(const struct cmd *cmd, int argc, char **argv);
 int cmd_verify(const struct cmd *cmd, int argc, char **argv);
 int cmd_eval(const struct cmd *cmd, int argc, char **argv);

@@ -80,6 +80,14 @@ static const struct command {
 	"--documents DIR writes documents of tenants there, where there are none; --keys: API keys\n"
 	"as well; --copy shares nothing with the backup.",
 	cmd_restore},
+    {"export", "[--generation GEN] [--vectors base64|json|none] TENANT",
+	"Documents, chunks and vectors as JSON lines on standard output, from what is kept between\n"
+	"builds, or out of a generation; while the tenant serves and builds.",
+	cmd_export},
+    {"import", "TENANT FILE|-",
+	"What export wrote into a tenant whose source is \"push\": its next build makes the same\n"
+	"passages without cutting or embedding them again.  Lines that are wrong are left out.",
+	cmd_import},
     {"key", "create|list|revoke ...",
 	"API keys: create --role reader|editor|admin --tenant NAME|'team-*'|'*' [--tenant ...]\n"
 	"[--name TEXT] [--expires 30d] [--rate N] [--filter JSON], which prints the key this once;\n"
