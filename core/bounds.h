@@ -18,6 +18,8 @@ enum {
 	TENANT_CONFIG_MAX = 64 * 1024,	/* one tenant's document */
 
 	QUERY_TEXT_MAX = 64 * 1024,
+	EMBEDDING_TEXTS_MAX = 2048,	/* texts to embed in one request */
+	RERANK_TEXTS_MAX = 1000,	/* texts to put in order in one request */
 	QUERY_BATCH_MAX = 64,		/* questions in one request */
 	TOP_K_DEFAULT = 5,
 	TOP_K_MAX = 1000,

@@ -72,9 +72,8 @@ query_scratch_free(struct query_scratch *s)
 	free(s);
 }
 
-/* The analyzer of the generation's language, kept for the next query. */
-static struct analyzer *
-analyzer_of(struct query_scratch *s, const char *language, struct err *e)
+struct analyzer *
+query_analyzer(struct query_scratch *s, const char *language, struct err *e)
 {
 	int i = 0;
 
@@ -376,7 +375,7 @@ rank(struct ranking *r, struct err *e)
 {
 	const struct query *q = r->q;
 
-	if ((r->analyzer = analyzer_of(r->s, r->x->manifest.language, e)) == NULL ||
+	if ((r->analyzer = query_analyzer(r->s, r->x->manifest.language, e)) == NULL ||
 	    lex_query_parse(&r->s->words, r->x->lex, r->analyzer, q->text, q->text_len,
 		q->operators ? LEX_OPERATORS : LEX_PLAIN, e) == -1 ||
 	    apply_filter(r, e) == -1 || apply_clauses(r, e) == -1)
@@ -435,6 +434,19 @@ show_passage(struct query_hit *h)
 	c->text = c->parent.text;
 	c->text_len = c->parent.text_len;
 	c->page = c->parent.page;
+}
+
+int
+query_embed(struct index *x, struct query_scratch *s, const struct query *q, struct arena *a,
+    const float **vector, struct err *e)
+{
+	struct ranking r = {.x = x, .s = s, .q = q, .a = a};
+
+	if (check_query(q, e) == -1 ||
+	    (r.analyzer = query_analyzer(s, x->manifest.language, e)) == NULL || embed_text(&r, e) == -1)
+		return -1;
+	*vector = r.vector;
+	return 0;
 }
 
 int

@@ -71,10 +71,17 @@ struct query_result {
 struct query_scratch;
 int query_scratch_new(struct query_scratch **out, struct err *e);
 void query_scratch_free(struct query_scratch *s);
+/* The analyzer of a language, kept for the next query; NULL with *e. */
+struct analyzer *query_analyzer(struct query_scratch *s, const char *language, struct err *e);
 
 /* Rows and scores only: what fusion answers, without the texts. */
 int query_rank(struct index *x, struct query_scratch *s, const struct query *q,
     struct arena *a, struct query_result *out, struct err *e);
+/* The vector of q->text as query_rank() would ask with it, arena, *vector NULL when no word of
+ * it is known; of q also service, needs_vectors and on_stage count.  The generation must have
+ * vectors (x->dense). */
+int query_embed(struct index *x, struct query_scratch *s, const struct query *q,
+    struct arena *a, const float **vector, struct err *e);
 int query_run(struct index *x, struct query_scratch *s, const struct query *q,
     struct arena *a, struct query_result *out, struct err *e);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "db.h"
 
 static const char schema[] =
@@ -274,6 +275,91 @@ store_fetch(
 		err_set(e, ERR_CORRUPT, "store.db has no chunk %u", row + 1);
 	sqlite3_reset(s->fetch);
 	return rc;
+}
+
+/* ---- a document's text ---- */
+
+/* Chunks of a document follow each other: the ids around it that are of others. */
+static int
+bounds_of_document(struct store *s, uint32_t row, sqlite3_int64 *before, sqlite3_int64 *after,
+    sqlite3_int64 *start, struct err *e)
+{
+	static const char sql[] =
+	    "select c.start, coalesce((select id from chunk where id < c.id and document <> c.document"
+	    " order by id desc limit 1), 0), coalesce((select id from chunk where id > c.id and"
+	    " document <> c.document order by id limit 1), (select max(id) + 1 from chunk))"
+	    " from chunk c where c.id = ?";
+	sqlite3_stmt *q;
+	int got;
+
+	if (db_statement(&q, s->db, sql, e) == -1)
+		return -1;
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)row + 1);
+	if ((got = db_step_row(q, e)) == 1) {
+		*start = sqlite3_column_int64(q, 0);
+		*before = sqlite3_column_int64(q, 1);
+		*after = sqlite3_column_int64(q, 2);
+	} else if (got == 0) {
+		err_set(e, ERR_CORRUPT, "store.db has no chunk %u", row + 1);
+	}
+	sqlite3_finalize(q);
+	return got == 1 ? 0 : -1;
+}
+
+/* Appends what of the chunk the text does not have yet. */
+static void
+append_chunk(struct buf *b, struct store_text *t, sqlite3_stmt *q)
+{
+	uint64_t start = (uint64_t)sqlite3_column_int64(q, 0), end = (uint64_t)sqlite3_column_int64(q, 1);
+	const char *text = (const char *)sqlite3_column_text(q, 2);
+	size_t n = (size_t)sqlite3_column_bytes(q, 2), had = 0;
+
+	if (b->len == 0)
+		t->start = start;
+	else if (start > t->end)
+		buf_adds(b, "\n\n");
+	else if (n == end - start)
+		had = t->end - start;
+	if (text != NULL && had < n)
+		buf_add(b, text + had, n - had);
+	t->end = end > t->end ? end : t->end;
+}
+
+int
+store_document_text(struct store *s, uint32_t row, size_t max, struct arena *a,
+    struct store_text *out, struct err *e)
+{
+	sqlite3_int64 before, after, start, low, chunks = 0;
+	sqlite3_stmt *q = NULL;
+	struct buf b;
+	int got = -1;
+
+	*out = (struct store_text){0};
+	if (bounds_of_document(s, row, &before, &after, &start, e) == -1)
+		return -1;
+	low = start > (sqlite3_int64)max / 2 ? start - (sqlite3_int64)max / 2 : 0;
+	buf_init(&b, 2 * max + 1024);
+	if (db_statement(&q, s->db, "select start, end, text, id from chunk where id > ?1 and id < ?2"
+		" and (id = ?3 or (start >= ?4 and end <= ?5)) order by id", e) == -1)
+		goto out;
+	sqlite3_bind_int64(q, 1, before);
+	sqlite3_bind_int64(q, 2, after);
+	sqlite3_bind_int64(q, 3, (sqlite3_int64)row + 1);
+	sqlite3_bind_int64(q, 4, low);
+	sqlite3_bind_int64(q, 5, low + (sqlite3_int64)max);
+	for (; (got = db_step_row(q, e)) == 1; chunks++)
+		append_chunk(&b, out, q);
+	if (got == -1 || buf_check(&b, "a document", e) == -1 ||
+	    (out->text = arena_copy(a, b.len > 0 ? b.data : "", b.len)) == NULL) {
+		got = got == -1 || b.failed ? -1 : err_set(e, ERR_NOMEM, "no memory for a document");
+		goto out;
+	}
+	out->len = b.len;
+	out->is_whole = chunks == after - before - 1;
+out:
+	sqlite3_finalize(q);
+	buf_fini(&b);
+	return got == 0 ? 0 : -1;
 }
 
 int

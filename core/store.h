@@ -17,6 +17,7 @@
 #ifndef RAGPOOL_STORE_H
 #define RAGPOOL_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,6 +83,17 @@ void store_close(struct store *s);
 /* Texts are copied into the arena.  ERR_CORRUPT when there is no such row. */
 int store_fetch(struct store *s, uint32_t row, struct arena *a, struct store_chunk *out,
     struct err *e);
+/* The text of the document that a row is of, put together again from its chunks, in arena:
+ * all of it, or at most `max` bytes around the row.  What no chunk holds (white space between
+ * them) is an empty line. */
+struct store_text {
+	const char *text;
+	size_t len;
+	uint64_t start, end;	/* in the document's text */
+	bool is_whole;
+};
+int store_document_text(struct store *s, uint32_t row, size_t max, struct arena *a,
+    struct store_text *out, struct err *e);
 int store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct err *e);
 /* Walks the documents by id, so by key; what is passed is borrowed for the call.  A non-zero
  * answer ends the walk and is passed on. */

@@ -23,6 +23,8 @@ struct api {
 	struct watch *watch;		/* the stages of the request in hand */
 	struct gateway_client *gateway;		/* NULL: no models elsewhere */
 	const struct embed_service *service;	/* by it; NULL as well */
+	int64_t model_ms;			/* how long a request waits for one */
+	const char *cors_origins;		/* cors.h; "": none */
 	bool needs_vectors;			/* rather an error than words alone */
 	unsigned top_k_max;
 	size_t max_body;		/* bytes of a request's body that are read */
@@ -36,6 +38,13 @@ api_fn api_retrieve;	/* POST /retrieve */
 api_fn api_dify;	/* POST /retrieval */
 api_fn api_models;	/* GET /v1/models */
 api_fn api_model;	/* GET /v1/models/rag/{tenant} */
+api_fn api_named_model;	/* GET /v1/models/{model} */
+api_fn api_embeddings;	/* POST /v1/embeddings */
+api_fn api_mcp;	/* POST /mcp, /mcp/{tenant} */
+api_fn api_rerank;	/* POST /v1/rerank, /v2/rerank, /rerank */
+api_fn api_ollama_embed;	/* POST /api/embed */
+api_fn api_ollama_tags;	/* GET /api/tags */
+api_fn api_ollama_version;	/* GET /api/version */
 api_fn api_vector_stores;	/* GET /v1/vector_stores */
 api_fn api_vector_store;	/* GET /v1/vector_stores/{id} */
 api_fn api_vector_store_search;	/* POST /v1/vector_stores/{id}/search */

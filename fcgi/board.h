@@ -63,7 +63,8 @@ enum board_state {
 	X(STAGE_SEARCH, "search") \
 	X(STAGE_FETCH, "fetch") \
 	X(STAGE_OTHER, "other")		/* everything that has no name here */ \
-	X(STAGE_WRITE, "write")
+	X(STAGE_WRITE, "write") \
+	X(STAGE_RERANK, "rerank")
 enum board_stage {
 #define X(symbol, name) symbol,
 	BOARD_STAGES(X)

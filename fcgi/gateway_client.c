@@ -81,6 +81,12 @@ gateway_close(struct gateway_client *c)
 	free(c);
 }
 
+bool
+gateway_is_kept(const struct gateway_client *c)
+{
+	return access(c->address.sun_path, F_OK) == 0;
+}
+
 int64_t
 gateway_retry_after_ms(const struct gateway_client *c)
 {

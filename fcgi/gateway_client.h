@@ -32,6 +32,8 @@ const char *gateway_socket(void);
 
 /* Connects when first asked.  socket is copied. */
 int gateway_open(struct gateway_client **out, const char *socket, struct err *e);
+/* Does somebody keep a gateway at that socket?  Without any [model NAME] nobody does. */
+bool gateway_is_kept(const struct gateway_client *c);
 /* NULL is fine.  Takes back what was asked and not answered. */
 void gateway_close(struct gateway_client *c);
 /* Of the last error; 0 when nothing is known. */

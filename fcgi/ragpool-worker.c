@@ -47,6 +47,7 @@ static const char usage[] =
     "                          key, and to one tenant (all counted by ragpoold's workers\n"
     "                          together, 0/1 for no limit)\n"
     "      --fair-share        while workers are scarce, no tenant gets more than its share\n"
+    "      --cors-origins LIST web pages that may ask, separated by spaces (default none)\n"
     "      --gateway SOCKET    where models are reached (or RAGPOOL_GATEWAY)\n"
     "      --embedding-timeout MS  how long a query waits for its vector (default 5000)\n"
     "      --without-embedding words|error  answer by words alone, or not (default words)\n"
@@ -118,7 +119,7 @@ read_rule(struct meter_rule *rule, const char *text)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
+	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, CORS, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
 		AUTH, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
@@ -126,6 +127,7 @@ read_options(struct worker_options *o, int argc, char **argv)
 	    {"max-body", required_argument, NULL, MAX_BODY},
 	    {"top-k-max", required_argument, NULL, TOP_K},
 	    {"confine", required_argument, NULL, CONFINE},
+	    {"cors-origins", required_argument, NULL, CORS},
 	    {"gateway", required_argument, NULL, GATEWAY},
 	    {"embedding-timeout", required_argument, NULL, EMBEDDING},
 	    {"without-embedding", required_argument, NULL, WITHOUT},
@@ -168,6 +170,9 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (!read_number(optarg, TOP_K_MAX, &n) || n == 0)
 				refuse("--top-k-max takes a number from 1 to 1000");
 			o->top_k_max = (unsigned)n;
+			break;
+		case CORS:
+			o->cors_origins = optarg;
 			break;
 		case GATEWAY:
 			o->gateway = optarg;
@@ -251,7 +256,7 @@ main(int argc, char **argv)
 	struct worker_options o = {
 	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX,
 	    .max_body = BODY_DEFAULT, .gateway = gateway_socket(),
-	    .embedding_ms = 5000, .slowlog = "",
+	    .embedding_ms = 5000, .cors_origins = "", .slowlog = "",
 	    .log_file = "", .is_confined = true,
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},
 	    .board_fd = -1};

@@ -32,6 +32,7 @@ reply_reset(struct reply *p)
 {
 	p->status = 200;
 	p->type = type_json;
+	p->dialect = REPLY_OURS;
 	p->is_streaming = false;
 	p->is_cut = false;
 	buf_reset(&p->headers);
@@ -57,6 +58,35 @@ error_type(int status)
 	return status < 500 ? "invalid_request_error" : "server_error";
 }
 
+/* "top_k" of: "top_k" must be ... */
+static void
+put_param(struct buf *b, const struct err *e)
+{
+	size_t n = e->text[0] == '"' ? strcspn(e->text + 1, "\"\\ ") : 0;
+
+	if (n > 0 && e->text[n + 1] == '"' && err_row(e->code)->http_status < 500)
+		json_put_text(b, e->text + 1, n);
+	else
+		buf_adds(b, "null");
+}
+
+/* Dify's numbers for what it tells apart; our status for the rest. */
+static int
+dify_code(const struct err *e)
+{
+	switch (e->code) {
+	case ERR_AUTH:
+	case ERR_FORBIDDEN:
+	case ERR_OPEN:
+		return 1002;
+	case ERR_TENANT:
+	case ERR_TENANT_NAME:
+		return 2001;
+	default:
+		return err_row(e->code)->http_status;
+	}
+}
+
 static bool
 is_for_caller(const struct err *e)
 {
@@ -78,8 +108,14 @@ reply_error(struct reply *p, const struct err *e)
 	p->status = row->http_status;
 	buf_addf(&p->body, "{\"error\": {\"code\": \"%s\", \"message\": ", row->slug);
 	json_put_text(&p->body, text, n);
-	buf_addf(&p->body, ", \"type\": \"%s\"}, \"detail\": ", error_type(p->status));
+	buf_addf(&p->body, ", \"type\": \"%s\", \"param\": ", error_type(p->status));
+	put_param(&p->body, e);
+	buf_adds(&p->body, "}, \"detail\": ");
 	json_put_text(&p->body, text, n);
+	if (p->dialect == REPLY_DIFY) {
+		buf_addf(&p->body, ", \"error_code\": %d, \"error_msg\": ", dify_code(e));
+		json_put_text(&p->body, text, n);
+	}
 	buf_adds(&p->body, "}\n");
 	if (p->status == 503) {
 		snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);

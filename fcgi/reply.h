@@ -3,7 +3,10 @@
  * Handlers write the body into ->body (JSON) and may add headers; reply_error() replaces
  * everything by the one error shape of the product:
  *
- *   {"error": {"code": "...", "message": "...", "type": "..."}, "detail": "..."}
+ *   {"error": {"code": "...", "message": "...", "type": "...", "param": null}, "detail": "..."}
+ *
+ * param names the member of the request that is at fault, where one is: a sentence about a
+ * member begins with its name in quotes.
  *
  * A fault of ours is told by its meaning alone: paths and SQLite's words are for the log.
  * Nothing leaves the process before the handler is done, so a status is never half true;
@@ -23,8 +26,12 @@ enum { REPLY_BODY_MAX = 32 << 20, REPLY_HEADERS_MAX = 16 * 1024 };
 /* Sends bytes to the client at once; -1 when it is gone. */
 typedef int reply_send_fn(void *to, const char *bytes, size_t n);
 
+/* Who else must understand an error, beside our own shape. */
+enum reply_dialect { REPLY_OURS, REPLY_DIFY };
+
 struct reply {
 	int status;
+	enum reply_dialect dialect;
 	const char *type;	/* of the body; application/json */
 	struct buf headers;	/* "Name: value\r\n" lines */
 	struct buf body;

@@ -2,8 +2,10 @@
 #include "route.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "cors.h"
 #include "log.h"
 
 struct route {
@@ -20,6 +22,16 @@ static const struct route routes[] = {
     {REQ_POST, "/retrieval", api_dify, REQUEST_BODY_MAX, ROLE_READER},
     {REQ_GET, "/v1/models", api_models, 0, ROLE_READER},
     {REQ_GET, "/v1/models/rag/{tenant}", api_model, 0, ROLE_READER},
+    {REQ_GET, "/v1/models/{model}", api_named_model, 0, ROLE_READER},
+    {REQ_POST, "/v1/embeddings", api_embeddings, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/mcp", api_mcp, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/mcp/{tenant}", api_mcp, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/v1/rerank", api_rerank, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/v2/rerank", api_rerank, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/rerank", api_rerank, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/api/embed", api_ollama_embed, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_GET, "/api/tags", api_ollama_tags, 0, ROLE_READER},
+    {REQ_GET, "/api/version", api_ollama_version, 0, ROLE_READER},
     {REQ_GET, "/v1/vector_stores", api_vector_stores, 0, ROLE_READER},
     {REQ_GET, "/v1/vector_stores/{id}", api_vector_store, 0, ROLE_READER},
     {REQ_POST, "/v1/vector_stores/{id}/search", api_vector_store_search, REQUEST_BODY_MAX,
@@ -133,15 +145,34 @@ run_handler(const struct route *t, struct api *api, struct req *r, struct reply 
 	return buf_check(&p->body, "the answer", e);
 }
 
+/* The methods of an address, for a page's preflight; false: there is no such address. */
+static bool
+methods_of(struct req *r, char out[128])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < ROUTES; i++)
+		if (matches(&routes[i], r))
+			n += (size_t)snprintf(out + n, 128 - n, "%s%s%s", n > 0 ? ", " : "",
+			    req_method_name(routes[i].method), routes[i].method == REQ_GET ? ", HEAD" : "");
+	return n > 0;
+}
+
 static int
 dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
 	const struct route *other = NULL;
+	char methods[128];
 
+	if (cors_is_preflight(api->cors_origins, r) && methods_of(r, methods)) {
+		cors_answer_preflight(methods, p);
+		return 0;
+	}
 	for (int i = 0; i < ROUTES; i++) {
 		if (!matches(&routes[i], r))
 			continue;
 		watch_route(api->watch, i);
+		p->dialect = routes[i].handler == api_dify ? REPLY_DIFY : REPLY_OURS;
 		if (accepts(&routes[i], r->method))
 			return run_handler(&routes[i], api, r, p, e);
 		other = &routes[i];
@@ -162,6 +193,8 @@ route_run(struct api *api, struct req *r, struct reply *p)
 	rc = dispatch(api, r, p, &e);
 	quota_end(api->quota);
 	quota_tell(api->quota, p);
+	if (api->cors_origins[0] != '\0')
+		cors_tell(api->cors_origins, r, p);
 	if (rc == 0 || p->is_cut)
 		return;
 	if (e.code == ERR_AUTH)

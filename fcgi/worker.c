@@ -450,7 +450,8 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	w->api = (struct api){
 	    .serving = w->serving, .auth = &w->auth,
 	    .quota = &w->quota, .scratch = w->scratch, .watch = &w->watch,
-	    .needs_vectors = o->needs_vectors,
+	    .cors_origins = o->cors_origins, .needs_vectors = o->needs_vectors,
+	    .model_ms = o->embedding_ms,
 	    .top_k_max = o->top_k_max,
 	    .max_body = o->max_body};
 	if (o->gateway == NULL)

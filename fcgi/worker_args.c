@@ -51,6 +51,7 @@ add_global(struct worker_args *a, const struct conf_global *g)
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 
 	add(a, "--data", g->data_dir);
+	add(a, "--cors-origins", g->cors_origins);
 	add(a, "--gateway", g->gateway_socket);
 	add(a, "--log-level", levels[g->log_level]);
 	add(a, "--log-file", g->log_file);

@@ -25,7 +25,7 @@ is "a wrong method" "$status $(json 'j["error"]["code"]')" '405 method_not_allow
 ask GET '/%zz' -g
 is "an address that is refused by Apache itself: one shape" \
 	"$status $(json 'sorted(j), sorted(j["error"])')" \
-	'400 [["detail", "error"], ["code", "message", "type"]]'
+	'400 [["detail", "error"], ["code", "message", "param", "type"]]'
 
 load "$T/load.json" --url "$url/query/en" --body '{"query": "lamp in fog"}' \
 	--seconds 3 --connections 8

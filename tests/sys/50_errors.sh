@@ -7,9 +7,9 @@ need nginx curl python3
 # refused DESCRIPTION STATUS CODE: the last answer was that, in the one shape.
 refused() {
 	is "$1: $2 $3" "$status $(json 'j["error"]["code"]')" "$2 $3"
-	is "$1: the one shape" "$(json '[sorted(j), sorted(j["error"]),
+	is "$1: the one shape" "$(json '[sorted(j), sorted(j["error"]), j["error"].pop("param", 7) != 7,
 		all(isinstance(v, str) and v for v in [j["detail"], *j["error"].values()])]')" \
-		'[["detail", "error"], ["code", "message", "type"], true]'
+		'[["detail", "error"], ["code", "message", "param", "type"], true, true]'
 	like "$1: it is JSON" "$(header content-type)" '^application/json'
 }
 
