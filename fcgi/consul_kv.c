@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "json.h"
 #include "tenant.h"
 
@@ -24,41 +25,6 @@ consul_set_fini(struct consul_set *s)
 	free_items(s->pointers, s->pointer_count);
 	free_items(s->pins, s->pin_count);
 	*s = (struct consul_set){0};
-}
-
-static int
-sextet(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Strict (RFC 4648 section 4): padded, no white space, no bits left over.  out has room
- * for n / 4 * 3 bytes. */
-static bool
-decode_base64(const char *text, size_t n, char *out, size_t *len)
-{
-	size_t pad = n >= 1 && text[n - 1] == '=' ? n >= 2 && text[n - 2] == '=' ? 2 : 1 : 0;
-	uint32_t bits = 0;
-	size_t used = 0;
-	int value;
-
-	if (n % 4 != 0)
-		return false;
-	for (size_t i = 0; i < n - pad; i++) {
-		if ((value = sextet(text[i])) == -1)
-			return false;
-		bits = bits << 6 | (uint32_t)value;
-		if (i % 4 != 0)
-			out[used++] = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
-	}
-	*len = used;
-	return pad == 0 || (bits & (pad == 1 ? 3u : 15u)) == 0;
 }
 
 /* Fills the item's document or its `why`. */
@@ -83,7 +49,7 @@ read_value(struct consul_item *item, struct json_object *value, struct err *e)
 	}
 	if ((item->document = malloc(n / 4 * 3 + 1)) == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for an answer of Consul");
-	if (decode_base64(text, n, item->document, &item->document_bytes)) {
+	if (base64_decode(text, n, (uint8_t *)item->document, n / 4 * 3, &item->document_bytes)) {
 		item->document[item->document_bytes] = '\0';
 		return 0;
 	}

@@ -18,6 +18,7 @@
 #include "gateway_service.h"
 #include "generation.h"
 #include "json.h"
+#include "last_line.h"
 #include "log.h"
 #include "shrink.h"
 #include "source_kinds.h"
@@ -305,20 +306,6 @@ out:
 	return rc;
 }
 
-/* Whoever reads the last line learns why, too. */
-static void
-print_json_error(const struct err *e)
-{
-	struct buf b;
-
-	buf_init(&b, 8 * ERR_TEXT_BYTES);
-	json_put_text(&b, e->text, strlen(e->text));
-	if (!b.failed)
-		printf("{\"error\": {\"code\": \"%s\", \"message\": %s}}\n",
-		    err_row(e->code)->slug, b.data);
-	buf_fini(&b);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -332,7 +319,7 @@ main(int argc, char **argv)
 	if (build(&o, &e) == 0)
 		return 0;
 	if (o.json)
-		print_json_error(&e);
+		last_line_error(&e);
 	log_error("tenant=%s code=%s %s", o.tenant, err_row(e.code)->slug, e.text);
 	return err_row(e.code)->exit_code;
 }

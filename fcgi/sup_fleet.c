@@ -33,26 +33,6 @@ fleet_call(struct sup *s, const char *method, const char *path, const char *quer
 	return consul_call(s->fleet->calls, &r, &s->fleet->trouble);
 }
 
-/* RFC 4648 section 4. */
-void
-fleet_add_base64(struct buf *b, const char *bytes, size_t n)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t bits = (uint32_t)(unsigned char)bytes[i] << 16;
-		if (i + 1 < n)
-			bits |= (uint32_t)(unsigned char)bytes[i + 1] << 8;
-		if (i + 2 < n)
-			bits |= (unsigned char)bytes[i + 2];
-		buf_addc(b, digits[bits >> 18]);
-		buf_addc(b, digits[bits >> 12 & 63]);
-		buf_addc(b, i + 1 < n ? digits[bits >> 6 & 63] : '=');
-		buf_addc(b, i + 2 < n ? digits[bits & 63] : '=');
-	}
-}
-
 /* ---- the session ---- */
 
 /* Where its id is kept, so that one who starts again need not wait for its TTL. */

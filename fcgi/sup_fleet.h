@@ -4,6 +4,7 @@
 #ifndef RAGPOOL_SUP_FLEET_H
 #define RAGPOOL_SUP_FLEET_H
 
+#include "base64.h"
 #include "consul_call.h"
 #include "consul_lock.h"
 #include "fleet.h"
@@ -83,8 +84,6 @@ const char *fleet_build_session(const struct sup *s, const char *tenant);
 void fleet_build_lock_is_lost(struct sup *s, const char *tenant);
 /* The server does not believe in the session any more. */
 void fleet_session_is_gone(struct sup *s);
-/* The value of a key as base64, for transactions. */
-void fleet_add_base64(struct buf *b, const char *bytes, size_t n);
 
 /* sup_pointer.c */
 void fleet_pointers_open(struct sup *s);

@@ -229,7 +229,7 @@ add_txn(const struct sup *s, const struct fleet_tenant *t, const struct consul_p
 	if (value.failed)
 		b->failed = true;
 	else
-		fleet_add_base64(b, value.data, value.len);
+		base64_put(b, value.data, value.len);
 	buf_adds(b, "\"}}]");
 	buf_fini(&value);
 }

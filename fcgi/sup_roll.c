@@ -22,7 +22,7 @@ limits_of(const struct sup *s, struct roll_limits *l)
 	*l = (struct roll_limits){.hold_ms = g->hold_down_ms, .retry_ms = SUP_RETRY_MS,
 	    .reload_ms = g->reload_timeout_ms, .verify_ms = SUP_VERIFY_MS,
 	    .progress_ms = g->progress_deadline_ms, .failures = (unsigned)g->failure_limit,
-	    .pauses_unsure = g->on_inconclusive == 1};
+	    .pauses_unsure = g->canary_on_inconclusive == 1};
 	for (unsigned i = 0; i < s->conf.pool_count; i++) {
 		const struct conf_pool *p = &s->conf.pools[i];
 		l->pools[i].max_unavailable = (unsigned)p->max_unavailable;

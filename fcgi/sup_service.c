@@ -265,7 +265,7 @@ add_status(struct sup *s, struct fleet_tenant *t, const struct catalog_tenant *c
 		t->told = print;
 		buf_addf(body, "%s{\"KV\":{\"Verb\":\"set\",\"Key\":\"%s%s/status/%s\",\"Value\":\"",
 		    is_first ? "[" : ",", s->conf.consul.prefix, c->name, s->fleet->host);
-		fleet_add_base64(body, value.data, value.len);
+		base64_put(body, value.data, value.len);
 		buf_adds(body, "\"}}");
 		buf_fini(&value);
 		return true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "json.h"
 
 /* ---- questions ---- */
@@ -69,38 +70,6 @@ struct taking {
 	bool *has;		/* count */
 };
 
-static int
-base64_value(unsigned char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/";
-	const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
-/* RFC 4648 with its padding, into out[size]; -1 unless it is exactly that many bytes. */
-static int
-base64_read(unsigned char *out, size_t size, const char *text, size_t n)
-{
-	size_t used = 0;
-	uint32_t bits = 0;
-	int value;
-
-	if (n % 4 != 0 || n / 4 != (size + 2) / 3)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] == '=' && i + 2 >= n && used == size)
-			continue;
-		if ((value = base64_value((unsigned char)text[i])) == -1)
-			return -1;
-		bits = bits << 6 | (uint32_t)value;
-		if (i % 4 != 0 && used < size)
-			out[used++] = (unsigned char)(bits >> (6 - 2 * (i % 4)));
-	}
-	return used == size ? 0 : -1;
-}
-
 static bool
 host_is_little(void)
 {
@@ -112,11 +81,13 @@ host_is_little(void)
 static int
 read_base64(float *out, uint32_t dim, struct json_object *o, struct err *e)
 {
-	unsigned char *bytes = (unsigned char *)out;
+	uint8_t *bytes = (uint8_t *)out;
 	uint32_t word;
+	size_t used;
 
-	if (base64_read(bytes, dim * sizeof *out, json_object_get_string(o),
-		(size_t)json_object_get_string_len(o)) == -1)
+	if (!base64_decode(json_object_get_string(o), (size_t)json_object_get_string_len(o), bytes,
+		dim * sizeof *out, &used) ||
+	    used != dim * sizeof *out)
 		return err_set(e, ERR_PEER, "a vector that is not base64 of %u floats", dim);
 	for (uint32_t i = 0; i < dim && !host_is_little(); i++) {
 		memcpy(&word, bytes + 4 * i, 4);

@@ -6,13 +6,14 @@
 need nginx consul curl python3
 need_built ragpoold ragpool-worker ragpool-build ragpool
 
-host_workers='3\nmin_ready = 500ms'
+host_workers='3\nmin_ready = 150ms'
 host_consul='rolling_hosts = 1'
 sample en
 start_consul
 kv_put rag/sentinel '{}'
 kv_put rag/tenants/en/config "$(tenant_json v1 "$T/sources/en")"
 start_host a
+host_a=$started
 start_host b
 ok "both serve" wait_until 60 are_at v1
 first=$(generation_of a)
@@ -24,22 +25,33 @@ second=$(generation_of a)
 socket=$T/a/run/query.sock
 start_nginx
 load "$T/load.json" --url "$url/query/en" --body '{"query": "bread"}' \
-	--body '{"query": "lighthouse keeper"}' --connections 3 --seconds 120
+	--body '{"query": "lighthouse keeper"}' --connections 3 --seconds 150
 for to in "$first" "$second" "$first"; do
 	kv_put rag/tenants/en/generation "{\"generation\": \"$to\"}"
 	ok "both go to $to" wait_until 30 both_serve "$to" || break
 done
 
-# The place is lost in the middle of a roll: the worker in hand is the last until it is had
-# again.
-kv_put rag/tenants/en/generation "{\"generation\": \"$second\"}"
+# The place is lost in the middle of a long roll: the worker in hand is the last until the
+# place is had again.  (A host hears of it when it renews its session, every 10 s, and for 15 s
+# Consul gives the place to nobody.)
+reload_a() {	# reload_a MIN_READY
+	sed -i "s/^min_ready = .*/min_ready = $1/" "$T/a.conf"
+	kill -HUP "$host_a"
+}
 place() { curl -s "$consul_url/v1/kv/rag/locks/roll/0"; }
-session_of() { body=$(place) && session=$(json 'j[0].get("Session", "")') && [ ${#session} = 36 ]; }
-ok "one of them has the place" wait_until 10 session_of
+a_has_place() {
+	body=$(place) && session=$(json 'j[0].get("Session", "")') && [ ${#session} = 36 ] &&
+		place | grep -q "$(printf '{"host":"a"' | base64 | cut -c1-14)"
+}
+said_by_a() { grep -q "$1" "$T/a.log"; }
+reload_a 4s
+ok "a has the place" wait_until 20 a_has_place
 curl -s -X PUT "$consul_url/v1/session/destroy/$session" >>"$T/commands.log"
-held() { cat "$T/a.log" "$T/b.log" | grep -q "roll held: this host's place"; }
-ok "what loses it stops where it is" wait_until 20 held
-ok "and both come to the end" wait_until 60 both_serve "$second"
+ok "having lost it, it stops where it is" wait_until 20 said_by_a "roll held: this host's place"
+kv_put rag/tenants/en/generation "{\"generation\": \"$second\"}"
+reload_a 150ms
+ok "and goes on when it has it again" wait_until 30 said_by_a 'roll goes on'
+ok "both come to what was meant meanwhile" wait_until 30 both_serve "$second"
 
 kill -TERM "$load"
 wait "$load"
@@ -65,6 +77,6 @@ print(len(a), len(b), [(x, y) for x in a for y in b if x[0] < y[1] and y[0] < x[
 END
 read -r of_a of_b both <<<"$("$PYTHON" "$T/overlap.py" "$T/a.log" "$T/b.log")"
 note "rolls of a and b: $of_a, $of_b"
-ok "both rolled" test "$of_a" -ge 4 -a "$of_b" -ge 4
+ok "both rolled, several times" test "$of_a" -ge 2 -a "$of_b" -ge 2
 is "never at the same time" "$both" '[]'
 finish
