@@ -90,16 +90,30 @@ orphans_read(struct orphans *o, const char *run_dir)
 	free(text);
 }
 
-unsigned
-orphans_release(struct orphans *o)
+static unsigned
+signal_all(const struct orphans *o, int signo)
 {
 	unsigned told = 0;
 
 	for (unsigned i = 0; i < o->count; i++)
 		if (orphan_started(o->list[i].pid) == o->list[i].started)
-			told += kill(o->list[i].pid, SIGQUIT) == 0;
-	o->count = 0;
+			told += kill(o->list[i].pid, signo) == 0;
 	return told;
+}
+
+unsigned
+orphans_release(const struct orphans *o)
+{
+	return signal_all(o, SIGQUIT);
+}
+
+unsigned
+orphans_end(struct orphans *o)
+{
+	unsigned ended = signal_all(o, SIGKILL);
+
+	o->count = 0;
+	return ended;
 }
 
 void

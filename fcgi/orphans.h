@@ -2,8 +2,8 @@
  *
  * RUN/ragpoold.workers lists the workers, "<pid> <start time>" a line, written anew at every
  * change.  They serve on when the supervisor is killed; its successor reads the list, takes
- * over the socket's name, and lets them go once workers of its own are ready.  The start
- * time of /proc tells a worker from a stranger that was given its pid.
+ * over the socket's name, and lets them go once workers of its own are ready; one that does not
+ * leave is ended.  The start time of /proc tells a worker from a stranger that was given its pid.
  *
  * Cost    one small file, written without fsync: after a crash of the machine there are no
  *         orphans.
@@ -33,8 +33,10 @@ int orphans_write(const char *run_dir, const struct orphan *list, unsigned n, st
 /* Those of the list that still run. */
 void orphans_read(struct orphans *o, const char *run_dir);
 /* QUIT to each that still is who it was, so that it serves what waits at its socket before
- * it leaves; answers how many, and empties the list. */
-unsigned orphans_release(struct orphans *o);
+ * it leaves; answers how many. */
+unsigned orphans_release(const struct orphans *o);
+/* KILL to each that is still there; answers how many, and empties the list. */
+unsigned orphans_end(struct orphans *o);
 void orphans_remove(const char *run_dir);
 
 #endif

@@ -166,7 +166,8 @@ struct sup {
 	struct poison poison;
 	struct respawn respawn;
 	bool is_listed;			/* the list of orphans-to-be is up to date */
-	struct orphans orphans;		/* of a predecessor, until we are ready */
+	struct orphans orphans;		/* of a predecessor, told to leave when we are ready */
+	int64_t orphans_due_ms;		/* when those that are still there are ended; 0: not yet */
 
 	struct roll roll;
 	struct roster roster;		/* where the workers are to be */

@@ -349,14 +349,40 @@ drain_signals(struct sup *s)
 
 /* ---- the loop ---- */
 
+/* As long as a request may take, and what a worker is given to stop. */
+static int64_t
+patience_with_orphans_ms(const struct sup *s)
+{
+	int64_t longest = 0;
+
+	for (unsigned i = 0; i < s->conf.pool_count; i++)
+		if (s->conf.pools[i].request_timeout_ms > longest)
+			longest = s->conf.pools[i].request_timeout_ms;
+	return longest + s->conf.global.shutdown_timeout_ms;
+}
+
 /* Not before workers of ours take requests: until then the orphans may still. */
 static void
 let_orphans_go(struct sup *s)
 {
 	unsigned n = orphans_release(&s->orphans);
 
-	if (n > 0)
-		log_info("%u workers of the supervisor before us were told to finish", n);
+	if (n == 0)
+		return;
+	log_info("%u workers of the supervisor before us were told to finish", n);
+	s->orphans_due_ms = s->now_ms + patience_with_orphans_ms(s);
+}
+
+static void
+end_orphans(struct sup *s)
+{
+	unsigned n;
+
+	if (s->orphans_due_ms == 0 || s->now_ms < s->orphans_due_ms)
+		return;
+	s->orphans_due_ms = 0;
+	if ((n = orphans_end(&s->orphans)) > 0)
+		log_warn("%u workers of the supervisor before us did not finish: killed", n);
 }
 
 static void
@@ -412,6 +438,8 @@ timeout_of(const struct sup *s)
 	earlier(&timeout, sup_wait_due(s), s->now_ms);
 	earlier(&timeout, sup_gate_due(s), s->now_ms);
 	earlier(&timeout, sup_gateway_due(s), s->now_ms);
+	if (s->orphans_due_ms != 0)
+		earlier(&timeout, s->orphans_due_ms, s->now_ms);
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
@@ -479,6 +507,7 @@ turn(struct sup *s)
 	sup_wait_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);
+	end_orphans(s);
 	report(s);
 }
 

@@ -62,6 +62,28 @@ the_living_are_found_and_let_go(void **state)
 }
 
 static void
+one_that_does_not_leave_is_ended(void **state)
+{
+	struct orphan list[1] = {{.pid = sleeper()}};
+	struct orphans o;
+	struct err e;
+	int status;
+
+	(void)state;
+	kill(list[0].pid, SIGSTOP);
+	assert_int_equal(waitpid(list[0].pid, &status, WUNTRACED), list[0].pid);
+	list[0].started = orphan_started(list[0].pid);
+	assert_ok(orphans_write(folder, list, 1, &e), &e);
+	orphans_read(&o, folder);
+	assert_int_equal(orphans_release(&o), 1);
+	assert_int_equal(waitpid(list[0].pid, &status, WNOHANG), 0);
+	assert_int_equal(orphans_end(&o), 1);
+	waitpid(list[0].pid, &status, 0);
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	assert_int_equal(orphans_end(&o), 0);
+}
+
+static void
 a_stranger_with_the_pid_is_not_an_orphan(void **state)
 {
 	struct orphan list[1] = {{.pid = getpid()}};
@@ -116,6 +138,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_living_are_found_and_let_go),
+	    cmocka_unit_test(one_that_does_not_leave_is_ended),
 	    cmocka_unit_test(a_stranger_with_the_pid_is_not_an_orphan),
 	    cmocka_unit_test(a_zombie_is_not_an_orphan),
 	    cmocka_unit_test(a_damaged_list_names_nobody),
