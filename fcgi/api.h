@@ -2,6 +2,7 @@
 #ifndef RAGPOOL_API_H
 #define RAGPOOL_API_H
 
+#include "answer_cache.h"
 #include "auth.h"
 #include "board.h"
 #include "gateway_client.h"
@@ -25,6 +26,9 @@ struct api {
 	const struct embed_service *service;	/* by it; NULL as well */
 	int64_t model_ms;			/* how long a request waits for one */
 	const char *cors_origins;		/* cors.h; "": none */
+	struct answer_cache answers;		/* question_was_answered() */
+	uint8_t key[SHA256_BYTES];		/* of the answer in hand, if has_key */
+	bool has_key;
 	bool needs_vectors;			/* rather an error than words alone */
 	unsigned top_k_max;
 	size_t max_body;		/* bytes of a request's body that are read */

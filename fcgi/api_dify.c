@@ -242,8 +242,11 @@ retrieve(struct api *api, struct req *r, struct question *q, struct json_object 
 	struct query_result result;
 	struct index *x;
 
-	if (question_open(api, q, r, p, &x, e) == -1 ||
-	    question_ask(api, q, x, json_object_get_string(text),
+	if (question_open(api, q, r, p, &x, e) == -1)
+		return -1;
+	if (question_was_answered(api, q, r, x, p))
+		return 0;
+	if (question_ask(api, q, x, json_object_get_string(text),
 		(size_t)json_object_get_string_len(text), r->arena, &result, e) == -1)
 		return -1;
 	buf_adds(&p->body, "{\"records\": [");
@@ -253,6 +256,7 @@ retrieve(struct api *api, struct req *r, struct question *q, struct json_object 
 			return -1;
 	}
 	buf_adds(&p->body, "]}\n");
+	question_keep_answer(api, p);
 	return 0;
 }
 

@@ -123,6 +123,8 @@ answer(struct api *api, struct req *r, struct asked *a, struct reply *p, struct 
 
 	if (question_open(api, &a->q, r, p, &x, e) == -1)
 		return -1;
+	if (question_was_answered(api, &a->q, r, x, p))
+		return 0;
 	buf_adds(b, "{\"tenant_id\": ");
 	json_put_text(b, a->q.tenant, strlen(a->q.tenant));
 	buf_adds(b, a->is_batch ? ", \"results\": [" : ", ");
@@ -133,6 +135,7 @@ answer(struct api *api, struct req *r, struct asked *a, struct reply *p, struct 
 	if (a->with_response)
 		buf_adds(b, ", \"llm_generated\": false");
 	buf_adds(b, "}\n");
+	question_keep_answer(api, p);
 	return 0;
 }
 

@@ -316,8 +316,11 @@ search_store(struct api *api, struct req *r, struct search *s, struct reply *p, 
 	struct query_result result = {0};
 	struct index *x;
 
-	if (question_open(api, &s->q, r, p, &x, e) == -1 ||
-	    ask_all(api, s, x, r->arena, &result, e) == -1)
+	if (question_open(api, &s->q, r, p, &x, e) == -1)
+		return -1;
+	if (question_was_answered(api, &s->q, r, x, p))
+		return 0;
+	if (ask_all(api, s, x, r->arena, &result, e) == -1)
 		return -1;
 	buf_adds(b, "{\"object\": \"vector_store.search_results.page\", \"search_query\": [");
 	for (size_t i = 0; i < s->count; i++) {
@@ -331,6 +334,7 @@ search_store(struct api *api, struct req *r, struct search *s, struct reply *p, 
 			return -1;
 	}
 	buf_adds(b, "], \"has_more\": false, \"next_page\": null}\n");
+	question_keep_answer(api, p);
 	return 0;
 }
 

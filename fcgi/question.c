@@ -1,10 +1,15 @@
 /* question.c - what a caller may ask of a knowledge base. */
 #include "question.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "enter.h"
 #include "filter_json.h"
+#include "models.h"
+#include "rerank.h"
+
+enum { RERANK_TOP_DEFAULT = 30, RERANK_TOP_MAX = 200 };
 
 static int
 read_mode(struct question *q, struct json_object *o, struct err *e)
@@ -103,6 +108,27 @@ read_generation(struct question *q, struct json_object *o, struct err *e)
 	return err_set(e, ERR_RANGE, "\"generation\" must be a name such as 7-0c51d3a9b2e4");
 }
 
+/* "rerank": true, or a name; "rerank_top". */
+static int
+read_rerank(struct question *q, struct json_object *o, struct err *e)
+{
+	struct json_object *how;
+	int64_t top = RERANK_TOP_DEFAULT;
+
+	if (json_get_int(o, "rerank_top", false, 1, RERANK_TOP_MAX, &top, e) == -1)
+		return -1;
+	q->rerank_top = (unsigned)top;
+	if (!json_object_object_get_ex(o, "rerank", &how) || how == NULL)
+		return 0;
+	if (json_object_is_type(how, json_type_boolean)) {
+		q->rerank = json_object_get_boolean(how) ? "" : NULL;
+		return 0;
+	}
+	if (!json_object_is_type(how, json_type_string))
+		return err_set(e, ERR_TYPE, "\"rerank\" must be true, or the name of a model");
+	return json_get_text(o, "rerank", true, 256, &q->rerank, e);
+}
+
 int
 question_read(struct question *q, struct json_object *o, unsigned top_k_max, struct arena *a,
     struct err *e)
@@ -115,7 +141,8 @@ question_read(struct question *q, struct json_object *o, unsigned top_k_max, str
 	    json_get_bool(o, "with_metadata", false, &q->with_metadata, e) == -1 ||
 	    read_mode(q, o, e) == -1 || read_recall(q, o, e) == -1 ||
 	    read_arrangement(q, o, e) == -1 || question_read_filter(q, o, a, e) == -1 ||
-	    read_threshold(q, o, e) == -1 || read_generation(q, o, e) == -1)
+	    read_threshold(q, o, e) == -1 || read_generation(q, o, e) == -1 ||
+	    read_rerank(q, o, e) == -1)
 		return -1;
 	q->query.top_k = (unsigned)top_k;
 	return 0;
@@ -125,6 +152,10 @@ int
 question_open(struct api *api, struct question *q, const struct req *r, struct reply *p,
     struct index **out, struct err *e)
 {
+	if (q->rerank != NULL && q->rerank[0] == '\0' &&
+	    (q->rerank = models_first(api, "rerank", r->arena)) == NULL)
+		return err_set(e, ERR_MODEL,
+		    "\"rerank\": no model of the kind rerank is configured; \"builtin\" counts words");
 	if (enter_tenant(api, r, p, q->tenant, e) == -1 ||
 	    caller_join_filter(&r->caller, &q->query.filter, r->arena, e) == -1)
 		return -1;
@@ -138,6 +169,69 @@ question_open(struct api *api, struct question *q, const struct req *r, struct r
 	return 0;
 }
 
+bool
+question_was_answered(struct api *api, const struct question *q, const struct req *r,
+    const struct index *x, struct reply *p)
+{
+	const struct answer_source s = {.path = r->path, .tenant = q->tenant,
+	    .generation = index_generation(x), .filter = r->caller.filter, .body = r->body,
+	    .body_bytes = r->content_length};
+	bool found;
+
+	api->has_key = api->answers.max > 0 && answer_cache_key(&s, api->key) == 0;
+	if (!api->has_key)
+		return false;
+	found = answer_cache_get(&api->answers, api->key, &p->body);
+	reply_header(p, "X-Ragpool-Cache", found ? "hit" : "miss");
+	return found;
+}
+
+void
+question_keep_answer(struct api *api, const struct reply *p)
+{
+	if (api->has_key && !p->body.failed)
+		answer_cache_put(&api->answers, api->key, p->body.data, p->body.len);
+	api->has_key = false;
+}
+
+static int
+by_score(const void *a, const void *b)
+{
+	const struct query_hit *x = a, *y = b;
+
+	if (x->score != y->score)
+		return x->score < y->score ? 1 : -1;
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Puts the hits in the order of the reranker, which cannot fail but by a wrong name. */
+static int
+rerank(struct api *api, const struct question *q, const struct index *x, const char *text,
+    size_t n, struct arena *a, struct query_result *out, struct err *e)
+{
+	struct embed_text *texts = arena_calloc(a, out->count + 1, sizeof *texts);
+	float *score = arena_calloc(a, out->count + 1, sizeof *score);
+
+	if (a->failed)
+		return err_set(e, ERR_NOMEM, "no memory for texts");
+	for (size_t i = 0; i < out->count; i++)
+		texts[i] = (struct embed_text){
+		    .text = out->hits[i].chunk.text, .len = out->hits[i].chunk.text_len};
+	if (out->count > 0 && rerank_score(api, q->rerank, x->manifest.language, text, n, texts,
+				  out->count, a, score, e) == -1) {
+		if (err_row(e->code)->http_status < 500)
+			return -1;
+		out->degraded = *e;
+	} else {
+		for (size_t i = 0; i < out->count; i++)
+			out->hits[i].score = score[i];
+		qsort(out->hits, out->count, sizeof *out->hits, by_score);
+	}
+	if (out->count > q->query.top_k)
+		out->count = q->query.top_k;
+	return 0;
+}
+
 int
 question_ask(struct api *api, const struct question *q, struct index *x, const char *text,
     size_t n, struct arena *a, struct query_result *out, struct err *e)
@@ -145,6 +239,8 @@ question_ask(struct api *api, const struct question *q, struct index *x, const c
 	struct query query = q->query;
 	size_t kept = 0;
 
+	if (q->rerank != NULL && query.top_k < q->rerank_top)
+		query.top_k = q->rerank_top;
 	query.text = text;
 	query.text_len = n;
 	query.service = api->service;
@@ -154,6 +250,10 @@ question_ask(struct api *api, const struct question *q, struct index *x, const c
 	if (query_run(x, api->scratch, &query, a, out, e) == -1)
 		return -1;
 	watch_stage(api->watch, STAGE_OTHER);
+	if (q->rerank != NULL && rerank(api, q, x, text, n, a, out, e) == -1)
+		return -1;
+	if (out->degraded.code != ERR_NONE)
+		api->has_key = false;	/* it will be better another time */
 	for (size_t i = 0; q->has_threshold && i < out->count; i++)
 		if (out->hits[i].score >= q->threshold)
 			out->hits[kept++] = out->hits[i];

@@ -48,6 +48,7 @@ static const char usage[] =
     "                          together, 0/1 for no limit)\n"
     "      --fair-share        while workers are scarce, no tenant gets more than its share\n"
     "      --cors-origins LIST web pages that may ask, separated by spaces (default none)\n"
+    "      --result-cache N    bytes for answers given lately (default 0, none)\n"
     "      --gateway SOCKET    where models are reached (or RAGPOOL_GATEWAY)\n"
     "      --embedding-timeout MS  how long a query waits for its vector (default 5000)\n"
     "      --without-embedding words|error  answer by words alone, or not (default words)\n"
@@ -119,7 +120,7 @@ read_rule(struct meter_rule *rule, const char *text)
 static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
-	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, CORS, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
+	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, RESULT_CACHE, CORS, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
 		AUTH, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
@@ -128,6 +129,7 @@ read_options(struct worker_options *o, int argc, char **argv)
 	    {"top-k-max", required_argument, NULL, TOP_K},
 	    {"confine", required_argument, NULL, CONFINE},
 	    {"cors-origins", required_argument, NULL, CORS},
+	    {"result-cache", required_argument, NULL, RESULT_CACHE},
 	    {"gateway", required_argument, NULL, GATEWAY},
 	    {"embedding-timeout", required_argument, NULL, EMBEDDING},
 	    {"without-embedding", required_argument, NULL, WITHOUT},
@@ -170,6 +172,11 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (!read_number(optarg, TOP_K_MAX, &n) || n == 0)
 				refuse("--top-k-max takes a number from 1 to 1000");
 			o->top_k_max = (unsigned)n;
+			break;
+		case RESULT_CACHE:
+			if (!read_number(optarg, 1ull << 30, &n))
+				refuse("--result-cache takes bytes, at most 1 GiB");
+			o->result_cache = (size_t)n;
 			break;
 		case CORS:
 			o->cors_origins = optarg;

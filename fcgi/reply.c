@@ -33,6 +33,7 @@ reply_reset(struct reply *p)
 	p->status = 200;
 	p->type = type_json;
 	p->dialect = REPLY_OURS;
+	p->may_be_kept = false;
 	p->is_streaming = false;
 	p->is_cut = false;
 	buf_reset(&p->headers);
@@ -105,6 +106,7 @@ reply_error(struct reply *p, const struct err *e)
 
 	buf_reset(&p->body);
 	p->type = type_json;
+	p->may_be_kept = false;
 	p->status = row->http_status;
 	buf_addf(&p->body, "{\"error\": {\"code\": \"%s\", \"message\": ", row->slug);
 	json_put_text(&p->body, text, n);
@@ -165,9 +167,10 @@ format_head(const struct reply *p, struct buf *out)
 	buf_addf(out, "Status: %d %s\r\n", p->status, reason_phrase(p->status));
 	if (p->type[0] != '\0')
 		buf_addf(out, "Content-Type: %s\r\n", p->type);
-	if (!p->is_streaming)
+	if (!p->is_streaming && p->status != 304 && p->status != 204)
 		buf_addf(out, "Content-Length: %zu\r\n", p->body.len);
-	buf_adds(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	buf_addf(out, "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n",
+	    p->may_be_kept ? "private, no-cache" : "no-store");
 	buf_add(out, p->headers.data, p->headers.len);
 	buf_adds(out, "\r\n");
 }

@@ -38,6 +38,7 @@ struct reply {
 	reply_send_fn *send;	/* set by the process; NULL: nothing can be streamed */
 	void *to;
 	int peer_fd;		/* readable or hung up when the client goes away; -1: unknown */
+	bool may_be_kept;	/* by the client, who asks each time whether it is still so */
 	bool is_streaming;	/* the head has left */
 	bool is_cut;		/* the client left before the end */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cors.h"
+#include "etag.h"
 #include "log.h"
 
 struct route {
@@ -140,9 +141,11 @@ run_handler(const struct route *t, struct api *api, struct req *r, struct reply 
 			return -1;
 	}
 	watch_stage(api->watch, STAGE_OTHER);
-	if (t->handler(api, r, p, e) == -1)
+	if (t->handler(api, r, p, e) == -1 || buf_check(&p->body, "the answer", e) == -1)
 		return -1;
-	return buf_check(&p->body, "the answer", e);
+	if (t->method == REQ_GET && t->need != ROLE_NONE)
+		etag_apply(r, p);
+	return 0;
 }
 
 /* The methods of an address, for a page's preflight; false: there is no such address. */
@@ -182,6 +185,23 @@ dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
 	return err_set(e, ERR_ROUTE, "there is nothing at this address");
 }
 
+/* Where the time went, for the developer's tools of a browser. */
+static void
+tell_timing(const struct watch *w, struct reply *p)
+{
+	char text[32 * STAGE_MAX];
+	size_t n = 0;
+
+	for (int i = STAGE_READ; i < STAGE_MAX; i++) {
+		int64_t ns = watch_spent(w, i);
+		if (ns > 0)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s;dur=%.3f",
+			    n > 0 ? ", " : "", board_stage_name(i), (double)ns / 1e6);
+	}
+	if (n > 0)
+		reply_header(p, "Server-Timing", text);
+}
+
 void
 route_run(struct api *api, struct req *r, struct reply *p)
 {
@@ -193,6 +213,8 @@ route_run(struct api *api, struct req *r, struct reply *p)
 	rc = dispatch(api, r, p, &e);
 	quota_end(api->quota);
 	quota_tell(api->quota, p);
+	if (!p->is_streaming)
+		tell_timing(api->watch, p);
 	if (api->cors_origins[0] != '\0')
 		cors_tell(api->cors_origins, r, p);
 	if (rc == 0 || p->is_cut)

@@ -8,6 +8,7 @@
 
 #include "clk.h"
 #include "generation.h"
+#include "pinned.h"
 #include "tenant.h"
 
 /* A generation that could not be opened is tried again that often, with a request. */
@@ -317,7 +318,8 @@ serving_get_pinned(struct serving *s, const char *tenant, const char *generation
 		return -1;
 	if (strcmp(index_generation(*out), generation) == 0)
 		return 0;
-	if (ask_guard(s, tenant, generation, e) == -1)
+	if (ask_guard(s, tenant, generation, e) == -1 ||
+	    pinned_check(s->data_dir, tenant, generation, index_generation(*out), e) == -1)
 		return -1;
 	if (s->pinned == NULL || strcmp(s->pinned->tenant, tenant) != 0 ||
 	    strcmp(index_generation(s->pinned), generation) != 0) {

@@ -52,7 +52,7 @@ int serving_move(
 /* Borrowed until the next serving_get() or serving_move(). */
 int serving_get(struct serving *s, const char *tenant, struct index **out, struct err *e);
 /* A generation that is asked for by name, live or not, as long as it is kept on disk; the
- * last one asked for stays open.  Borrowed until the next serving_get_pinned() or
+ * last one asked for stays open.  Not what was judged unfit, or is still being judged (pinned.h).  Borrowed until the next serving_get_pinned() or
  * serving_move().  ERR_GENERATION: there is none of that name. */
 int serving_get_pinned(struct serving *s, const char *tenant, const char *generation,
     struct index **out, struct err *e);

@@ -41,6 +41,12 @@ watch_route(struct watch *w, int32_t route)
 }
 
 int64_t
+watch_spent(const struct watch *w, enum board_stage stage)
+{
+	return w->ns[stage] + (w->stage == stage ? clk_ns() - w->stage_ns : 0);
+}
+
+int64_t
 watch_end(struct watch *w)
 {
 	watch_stage(w, STAGE_NONE);

@@ -27,6 +27,8 @@ struct watch {
 void watch_begin(struct watch *w);
 void watch_stage(struct watch *w, enum board_stage stage);
 void watch_route(struct watch *w, int32_t route);
+/* Spent in a stage up to now. */
+int64_t watch_spent(const struct watch *w, enum board_stage stage);
 /* Ends the last stage; how long it all took. */
 int64_t watch_end(struct watch *w);
 /* A query_stage_fn; the context is the watch. */

@@ -454,6 +454,7 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    .model_ms = o->embedding_ms,
 	    .top_k_max = o->top_k_max,
 	    .max_body = o->max_body};
+	answer_cache_init(&w->api.answers, o->result_cache);
 	if (o->gateway == NULL)
 		return 0;
 	if (gateway_open(&w->api.gateway, o->gateway, e) == -1)
@@ -468,6 +469,7 @@ worker_fini(struct worker *w)
 {
 	if (w->has_conn)
 		conn_fini(&w->conn);
+	answer_cache_fini(&w->api.answers);
 	gateway_close(w->api.gateway);
 	auth_close(&w->auth);
 	serving_free(w->serving);

@@ -19,6 +19,7 @@ struct worker_options {
 	int64_t slow_ms;	/* 0: no slow log */
 	const char *log_file;	/* "": standard error */
 	bool is_confined;	/* confine.h */
+	size_t result_cache;		/* bytes for answers given lately; 0: none */
 	const char *cors_origins;	/* cors.h */
 	const char *gateway;	/* its socket; NULL: there is none */
 	int64_t embedding_ms;	/* how long a query waits for its vector */

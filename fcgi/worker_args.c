@@ -76,6 +76,7 @@ add_pool(struct worker_args *a, const struct conf_pool *p)
 	add_number(a, "--embedding-timeout", p->embedding_timeout_ms);
 	add(a, "--without-embedding",
 	    p->without_embedding == WITHOUT_EMBEDDING_WORDS ? "words" : "error");
+	add_number(a, "--result-cache", p->result_cache_bytes);
 	add_number(a, "--slow-after", p->request_slowlog_timeout_ms);
 	add(a, "--slowlog", p->slowlog);
 }

@@ -117,6 +117,8 @@ done <<-'END'
 	out_of_range {"query": "x", "generation": "../../etc"}
 	out_of_range {"query": "x", "recall": 0.9, "min_recall": 0.9}
 	wrong_type {"query": "x", "with_metadata": 1}
+	wrong_type {"query": "x", "rerank": 1}
+	out_of_range {"query": "x", "rerank": true, "rerank_top": 201}
 	invalid_filter {"query": "x", "filters": 7}
 	invalid_filter {"query": "x", "filters": {"type": "like", "key": "a", "value": 1}}
 	invalid_filter {"query": "x", "filter": {"a": {"$near": 3}}}

@@ -109,9 +109,25 @@ done <<-'END'
 	422 out_of_range top_n {"query": "x", "documents": ["y"], "top_n": 0}
 	422 out_of_range rank_fields {"query": "x", "documents": ["y"], "rank_fields": ["title"]}
 END
+# --- a question's hits, put in order anew ---
+post /query/en '{"query": "rye flour", "rerank": true, "top_k": 3, "rerank_top": 20, "explain": true}'
+is "by the model that is configured" "$status $(json '[len(j["hits"]), j["hits"][0]["title"],
+	[h["score"] for h in j["hits"]] == sorted([h["score"] for h in j["hits"]], reverse=True), "degraded" in j]')" \
+	'200 [3, "Sourdough bread", true, false]'
+like "which takes its time" "$(header server-timing)" 'rerank;dur='
+post /query/en '{"query": "note number 7", "rerank": "builtin", "top_k": 1}'
+is "by what is built in" "$status $(json 'j["hits"][0]["title"]')" '200 Note 7'
+post /query/en '{"query": "bread", "rerank": "nobody"}'
+is "by nobody" "$status $(json 'j["error"]["code"]')" '404 model_not_found'
 tell_mock a script '{"always": {"kind": "status", "status": 500}}'
 embed '{"model": "ada", "input": "a text never seen"}'
 is "an endpoint that fails" "$status $(json 'j["error"]["code"]') $(header retry-after)" '503 embedding_unavailable 2'
+
+post /query/en '{"query": "starter", "rerank": "orders", "top_k": 2}'
+is "a reranker that fails: the order as it was, and it says so" "$status $(json '[j["degraded"], len(j["hits"]), j["hits"][0]["title"]]')" \
+	'200 ["rerank_unavailable", 2, "Sourdough bread"]'
+post /query/en '{"query": "starter", "rerank": "orders", "top_k": 2}'
+is "which is not kept" "$(header x-ragpool-cache)" miss
 
 # --- Dify's errors ---
 post /retrieval '{"knowledge_id": "nobody", "query": "x"}'

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../fcgi/quarantine.h"
 #include "../../fcgi/serving.h"
 #include "build.h"
 #include "file.h"
@@ -269,6 +270,61 @@ without_a_roster_the_pointer_is_followed(void **state)
 }
 
 static void
+put_verdict(const char *tenant, const char *generation, const char *verdict)
+{
+	char path[4096], text[64], *slash;
+	struct err e;
+
+	assert_ok(generation_verdict_path(path, data, tenant, generation, &e), &e);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	assert_ok(file_make_dirs(path, 0755, &e), &e);
+	*slash = '/';
+	snprintf(text, sizeof text, "{\"verdict\": \"%s\"}\n", verdict);
+	assert_ok(file_replace(path, text, strlen(text), 0644, &e), &e);
+}
+
+static void
+what_may_not_serve_is_not_opened_by_its_name(void **state)
+{
+	char old[GENERATION_NAME_BYTES], live[GENERATION_NAME_BYTES], next[GENERATION_NAME_BYTES];
+	struct serving_move_report report;
+	struct quarantine q = {0};
+	struct serving *s;
+	struct index *x;
+	struct err e;
+
+	(void)state;
+	build("q", "old words", old);
+	build("q", "live words", live);
+	build("q", "next words", next);
+	{
+		struct roster r = {.epoch = 81};
+		assert_ok(roster_add(&r, "q", live, &e), &e);
+		assert_ok(roster_save(&r, data, &e), &e);
+		roster_fini(&r);
+	}
+	assert_ok(serving_new(&s, data, &e), &e);
+	assert_ok(serving_move(s, 81, &report, &e), &e);
+	assert_refused(serving_get_pinned(s, "q", next, &x, &e), &e, ERR_GENERATION);
+	put_verdict("q", next, "inconclusive");
+	assert_refused(serving_get_pinned(s, "q", next, &x, &e), &e, ERR_GENERATION);
+	put_verdict("q", next, "fail");
+	assert_refused(serving_get_pinned(s, "q", next, &x, &e), &e, ERR_GENERATION);
+	put_verdict("q", next, "pass");
+	assert_ok(serving_get_pinned(s, "q", next, &x, &e), &e);
+	assert_ok(serving_get_pinned(s, "q", old, &x, &e), &e);
+	put_verdict("q", old, "fail");
+	assert_refused(serving_get_pinned(s, "q", old, &x, &e), &e, ERR_GENERATION);
+	assert_ok(quarantine_add(&q, "q", next, "it ended workers", 1, &e), &e);
+	assert_ok(quarantine_save(&q, data, &e), &e);
+	assert_refused(serving_get_pinned(s, "q", next, &x, &e), &e, ERR_GENERATION);
+	assert_ok(serving_get_pinned(s, "q", live, &x, &e), &e);
+	quarantine_fini(&q);
+	serving_free(s);
+}
+
+static void
 an_older_generation_answers_when_it_is_named(void **state)
 {
 	char first[GENERATION_NAME_BYTES], second[GENERATION_NAME_BYTES];
@@ -307,6 +363,7 @@ main(void)
 	    cmocka_unit_test(a_removed_tenant_is_gone_after_the_move),
 	    cmocka_unit_test(without_a_roster_the_pointer_is_followed),
 	    cmocka_unit_test(an_older_generation_answers_when_it_is_named),
+	    cmocka_unit_test(what_may_not_serve_is_not_opened_by_its_name),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -202,12 +202,61 @@ files_that_are_no_store_are_refused(void **state)
 	free(bytes);
 }
 
+static void
+a_document_is_put_together_from_its_chunks(void **state)
+{
+	static const struct {
+		unsigned document, start, end;
+		const char *text;
+	} rows[] = {{1, 0, 5, "first"}, {2, 2, 7, "hello"}, {2, 5, 10, "lo wo"}, {2, 12, 16, "rld."},
+	    {3, 0, 4, "last"}};
+	struct store_document d = {.key = "a", .title = "A", .source = "a", .sha256 = "00",
+	    .charset = "UTF-8"};
+	struct store_text t;
+	struct store_writer *w;
+	struct store *s;
+	struct arena a;
+	uint64_t id;
+	struct err e;
+
+	(void)state;
+	unlink(path);
+	assert_ok(store_create(&w, path, &e), &e);
+	for (int i = 0; i < 3; i++)
+		assert_ok(store_add_document(w, &d, &id, &e), &e);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct store_chunk c = {.document = rows[i].document, .start = rows[i].start,
+		    .end = rows[i].end, .heading = "", .text = rows[i].text,
+		    .text_len = strlen(rows[i].text)};
+		assert_ok(store_add_chunk(w, &c, NULL, &e), &e);
+	}
+	assert_ok(store_finish(w, &e), &e);
+	arena_init(&a, 1 << 20);
+	assert_ok(store_open(&s, path, &e), &e);
+	for (uint32_t row = 1; row <= 3; row++) {
+		assert_ok(store_document_text(s, row, 1000, &a, &t, &e), &e);
+		assert_string_equal(t.text, "hello wo\n\nrld.");
+		assert_true(t.is_whole && t.start == 2 && t.end == 16);
+	}
+	assert_ok(store_document_text(s, 3, 8, &a, &t, &e), &e);
+	assert_string_equal(t.text, "rld.");
+	assert_false(t.is_whole);
+	assert_ok(store_document_text(s, 0, 1, &a, &t, &e), &e);
+	assert_string_equal(t.text, "first");	/* the row itself, whatever the bound */
+	assert_ok(store_document_text(s, 4, 9, &a, &t, &e), &e);
+	assert_string_equal(t.text, "last");
+	assert_refused(store_document_text(s, 5, 9, &a, &t, &e), &e, ERR_CORRUPT);
+	store_close(s);
+	arena_fini(&a);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(chunks_come_back_with_their_document),
 	    cmocka_unit_test(pages_and_passages_come_back),
+	    cmocka_unit_test(a_document_is_put_together_from_its_chunks),
 	    cmocka_unit_test(a_store_of_version_1_is_still_read),
 	    cmocka_unit_test(same_input_gives_same_bytes),
 	    cmocka_unit_test(files_that_are_no_store_are_refused),
