@@ -42,6 +42,7 @@ int cmd_import(const struct cmd *cmd, int argc, char **argv);
 int cmd_diff(const struct cmd *cmd, int argc, char **argv);
 int cmd_verify(const struct cmd *cmd, int argc, char **argv);
 int cmd_eval(const struct cmd *cmd, int argc, char **argv);
+int cmd_load(const struct cmd *cmd, int argc, char **argv);
 int cmd_key(const struct cmd *cmd, int argc, char **argv);
 int cmd_tenant(const struct cmd *cmd, int argc, char **argv);
 

@@ -101,6 +101,15 @@ static const struct command {
 	"With docs/ and questions.jsonl in DIR: how much of the marked answers the first passages\n"
 	"hold.  --chunk-size N, --chunk-overlap N, --parent-size N, --top-k N, --chunks FILE.",
 	cmd_eval},
+    {"load", "[--rate N] [--seconds N] [--json] [URL] TENANT",
+	"Asks questions at a constant rate, and judges what came back.\n"
+	"URL: http://127.0.0.1:8080 by default; a path in it is used as it is, else /query/TENANT.\n"
+	"--rate N a second (100), --seconds N (10), --connections N (64), --timeout SECONDS (10),\n"
+	"--top-k N (5), --topics FILE with a question a line, or {\"query\", \"relevant\": [PATH]};\n"
+	"--key-file FILE.  Latency counts from when a question was due.  Exits with 0 when no\n"
+	"question failed, the mean is at most --mean-ms (500) and of the judged documents at least\n"
+	"--recall (0.9) were found, else 1.",
+	cmd_load},
     {"tenant", "check FILE", "Judges a tenant's document before anyone sees it.", cmd_tenant},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
