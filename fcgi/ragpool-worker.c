@@ -16,6 +16,7 @@
 #include "config.h"
 #include "gateway_client.h"
 #include "log.h"
+#include "route.h"
 #include "worker.h"
 
 enum { EXIT_USAGE = 64, SYSTEMD_FIRST_FD = 3, SLOW_MS_MAX = 3600000,
@@ -57,6 +58,7 @@ static const char usage[] =
     "      --confine yes|no    give up network, programs and write access (default yes)\n"
     "      --log-level LEVEL   error, warn, info or debug (default info)\n"
     "      --log-file FILE     append to it, not to standard error; USR1 opens it anew\n"
+    "      --routes            print every route: method, path, role, most bytes of a body\n"
     "  -h, --help              this text\n"
     "  -V, --version           the version\n";
 
@@ -121,9 +123,10 @@ static void
 read_options(struct worker_options *o, int argc, char **argv)
 {
 	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, RESULT_CACHE, CORS, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
-		AUTH, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
+		AUTH, ROUTES, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
+	    {"routes", no_argument, NULL, ROUTES},
 	    {"max-requests", required_argument, NULL, MAX_REQUESTS},
 	    {"max-body", required_argument, NULL, MAX_BODY},
 	    {"top-k-max", required_argument, NULL, TOP_K},
@@ -243,6 +246,9 @@ read_options(struct worker_options *o, int argc, char **argv)
 				refuse(e.text);
 			o->log_file = optarg;
 			break;
+		case ROUTES:
+			route_print(stdout);
+			exit(fflush(stdout) == 0 ? 0 : 74);
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);

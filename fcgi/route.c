@@ -50,6 +50,15 @@ route_path(int32_t route)
 	return route >= 0 && route < ROUTES ? routes[route].path : "-";
 }
 
+void
+route_print(FILE *to)
+{
+	for (int i = 0; i < ROUTES; i++)
+		fprintf(to, "%s %s %s %zu\n", req_method_name(routes[i].method), routes[i].path,
+		    routes[i].need == ROLE_NONE ? "none" : caller_role_name(routes[i].need),
+		    routes[i].body_max);
+}
+
 static size_t
 segment_bytes(const char *path)
 {
