@@ -91,7 +91,11 @@ wait_for 30 "the canary is watched" tells 'j["roll"]["phase"]' bake
 newest=$(ls "$T/data/tenants/docs/gen" | sort -n | tail -n 1)
 chmod u+w "$T/data/tenants/docs/gen/$newest/index.rpx"
 truncate -s 4096 "$T/data/tenants/docs/gen/$newest/index.rpx"
-ok "what ends its canary goes back by itself" wait_until 30 went_back "$served"
+asked_anew() {	# a question that no worker keeps an answer to
+	post /query/docs "{\"query\": \"letters by boat $RANDOM$RANDOM\"}"
+	went_back "$1"
+}
+ok "what ends its canary goes back by itself" wait_until 30 asked_anew "$served"
 like "with its reason" "$(told 't("docs")["last_error"]')" 'crashed .*with data of docs'
 is "one worker was ended" "$(told 'j["died"]')" 1
 wait_for 20 "three workers" tells 'j["ready"]' 3
