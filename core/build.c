@@ -10,25 +10,61 @@
 
 #include "assemble.h"
 #include "embed_missing.h"
+#include "failpoint.h"
 #include "file.h"
 #include "generation.h"
 #include "hash.h"
 #include "index.h"
+#include "intake.h"
 #include "knowledge.h"
+#include "pushed.h"
 #include "store.h"
 
 /* ---- knowledge to files ---- */
 
+static const char *const step_names[BUILD_STEP_MAX] = {
+#define X(symbol, name) [symbol] = name,
+    BUILD_STEPS(X)
+#undef X
+};
+
+const char *
+build_step_name(enum build_step step)
+{
+	return (unsigned)step < BUILD_STEP_MAX ? step_names[step] : "unknown";
+}
+
+static void
+tell(const struct build_request *r, enum build_step step, uint64_t done, uint64_t all)
+{
+	const struct build_progress p = {.step = step, .done = done, .all = all};
+
+	if (r->progress != NULL)
+		r->progress(r->progress_context, &p);
+}
+
+struct filling {
+	const struct build_request *r;
+	struct assembly *a;
+	uint64_t chunks;
+};
+
 static int
 take_document(void *context, const struct store_document *d, struct err *e)
 {
-	return assembly_add_document(context, d, e);
+	struct filling *f = context;
+
+	tell(f->r, BUILD_INDEXING, f->chunks, 0);
+	return assembly_add_document(f->a, d, e);
 }
 
 static int
 take_chunk(void *context, const struct store_chunk *c, struct err *e)
 {
-	return assembly_add_chunk(context, c, e);
+	struct filling *f = context;
+
+	f->chunks++;
+	return assembly_add_chunk(f->a, c, e);
 }
 
 static int
@@ -37,14 +73,16 @@ write_files(struct knowledge *k, const struct build_request *r, struct vectors *
 {
 	static const struct knowledge_walk walk = {take_document, take_chunk};
 	struct assembly_report made;
+	struct filling f = {.r = r};
 	struct assembly *a;
 	int rc = -1;
 
 	if (assembly_new(&a, dir, r->tenant, r->config, e) == -1)
 		return -1;
+	f.a = a;
 	assembly_set_base(a, base);
 	assembly_set_vectors(a, vectors);
-	if (knowledge_each(k, &walk, a, e) == 0 && assembly_finish(a, &made, e) == 0) {
+	if (knowledge_each(k, &walk, &f, e) == 0 && assembly_finish(a, &made, e) == 0) {
 		report->documents = made.documents;
 		report->chunks = made.chunks;
 		report->dim = made.dim;
@@ -244,38 +282,130 @@ make_generation(struct knowledge *k, const struct build_request *r, struct build
 
 	if (make_folder(dir, r, e) == -1)
 		return -1;
-	if (fill_folder(k, r, dir, report, e) == -1 ||
-	    generation_publish(report->generation, &report->existed, r->data_dir, r->tenant, dir,
-		e) == -1) {
-		file_remove_tree(dir, NULL);
-		return -1;
-	}
+	failpoint(FAIL_FOLDER_MADE);
+	if (fill_folder(k, r, dir, report, e) == -1)
+		goto fail;
+	failpoint(FAIL_FILES_WRITTEN);
+	tell(r, BUILD_PUBLISHING, report->chunks, report->chunks);
+	if (generation_publish(report->generation, &report->existed, r->data_dir, r->tenant, dir,
+		e) == -1)
+		goto fail;
+	failpoint(FAIL_PUBLISHED);
 	return 0;
+fail:
+	file_remove_tree(dir, NULL);
+	return -1;
+}
+
+/* ---- the whole ---- */
+
+/* The source and, apart from where they are the source, the documents pushed to it. */
+struct sources {
+	struct source *opened, *joined;		/* owned, or NULL */
+	struct source *all;
+};
+
+static int
+open_sources(struct sources *s, const struct build_request *r, struct err *e)
+{
+	s->all = r->source;
+	if (s->all == NULL) {
+		if (source_open(&s->opened, r->config, e) == -1)
+			return -1;
+		s->all = s->opened;
+	}
+	if (strcmp(r->config->source_type, "push") == 0 || !pushed_any(r->data_dir, r->tenant))
+		return 0;
+	if (source_joined(&s->joined, s->all, r->data_dir, r->tenant, e) == -1)
+		return -1;
+	s->all = s->joined;
+	return 0;
+}
+
+static void
+close_sources(struct sources *s)
+{
+	source_close(s->joined);
+	source_close(s->opened);
+}
+
+static void
+tell_read(void *context, uint64_t done, uint64_t all)
+{
+	tell(context, BUILD_READING, done, all);
 }
 
 typedef int sync_fn(struct knowledge *k, struct source *s, const struct build_config *config,
     unsigned max_shrink, struct sync_report *report, struct err *e);
 
 static int
-sync_source(struct knowledge *k, const struct build_request *r, sync_fn *sync_by,
-    struct build_report *report, struct err *e)
+sync_source(struct knowledge *k, struct source *source, const struct build_request *r,
+    sync_fn *sync_by, struct build_report *report, struct err *e)
 {
-	struct source *opened = NULL;
 	struct sync_report sync;
-	int rc;
 
-	if (r->source == NULL && source_open(&opened, r->config, e) == -1)
+	knowledge_set_progress(k, tell_read, (void *)(uintptr_t)r);
+	tell(r, BUILD_LISTING, 0, 0);
+	if (sync_by(k, source, r->config, r->max_shrink, &sync, e) == -1)
 		return -1;
-	rc = sync_by(k, r->source != NULL ? r->source : opened, r->config, r->max_shrink, &sync, e);
-	source_close(opened);
 	report->listed = sync.listed;
 	report->added = sync.added;
 	report->changed = sync.changed;
 	report->removed = sync.removed;
 	report->unchanged = sync.unchanged;
 	report->refused = sync.refused;
-	if (rc == 0 && r->refused != NULL)
-		rc = knowledge_each_refused(k, r->refused, r->refused_context, e);
+	failpoint(FAIL_SYNC_DONE);
+	if (r->refused == NULL)
+		return 0;
+	return knowledge_each_refused(k, r->refused, r->refused_context, e);
+}
+
+struct refusals {
+	struct ledger *ledger;
+	struct err *e;
+	int rc;
+};
+
+static void
+keep_refusal(void *context, const char *key, const char *why)
+{
+	struct refusals *f = context;
+
+	if (f->rc == 0)
+		f->rc = ledger_add_refused(f->ledger, key, why, f->e);
+}
+
+static int
+keep_refusals(void *context, struct ledger *l, struct err *e)
+{
+	struct refusals f = {.ledger = l, .e = e};
+
+	return knowledge_each_refused(context, keep_refusal, &f, e) == -1 ? -1 : f.rc;
+}
+
+static int
+build_locked(struct knowledge *k, struct intake *in, const struct build_request *r,
+    struct build_report *report, struct err *e)
+{
+	struct sources s = {0};
+	int rc = -1;
+
+	tell(r, BUILD_TAKING_IN, 0, 0);
+	if (intake_run(in, r->data_dir, r->tenant, e) == -1)
+		return -1;
+	report->jobs = in->jobs;
+	report->rejected = in->rejected;
+	report->asked_removals = in->removed_since;
+	knowledge_expect_removals(k, in->removed_since);
+	if (open_sources(&s, r, e) == 0 &&
+	    sync_source(k, s.all, r, knowledge_sync, report, e) == 0 &&
+	    make_generation(k, r, report, e) == 0 &&
+	    generation_verify(r->data_dir, r->tenant, report->generation, e) == 0 &&
+	    intake_built(in, report->generation, keep_refusals, k, e) == 0) {
+		failpoint(FAIL_LEDGER_BUILT);
+		rc = 0;
+	}
+	close_sources(&s);
 	return rc;
 }
 
@@ -283,13 +413,13 @@ int
 build_run(const struct build_request *r, struct build_report *report, struct err *e)
 {
 	struct knowledge *k = NULL;
+	struct intake in = {0};
 	int rc = -1;
 
 	*report = (struct build_report){0};
-	if (knowledge_open(&k, r->data_dir, r->tenant, e) == 0 &&
-	    sync_source(k, r, knowledge_sync, report, e) == 0 &&
-	    (rc = make_generation(k, r, report, e)) == 0)
-		rc = generation_verify(r->data_dir, r->tenant, report->generation, e);
+	if (knowledge_open(&k, r->data_dir, r->tenant, e) == 0)
+		rc = build_locked(k, &in, r, report, e);
+	intake_close(&in);
 	knowledge_close(k);
 	return rc;
 }
@@ -324,13 +454,17 @@ build_rehearse(const struct build_request *r, struct build_report *report, struc
 	static const struct knowledge_walk walk = {count_document, count_chunk};
 	struct knowledge *k = NULL;
 	struct vectors *vectors = NULL;
+	struct sources s = {0};
 	int rc = -1;
 
 	*report = (struct build_report){0};
 	if (knowledge_open(&k, r->data_dir, r->tenant, e) == 0 &&
-	    sync_source(k, r, knowledge_rehearse, report, e) == 0 && knowledge_each(k, &walk, report, e) == 0)
+	    open_sources(&s, r, e) == 0 &&
+	    sync_source(k, s.all, r, knowledge_rehearse, report, e) == 0 &&
+	    knowledge_each(k, &walk, report, e) == 0)
 		rc = embed_elsewhere(&vectors, k, r, NULL, report, e);
 	vectors_close(vectors);
+	close_sources(&s);
 	knowledge_close(k);	/* and what was read is forgotten */
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* build.h - a tenant's source to a sealed generation: the whole use case.
  *
- *   source -> source.db (sync) -> store.db + terms -> index.rpx -> manifest -> publish
+ *   inbox -> pushed documents (intake.h)
+ *   source and these -> source.db (sync) -> store.db + terms -> index.rpx -> manifest -> publish
  *
  * Everything is written into gen/.tmp-<pid>-<n>, removed again on failure; the
  * generation that serves is never touched.  Publishing does not make it live: that is
@@ -51,6 +52,25 @@ struct build_config {
 	enum dense_graph graph;
 };
 
+#define BUILD_STEPS(X) \
+	X(BUILD_TAKING_IN, "intake")	/* what waits in the inbox */ \
+	X(BUILD_LISTING, "list") \
+	X(BUILD_READING, "read")	/* done and all: documents */ \
+	X(BUILD_INDEXING, "index")	/* done: passages; all: as many, once known */ \
+	X(BUILD_PUBLISHING, "publish")
+enum build_step {
+#define X(symbol, name) symbol,
+	BUILD_STEPS(X)
+#undef X
+	    BUILD_STEP_MAX
+};
+const char *build_step_name(enum build_step step);
+
+struct build_progress {
+	enum build_step step;
+	uint64_t done, all;		/* all 0: not known */
+};
+
 struct build_request {
 	const char *data_dir;
 	const char *tenant;
@@ -63,6 +83,9 @@ struct build_request {
 	/* told of every document that was left out, and why; may be NULL */
 	void (*refused)(void *context, const char *key, const char *why);
 	void *refused_context;
+	/* what is done of what, now and then; may be NULL */
+	void (*progress)(void *context, const struct build_progress *p);
+	void *progress_context;
 };
 
 struct build_report {
@@ -77,6 +100,9 @@ struct build_report {
 	uint64_t passages;	/* different ones, of a model elsewhere: embedded now, or kept */
 	uint64_t embedded, kept;	/* from builds before */
 	uint64_t tokens, requests;	/* for those embedded, tokens by our own estimate */
+	uint64_t jobs;		/* of the inbox, that this generation brings */
+	uint64_t rejected;	/* entries of the inbox that were put aside */
+	uint64_t asked_removals;	/* documents removed on request since the last success */
 };
 
 /* p->rules is owned: chunk_rules_free().  ERR_RANGE, ERR_INPUT. */

@@ -20,6 +20,8 @@ db_fail(sqlite3 *db, const char *what, struct err *e)
 		mine = ERR_CORRUPT;
 	else if (code == SQLITE_NOMEM)
 		mine = ERR_NOMEM;
+	else if (code == SQLITE_FULL)
+		mine = ERR_STORAGE;
 	return err_set(e, mine, "%s: %s", what, sqlite3_errmsg(db));
 }
 

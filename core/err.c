@@ -39,6 +39,9 @@ code_of_errno(int number, enum err_code otherwise)
 	case EACCES:
 	case EPERM:
 		return ERR_PERMISSION;
+	case ENOSPC:
+	case EDQUOT:
+		return ERR_STORAGE;
 	default:
 		return otherwise;
 	}

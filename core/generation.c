@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failpoint.h"
 #include "file.h"
 #include "rpx.h"
 #include "tenant.h"
@@ -192,6 +193,7 @@ generation_publish(char name[GENERATION_NAME_BYTES], bool *existed, const char *
 	if (generation_dir(final, data_dir, tenant, name, e) == -1 ||
 	    generation_dir(parent, data_dir, tenant, "", e) == -1 || seal_files(tmp_dir, e) == -1)
 		return -1;
+	failpoint(FAIL_SEALED);
 	if (rename(tmp_dir, final) == -1)
 		return err_sys(e, ERR_IO, "rename to %s", final);
 	return file_sync(parent, e);

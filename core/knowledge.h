@@ -49,6 +49,12 @@ void knowledge_close(struct knowledge *k);
 /* source.db itself, borrowed, for what is kept beside the documents (vectors.h). */
 sqlite3 *knowledge_db(struct knowledge *k);
 
+/* So many documents were removed on request: that is no shrinking. */
+void knowledge_expect_removals(struct knowledge *k, uint64_t count);
+/* Told now and then while documents are read: how many are, of how many. */
+void knowledge_set_progress(struct knowledge *k,
+    void (*progress)(void *context, uint64_t done, uint64_t all), void *context);
+
 /* ERR_SHRINK when more than max_shrink percent of the documents kept before are gone (shrink.h),
  * or more than that of those that gave text give none any more; 100 lets everything through. */
 int knowledge_sync(struct knowledge *k, struct source *s, const struct build_config *config,

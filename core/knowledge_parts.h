@@ -27,6 +27,9 @@ struct knowledge {
 	int lock;
 	sqlite3 *db;
 	sqlite3_stmt *s[STATEMENTS];
+	uint64_t removals;	/* that were asked for */
+	void (*progress)(void *context, uint64_t done, uint64_t all);
+	void *progress_context;
 };
 
 #endif

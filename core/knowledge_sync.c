@@ -12,6 +12,7 @@
 #include "db.h"
 #include "digest.h"
 #include "knowledge_exchange.h"
+#include "failpoint.h"
 #include "metadata.h"
 #include "rows.h"
 #include "shrink.h"
@@ -32,7 +33,7 @@ struct sync {
 	struct buf meta;	/* of the document that is written */
 	struct arena words;	/* of the items below */
 	struct source_item *wanted;	/* listed, new or changed: still to be read */
-	size_t wanted_count, wanted_room;
+	size_t wanted_count, wanted_room, wanted_done;
 	unsigned max_shrink;	/* percent of what was kept that may be gone */
 	struct sync_report *report;
 };
@@ -383,6 +384,15 @@ count_read(struct sync *y, const struct source_item *item, struct err *e)
 	return got == -1 ? -1 : 0;
 }
 
+static void
+tell_progress(struct sync *y)
+{
+	failpoint(FAIL_SYNC_DOCUMENT);
+	y->wanted_done++;
+	if (y->k->progress != NULL)
+		y->k->progress(y->k->progress_context, y->wanted_done, y->wanted_count);
+}
+
 /* What reading a wanted document came to. */
 static int
 take_wanted(void *context, const struct source_item *item, const char *bytes, size_t n,
@@ -391,6 +401,7 @@ take_wanted(void *context, const struct source_item *item, const char *bytes, si
 	struct sync *y = context;
 	struct source_item taken = *item;
 
+	tell_progress(y);
 	if (taken.size == SOURCE_SIZE_UNKNOWN)
 		taken.size = n;
 	if (why == NULL && bytes == NULL)
@@ -562,6 +573,12 @@ count_kept(struct knowledge *k, struct kept *kept, struct err *e)
 	return got == 1 ? 0 : -1;
 }
 
+static void
+expect(int64_t *count, uint64_t fewer)
+{
+	*count = (uint64_t)*count > fewer ? *count - (int64_t)fewer : 0;
+}
+
 /* In a transaction. */
 static int
 sync_all(struct sync *y, struct source *source, struct err *e)
@@ -569,7 +586,11 @@ sync_all(struct sync *y, struct source *source, struct err *e)
 	struct kept before, now;
 
 	if (db_run(y->k->db, "delete from temp.seen", e) == -1 ||
-	    count_kept(y->k, &before, e) == -1 || source->list(source, sync_item, y, e) == -1 ||
+	    count_kept(y->k, &before, e) == -1)
+		return -1;
+	expect(&before.documents, y->k->removals);
+	expect(&before.texts, y->k->removals);
+	if (source->list(source, sync_item, y, e) == -1 ||
 	    check_listed(y, &before, e) == -1 ||
 	    source_read_each(source, y->wanted, y->wanted_count, take_wanted, y, e) == -1 ||
 	    drop_vanished(y, e) == -1 || count_kept(y->k, &now, e) == -1)
@@ -597,8 +618,10 @@ sync_source(struct knowledge *k, struct source *source, const struct build_confi
 	rc = -1;
 	buf_init(&y.meta, METADATA_BYTES_MAX);
 	arena_init(&y.words, LISTING_BYTES_MAX);
-	if (sync_all(&y, source, e) == 0)
+	if (sync_all(&y, source, e) == 0) {
+		failpoint(FAIL_SYNC_COMMIT);
 		rc = keeps ? db_run(k->db, "commit", e) : 0;
+	}
 	if (rc == -1)
 		sqlite3_exec(k->db, "rollback", NULL, NULL, NULL);
 	free(y.wanted);
@@ -606,6 +629,20 @@ sync_source(struct knowledge *k, struct source *source, const struct build_confi
 	buf_fini(&y.meta);
 	chunk_rules_free(y.chunking.rules);
 	return rc;
+}
+
+void
+knowledge_expect_removals(struct knowledge *k, uint64_t count)
+{
+	k->removals = count;
+}
+
+void
+knowledge_set_progress(struct knowledge *k,
+    void (*progress)(void *context, uint64_t done, uint64_t all), void *context)
+{
+	k->progress = progress;
+	k->progress_context = context;
 }
 
 int

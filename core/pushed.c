@@ -20,8 +20,8 @@
 
 enum { HEAD_MAX = SOURCE_META_BYTES + 8192 };
 
-static int
-check_key(const char *key, struct err *e)
+int
+pushed_check_key(const char *key, struct err *e)
 {
 	size_t n = strlen(key);
 
@@ -93,45 +93,182 @@ make_parent(const char *path, struct err *e)
 	return file_is_folder(folder) ? 0 : file_make_dirs(folder, 0755, e);
 }
 
+/* The path of the key's file, its folder made. */
+static int
+place_of(char path[PATH_MAX], const char *data_dir, const char *tenant, const char *key,
+    struct err *e)
+{
+	char folder[PATH_MAX];
+
+	return pushed_check_key(key, e) == -1 || folder_of(folder, data_dir, tenant, e) == -1 ?
+	    -1 :
+	    file_of(path, folder, key, e);
+}
+
+static int
+write_document(struct buf *all, const struct pushed_document *d, struct err *e)
+{
+	if (d->n > DOCUMENT_BYTES_MAX)
+		return err_set(e, ERR_LIMIT, "larger than %d MiB", DOCUMENT_BYTES_MAX >> 20);
+	if (write_head(all, d, e) == -1)
+		return -1;
+	all->max += d->n;
+	buf_add(all, d->bytes, d->n);
+	return buf_check(all, "a document", e);
+}
+
 int
 pushed_put(const char *data_dir, const char *tenant, const struct pushed_document *d,
     struct err *e)
 {
-	char folder[PATH_MAX], path[PATH_MAX];
+	char path[PATH_MAX];
 	struct buf all;
 	int rc = -1;
 
-	if (check_key(d->key, e) == -1 || folder_of(folder, data_dir, tenant, e) == -1 ||
-	    file_of(path, folder, d->key, e) == -1 || make_parent(path, e) == -1)
+	if (place_of(path, data_dir, tenant, d->key, e) == -1 || make_parent(path, e) == -1)
 		return -1;
-	if (d->n > DOCUMENT_BYTES_MAX)
-		return err_set(e, ERR_LIMIT, "larger than %d MiB", DOCUMENT_BYTES_MAX >> 20);
 	buf_init(&all, HEAD_MAX);
-	if (write_head(&all, d, e) == 0) {
-		all.max += d->n;
-		buf_add(&all, d->bytes, d->n);
-		if (buf_check(&all, "a document", e) == 0)
-			rc = file_replace(path, all.data, all.len, 0640, e);
-	}
+	if (write_document(&all, d, e) == 0)
+		rc = file_replace(path, all.data, all.len, 0640, e);
 	buf_fini(&all);
 	return rc;
+}
+
+static bool
+is_there(const char *path, const struct buf *all)
+{
+	struct file_map m;
+	bool same;
+
+	if (file_map(&m, path, NULL) == -1)
+		return false;
+	same = m.len == all->len && memcmp(m.data, all->data, m.len) == 0;
+	file_unmap(&m);
+	return same;
+}
+
+static int
+replace_later(const char *path, const struct buf *all, struct err *e)
+{
+	char tmp[PATH_MAX];
+	int fd, rc;
+
+	if (snprintf(tmp, sizeof tmp, "%s.tmp", path) >= (int)sizeof tmp)
+		return err_set(e, ERR_LIMIT, "path too long: %.200s", path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (fd == -1)
+		return err_sys(e, ERR_IO, "%s", tmp);
+	rc = file_write_all(fd, all->data, all->len, tmp, e);
+	if (close(fd) == -1 && rc == 0)
+		rc = err_sys(e, ERR_IO, "%s", tmp);
+	if (rc == 0 && rename(tmp, path) == -1)
+		rc = err_sys(e, ERR_IO, "%s", path);
+	if (rc == -1)
+		unlink(tmp);
+	return rc;
+}
+
+int
+pushed_put_later(const char *data_dir, const char *tenant, const struct pushed_document *d,
+    struct err *e)
+{
+	char path[PATH_MAX];
+	struct buf all;
+	int rc = -1;
+
+	if (place_of(path, data_dir, tenant, d->key, e) == -1 || make_parent(path, e) == -1)
+		return -1;
+	buf_init(&all, HEAD_MAX);
+	if (write_document(&all, d, e) == 0)
+		rc = is_there(path, &all) ? 0 : replace_later(path, &all, e);
+	buf_fini(&all);
+	return rc;
+}
+
+int
+pushed_remove_later(
+    const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e)
+{
+	char path[PATH_MAX];
+
+	*was = false;
+	if (place_of(path, data_dir, tenant, key, e) == -1)
+		return -1;
+	if (unlink(path) == -1)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, ERR_IO, "%s", path);
+	*was = true;
+	return 0;
 }
 
 int
 pushed_remove(
     const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e)
 {
-	char folder[PATH_MAX], path[PATH_MAX];
+	char path[PATH_MAX];
 
-	*was = false;
-	if (check_key(key, e) == -1 || folder_of(folder, data_dir, tenant, e) == -1 ||
-	    file_of(path, folder, key, e) == -1)
+	if (pushed_remove_later(data_dir, tenant, key, was, e) == -1)
 		return -1;
-	if (unlink(path) == -1)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", path);
-	*was = true;
+	if (!*was)
+		return 0;
+	if (place_of(path, data_dir, tenant, key, e) == -1)
+		return -1;
 	*strrchr(path, '/') = '\0';
 	return file_sync(path, e);
+}
+
+int
+pushed_sync(const char *data_dir, const char *tenant, struct err *e)
+{
+	char folder[PATH_MAX];
+	int fd, rc;
+
+	if (folder_of(folder, data_dir, tenant, e) == -1)
+		return -1;
+	if ((fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", folder);
+	rc = syncfs(fd) == 0 ? 0 : err_sys(e, ERR_IO, "%s", folder);
+	close(fd);
+	return rc;
+}
+
+bool
+pushed_has(const char *data_dir, const char *tenant, const char *key)
+{
+	char path[PATH_MAX];
+
+	return place_of(path, data_dir, tenant, key, NULL) == 0 && access(path, F_OK) == 0;
+}
+
+bool
+pushed_any(const char *data_dir, const char *tenant)
+{
+	char folder[PATH_MAX];
+
+	return folder_of(folder, data_dir, tenant, NULL) == 0 && file_is_folder(folder);
+}
+
+int
+pushed_get(const char *data_dir, const char *tenant, const char *key, char **owned,
+    const char **text, size_t *n, struct err *e)
+{
+	char path[PATH_MAX], *end;
+	size_t all;
+
+	*owned = NULL;
+	if (place_of(path, data_dir, tenant, key, e) == -1)
+		return -1;
+	if (access(path, F_OK) == -1)
+		return err_set(e, ERR_DOCUMENT, "there is no such document among the pushed ones");
+	if (file_read(owned, &all, path, (size_t)DOCUMENT_BYTES_MAX + HEAD_MAX, e) == -1)
+		return -1;
+	if ((end = memchr(*owned, '\n', all)) == NULL) {
+		free(*owned);
+		*owned = NULL;
+		return err_set(e, ERR_CORRUPT, "%s: its first line is missing", path);
+	}
+	*text = end + 1;
+	*n = all - (size_t)(end + 1 - *owned);
+	return 0;
 }
 
 /* ---- listing and reading ---- */

@@ -28,6 +28,24 @@ struct pushed_document {
 	size_t n;
 };
 
+/* Is there one of this key? */
+bool pushed_has(const char *data_dir, const char *tenant, const char *key);
+/* Whether the tenant has a folder of them at all. */
+bool pushed_any(const char *data_dir, const char *tenant);
+int pushed_check_key(const char *key, struct err *e);
+/* The document's bytes and head as they lie there; owned (free), NUL-terminated, *text and *n
+ * are the bytes in it.  ERR_DOCUMENT when there is none. */
+int pushed_get(const char *data_dir, const char *tenant, const char *key, char **owned,
+    const char **text, size_t *n, struct err *e);
+
+/* For many at once: in place, but durable only after pushed_sync().  What is there already,
+ * byte for byte, is left alone, so that it does not count as changed. */
+int pushed_put_later(const char *data_dir, const char *tenant, const struct pushed_document *d,
+    struct err *e);
+int pushed_remove_later(
+    const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e);
+int pushed_sync(const char *data_dir, const char *tenant, struct err *e);
+
 /* Durable when it returns; replaces what the key had. */
 int pushed_put(const char *data_dir, const char *tenant, const struct pushed_document *d,
     struct err *e);
@@ -37,5 +55,9 @@ int pushed_remove(
 
 int source_pushed_open(
     struct source **out, const char *data_dir, const char *tenant, struct err *e);
+/* A source and the documents pushed to its tenant, as one; of two with the same key the
+ * pushed one counts.  `inner` is borrowed. */
+int source_joined(struct source **out, struct source *inner, const char *data_dir,
+    const char *tenant, struct err *e);
 
 #endif

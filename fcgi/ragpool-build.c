@@ -14,6 +14,7 @@
 #include "clk.h"
 #include "conf.h"
 #include "config.h"
+#include "failpoint.h"
 #include "file.h"
 #include "gateway_service.h"
 #include "generation.h"
@@ -26,6 +27,7 @@
 #include "tenant_doc.h"
 
 enum { EXIT_USAGE = 64 };
+#define PROGRESS_NS ((int64_t)500 * 1000 * 1000)
 
 static const char usage[] =
     "usage: ragpool-build --data DIR --tenant NAME --config FILE [options]\n"
@@ -41,6 +43,9 @@ static const char usage[] =
     "      --pool FILE     ragpool.conf, for what a document may name: paths, networks,\n"
     "                      credentials; without it everything may be named\n"
     "      --json          the last line of standard output is one JSON object\n"
+    "      --progress      a line of JSON now and then: the step, what is done of what, how fast,\n"
+    "                      how much longer\n"
+    "      --list-failpoints   the places where RAGPOOL_FAILPOINT=name[:N] kills it, for tests\n"
     "      --no-publish    leave the pointer `current` as it is\n"
     "      --full          do not grow from the current generation\n"
     "      --dry-run       say what a build would do and embed, and change nothing\n"
@@ -54,7 +59,7 @@ static const char usage[] =
 
 struct options {
 	const char *data_dir, *tenant, *config_path, *pool_path;
-	bool json, publish, allow_shrink, full, quiet, dry_run;
+	bool json, publish, allow_shrink, full, quiet, dry_run, progress;
 };
 
 static void
@@ -65,15 +70,25 @@ refuse(const char *what)
 }
 
 static void
+list_failpoints(void)
+{
+	for (unsigned i = 0; failpoint_name(i) != NULL; i++)
+		puts(failpoint_name(i));
+}
+
+static void
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL, DRY_RUN, GATEWAY };
+	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL, DRY_RUN, GATEWAY, PROGRESS,
+		FAILPOINT_LIST };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"tenant", required_argument, NULL, 't'},
 	    {"config", required_argument, NULL, 'c'},
 	    {"pool", required_argument, NULL, POOL_FILE},
 	    {"json", no_argument, NULL, JSON},
+	    {"progress", no_argument, NULL, PROGRESS},
+	    {"list-failpoints", no_argument, NULL, FAILPOINT_LIST},
 	    {"no-publish", no_argument, NULL, NO_PUBLISH},
 	    {"allow-shrink", no_argument, NULL, ALLOW_SHRINK},
 	    {"full", no_argument, NULL, FULL},
@@ -106,6 +121,12 @@ read_options(struct options *o, int argc, char **argv)
 		case JSON:
 			o->json = true;
 			break;
+		case PROGRESS:
+			o->progress = true;
+			break;
+		case FAILPOINT_LIST:
+			list_failpoints();
+			exit(0);
 		case NO_PUBLISH:
 			o->publish = false;
 			break;
@@ -165,6 +186,9 @@ print_json(const struct build_report *b, double seconds)
 	printf("\"passages_embedded\": %llu, \"passages_kept\": %llu, \"requests\": %llu, ",
 	    (unsigned long long)b->embedded, (unsigned long long)b->kept,
 	    (unsigned long long)b->requests);
+	printf("\"jobs\": %llu, \"rejected\": %llu, \"asked_removals\": %llu, ",
+	    (unsigned long long)b->jobs, (unsigned long long)b->rejected,
+	    (unsigned long long)b->asked_removals);
 	printf("\"base\": \"%s\", \"full\": %s, \"reused_rows\": %llu, \"seconds\": %.3f}\n",
 	    b->base, b->base[0] == '\0' ? "true" : "false", (unsigned long long)b->reused_rows,
 	    seconds);
@@ -183,6 +207,40 @@ say_refused(void *context, const char *key, const char *why)
 {
 	(void)context;
 	log_warn("left out %s: %s", key, why);
+}
+
+/* ---- progress ---- */
+
+struct progress {
+	enum build_step step;
+	int64_t began_ns, said_ns;	/* of the step; the last line */
+	uint64_t from;			/* done when the step began */
+};
+
+/* {"progress": "read", "done": 120, "all": 1000, "rate": 61.2, "eta_s": 14.4} */
+static void
+say_progress(void *context, const struct build_progress *b)
+{
+	struct progress *p = context;
+	int64_t now = clk_ns();
+	double seconds, rate = 0;
+
+	if (b->step != p->step || p->began_ns == 0) {
+		*p = (struct progress){.step = b->step, .began_ns = now, .from = b->done};
+	} else if (now - p->said_ns < PROGRESS_NS && b->done != b->all) {
+		return;
+	}
+	p->said_ns = now;
+	seconds = (double)(now - p->began_ns) / 1e9;
+	if (seconds > 0)
+		rate = (double)(b->done - p->from) / seconds;
+	printf("{\"progress\": \"%s\", \"done\": %llu, \"all\": %llu, \"rate\": %.1f",
+	    build_step_name(b->step), (unsigned long long)b->done, (unsigned long long)b->all,
+	    rate);
+	if (rate > 0 && b->all > b->done)
+		printf(", \"eta_s\": %.1f", (double)(b->all - b->done) / rate);
+	puts("}");
+	fflush(stdout);
 }
 
 /* The source as the tenant's document and the operator want it. */
@@ -260,6 +318,7 @@ build(const struct options *o, struct err *e)
 	struct build_request request;
 	struct build_report report;
 	struct source *source = NULL;
+	struct progress progress = {0};
 	struct conf conf = {0};
 	struct models models = {0};
 	int64_t from = clk_ns();
@@ -282,15 +341,19 @@ build(const struct options *o, struct err *e)
 	    .max_shrink = max_shrink(o, &doc, &conf),
 	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
+	    .progress = o->progress ? say_progress : NULL,
+	    .progress_context = &progress,
 	};
 	if (o->dry_run) {
 		if ((rc = build_rehearse(&request, &report, e)) == 0)
 			print_rehearsal(o, &report);
 		goto out;
 	}
-	if (build_run(&request, &report, e) == -1 ||
-	    (o->publish &&
-		generation_set_current(o->data_dir, o->tenant, report.generation, e) == -1))
+	if (build_run(&request, &report, e) == -1)
+		goto out;
+	failpoint(FAIL_POINTER);
+	if (o->publish &&
+		generation_set_current(o->data_dir, o->tenant, report.generation, e) == -1)
 		goto out;
 	seconds = (double)(clk_ns() - from) / 1e9;
 	if (o->json)

@@ -1,0 +1,50 @@
+/* failpoint.c - named places where a test ends a build as a crash would. */
+#include "failpoint.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const names[FAILPOINT_MAX] = {
+#define X(symbol, name) [symbol] = name,
+    FAILPOINTS(X)
+#undef X
+};
+
+static int armed = -2;		/* -2: not asked yet; -1: none */
+static long left;
+
+const char *
+failpoint_name(unsigned at)
+{
+	return at < FAILPOINT_MAX ? names[at] : NULL;
+}
+
+static void
+arm(void)
+{
+	const char *want = getenv("RAGPOOL_FAILPOINT"), *colon;
+	size_t n;
+
+	armed = -1;
+	if (want == NULL)
+		return;
+	colon = strchrnul(want, ':');
+	n = (size_t)(colon - want);
+	left = *colon == ':' ? strtol(colon + 1, NULL, 10) : 1;
+	for (int i = 0; i < FAILPOINT_MAX; i++)
+		if (strlen(names[i]) == n && memcmp(names[i], want, n) == 0)
+			armed = i;
+}
+
+void
+failpoint(enum failpoint at)
+{
+	if (armed == -2)
+		arm();
+	if (armed == (int)at && --left <= 0)
+		kill(getpid(), SIGKILL);
+}

@@ -1,0 +1,16 @@
+/* inbox_parts.h - what the two halves of the inbox share; nobody else includes it. */
+#ifndef RAGPOOL_INBOX_PARTS_H
+#define RAGPOOL_INBOX_PARTS_H
+
+#include "inbox.h"
+
+#define INBOX_MAGIC "RPIN0001"
+enum { INBOX_TAIL_BYTES = 16 };
+
+/* DATA/inbox/<tenant>. */
+int inbox_folder(char *out, size_t size, const char *data_dir, const char *tenant, struct err *e);
+/* Every name in a folder, also hidden ones; a folder that is not there has none. */
+int inbox_each_file(const char *folder, int (*each)(void *, int, const char *, struct err *),
+    void *context, struct err *e);
+
+#endif

@@ -1,0 +1,626 @@
+/* ledger.c - what became of a tenant's accepted writes. */
+#include "ledger.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "db.h"
+#include "file.h"
+#include "generation.h"
+#include "hash.h"
+
+#define LEDGER_APPLICATION_ID 0x5250534cu	/* "RPSL" */
+enum { LEDGER_VERSION = 1 };
+
+static const char schema[] =
+    "create table job(id text primary key, key text not null, content text not null,"
+    " accepted integer not null, taken integer not null, ended integer not null,"
+    " state text not null, build integer not null, documents integer not null,"
+    " removed integer not null, bytes integer not null, generation text not null,"
+    " reason text not null, rejected integer not null) strict, without rowid;"
+    "create index job_key on job(key) where key <> '';"
+    "create index job_open on job(state, build) where state in ('building', 'gated', 'failed');"
+    "create table item(job text not null, n integer not null, op text not null,"
+    " key text not null, primary key(job, n)) strict, without rowid;"
+    "create table document(key text primary key, file text not null, name text not null,"
+    " title text not null, type text not null, bytes integer not null,"
+    " taken integer not null, job text not null) strict, without rowid;"
+    "create index document_file on document(file);"
+    "create table refused(key text primary key, why text not null) strict, without rowid;"
+    "create table build(id integer primary key check (id = 1), number integer not null,"
+    " removed integer not null) strict;"
+    "insert into build values(1, 0, 0);";
+
+struct ledger {
+	sqlite3 *db;
+};
+
+static const char *const state_names[JOB_STATE_MAX] = {
+#define X(symbol, name) [symbol] = name,
+    JOB_STATES(X)
+#undef X
+};
+
+const char *
+job_state_name(enum job_state state)
+{
+	return (unsigned)state < JOB_STATE_MAX ? state_names[state] : "unknown";
+}
+
+enum job_state
+job_state_of(const char *name)
+{
+	int i = 0;
+
+	while (i < JOB_STATE_MAX && strcmp(state_names[i], name) != 0)
+		i++;
+	return (enum job_state)i;
+}
+
+void
+ledger_file_of(const char *key, char out[LEDGER_FILE_BYTES])
+{
+	char hex[SHA256_HEX_BYTES] = "000000000000000000000000";
+	uint8_t digest[SHA256_BYTES];
+
+	if (hash_sha256_of(key, strlen(key), digest, NULL) == 0)
+		hash_hex(digest, hex);
+	snprintf(out, LEDGER_FILE_BYTES, "%.24s", hex);
+}
+
+static int64_t
+wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- opening ---- */
+
+static int
+path_of(char out[PATH_MAX], const char *data_dir, const char *tenant, struct err *e)
+{
+	char dir[PATH_MAX];
+
+	return generation_tenant_dir(dir, data_dir, tenant, e) == -1 ?
+	    -1 :
+	    file_join(out, PATH_MAX, dir, "ledger.db", e);
+}
+
+static int
+prepare_schema(sqlite3 *db, const char *path, struct err *e)
+{
+	char identity[96];
+	int64_t version = db_pragma(db, "user_version");
+
+	if (version == LEDGER_VERSION)
+		return 0;
+	if (version > LEDGER_VERSION)
+		return err_set(e, ERR_FORMAT_NEW, "%s: format %lld, this program knows %d", path,
+		    (long long)version, LEDGER_VERSION);
+	snprintf(identity, sizeof identity,
+	    "pragma application_id = %d; pragma user_version = %d;", (int)LEDGER_APPLICATION_ID,
+	    LEDGER_VERSION);
+	if (db_run(db, "begin immediate", e) == -1 || db_run(db, schema, e) == -1 ||
+	    db_run(db, identity, e) == -1)
+		return -1;
+	return db_run(db, "commit", e);
+}
+
+int
+ledger_open(struct ledger **out, const char *data_dir, const char *tenant, struct err *e)
+{
+	char path[PATH_MAX];
+	struct ledger *l;
+
+	*out = NULL;
+	if (path_of(path, data_dir, tenant, e) == -1)
+		return -1;
+	if ((l = calloc(1, sizeof *l)) == NULL)
+		return err_sys(e, ERR_NOMEM, "%s", path);
+	if (db_open_write(&l->db, path, e) == 0 && prepare_schema(l->db, path, e) == 0) {
+		*out = l;
+		return 0;
+	}
+	ledger_close(l);
+	return -1;
+}
+
+int
+ledger_open_read(struct ledger **out, const char *data_dir, const char *tenant, struct err *e)
+{
+	char path[PATH_MAX];
+	struct ledger *l;
+
+	*out = NULL;
+	if (path_of(path, data_dir, tenant, e) == -1)
+		return -1;
+	if (access(path, F_OK) == -1)
+		return 0;
+	if ((l = calloc(1, sizeof *l)) == NULL)
+		return err_sys(e, ERR_NOMEM, "%s", path);
+	if (db_open_foreign(&l->db, path, e) == -1) {
+		ledger_close(l);
+		return -1;
+	}
+	if (db_pragma(l->db, "user_version") == LEDGER_VERSION)
+		*out = l;
+	else
+		ledger_close(l);	/* its first moment: there is nothing in it */
+	return 0;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	db_close(l->db);
+	free(l);
+}
+
+int
+ledger_begin(struct ledger *l, struct err *e)
+{
+	return db_run(l->db, "begin immediate", e);
+}
+
+int
+ledger_commit(struct ledger *l, struct err *e)
+{
+	return db_run(l->db, "commit", e);
+}
+
+void
+ledger_rollback(struct ledger *l)
+{
+	if (l != NULL)
+		sqlite3_exec(l->db, "rollback", NULL, NULL, NULL);
+}
+
+/* ---- statements ---- */
+
+/* Texts and numbers in the order of their question marks: "s" and "i". */
+static int
+prepare(sqlite3_stmt **out, struct ledger *l, const char *sql, const char *kinds,
+    const void *const *values, struct err *e)
+{
+	if (sqlite3_prepare_v2(l->db, sql, -1, out, NULL) != SQLITE_OK)
+		return db_fail(l->db, sql, e);
+	for (int i = 0; kinds[i] != '\0'; i++)
+		if (kinds[i] == 's')
+			sqlite3_bind_text(*out, i + 1, values[i], -1, SQLITE_STATIC);
+		else
+			sqlite3_bind_int64(*out, i + 1, *(const int64_t *)values[i]);
+	return 0;
+}
+
+static int
+run(struct ledger *l, const char *sql, const char *kinds, const void *const *values,
+    struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = prepare(&s, l, sql, kinds, values, e);
+
+	if (rc == 0)
+		rc = db_step_done(s, e);
+	sqlite3_finalize(s);
+	return rc;
+}
+
+#define VALUES(...) ((const void *const[]){__VA_ARGS__})
+
+/* One number. */
+static int
+ask(struct ledger *l, const char *sql, uint64_t *out, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int got = prepare(&s, l, sql, "", NULL, e);
+
+	*out = 0;
+	if (got == 0 && (got = db_step_row(s, e)) == 1)
+		*out = (uint64_t)sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return got == -1 ? -1 : 0;
+}
+
+static const char *
+text_at(sqlite3_stmt *s, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(s, column);
+
+	return text != NULL ? text : "";
+}
+
+/* ---- the build ---- */
+
+static int
+prune(struct ledger *l, struct err *e)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof sql,
+	    "delete from job where state in ('live', 'failed') and id <"
+	    " (select id from job order by id desc limit 1 offset %d);"
+	    "delete from item where not exists (select 1 from job where id = item.job)",
+	    LEDGER_JOBS_MAX);
+	return db_run(l->db, sql, e);
+}
+
+int
+ledger_begin_build(struct ledger *l, uint64_t *build, size_t *open, struct err *e)
+{
+	uint64_t jobs, number;
+	int64_t n;
+
+	if (ask(l, "select count(*) from job", &jobs, e) == -1 ||
+	    (jobs > LEDGER_JOBS_MAX + LEDGER_JOBS_MAX / 10 && prune(l, e) == -1) ||
+	    db_run(l->db, "update build set number = number + 1", e) == -1 ||
+	    ask(l, "select number from build", &number, e) == -1)
+		return -1;
+	n = (int64_t)number;
+	if (run(l,
+		"update job set state = 'building', build = ?, ended = 0 where rejected = 0"
+		" and generation = '' and state in ('building', 'failed')",
+		"i", VALUES(&n), e) == -1)
+		return -1;
+	*open = (size_t)sqlite3_changes64(l->db);
+	*build = number;
+	return 0;
+}
+
+int
+ledger_add_job(struct ledger *l, const struct inbox_name *name, uint64_t build,
+    int64_t accepted_ms, struct err *e)
+{
+	int64_t now = wall_ms(), n = (int64_t)build;
+
+	if (run(l, "delete from item where job = ?", "s", VALUES(name->id), e) == -1)
+		return -1;
+	return run(l,
+	    "insert or replace into job values(?,?,?,?,?,0,'building',?,0,0,0,'','',0)", "sssiii",
+	    VALUES(name->id, name->key, name->content, &accepted_ms, &now, &n), e);
+}
+
+static int
+put_document(struct ledger *l, const char *job, const struct inbox_item *item, struct err *e)
+{
+	int64_t now = wall_ms(), bytes = (int64_t)item->bytes;
+	char file[LEDGER_FILE_BYTES];
+
+	ledger_file_of(item->key, file);
+	return run(l, "insert or replace into document values(?,?,?,?,?,?,?,?)", "sssssiis",
+	    VALUES(item->key, file, item->name != NULL ? item->name : "",
+		item->title != NULL ? item->title : "", item->type != NULL ? item->type : "",
+		&bytes, &now, job),
+	    e);
+}
+
+static int
+remove_document(struct ledger *l, const char *key, bool was_there, struct err *e)
+{
+	if (was_there && db_run(l->db, "update build set removed = removed + 1", e) == -1)
+		return -1;
+	return run(l, "delete from document where key = ?", "s", VALUES(key), e);
+}
+
+int
+ledger_add_item(struct ledger *l, const char *job, const struct inbox_item *item,
+    bool was_there, struct err *e)
+{
+	int64_t put = item->op == INBOX_PUT, removed = item->op == INBOX_REMOVE && was_there;
+	int64_t bytes = (int64_t)item->bytes;
+
+	if ((put ? put_document(l, job, item, e) :
+		   remove_document(l, item->key, was_there, e)) == -1 ||
+	    run(l,
+		"insert into item select ?1, count(*), ?2, ?3 from item where job = ?1", "sss",
+		VALUES(job, put ? "put" : "remove", item->key), e) == -1)
+		return -1;
+	return run(l,
+	    "update job set documents = documents + ?, removed = removed + ?, bytes = bytes + ?"
+	    " where id = ?",
+	    "iiis", VALUES(&put, &removed, &bytes, job), e);
+}
+
+int
+ledger_reject(
+    struct ledger *l, const struct inbox_name *name, const char *why, struct err *e)
+{
+	int64_t now = wall_ms();
+
+	return run(l,
+	    "insert or replace into job values(?,?,?,0,?,?,'failed',0,0,0,0,'',?,1)", "sssiis",
+	    VALUES(name->id, name->key, name->content, &now, &now, why), e);
+}
+
+int
+ledger_removed(struct ledger *l, uint64_t *count, struct err *e)
+{
+	return ask(l, "select removed from build", count, e);
+}
+
+int
+ledger_built(struct ledger *l, uint64_t build, const char *generation, struct err *e)
+{
+	int64_t n = (int64_t)build;
+
+	if (db_run(l->db, "update build set removed = 0", e) == -1)
+		return -1;
+	return run(l,
+	    "update job set state = 'gated', generation = ?, reason = '' where build = ?"
+	    " and state = 'building'",
+	    "si", VALUES(generation, &n), e);
+}
+
+int
+ledger_clear_refused(struct ledger *l, struct err *e)
+{
+	return db_run(l->db, "delete from refused", e);
+}
+
+int
+ledger_add_refused(struct ledger *l, const char *key, const char *why, struct err *e)
+{
+	return run(l,
+	    "insert or replace into refused select key, ? from document where key = ?", "ss",
+	    VALUES(why, key), e);
+}
+
+/* ---- the supervisor ---- */
+
+static const char count_open[] =
+    "select count(*) from job where state in ('building', 'gated')";
+
+/* NULL: there is none. */
+static int
+open_existing(struct ledger **out, const char *data_dir, const char *tenant, struct err *e)
+{
+	char path[PATH_MAX];
+
+	*out = NULL;
+	if (path_of(path, data_dir, tenant, e) == -1)
+		return -1;
+	return access(path, F_OK) == -1 ? 0 : ledger_open(out, data_dir, tenant, e);
+}
+
+int
+ledger_settle(const char *data_dir, const char *tenant, const char *generation, size_t *open,
+    struct err *e)
+{
+	struct ledger *l;
+	int64_t now = wall_ms();
+	uint64_t left = 0;
+	int rc;
+
+	*open = 0;
+	if (open_existing(&l, data_dir, tenant, e) == -1)
+		return -1;
+	if (l == NULL)
+		return 0;
+	rc = run(l,
+	    "update job set state = 'live', ended = ?1, reason = '' where generation <> ''"
+	    " and state in ('gated', 'failed')"
+	    " and build <= (select max(build) from job where generation = ?2)",
+	    "is", VALUES(&now, generation), e);
+	if (rc == 0)
+		rc = ask(l, count_open, &left, e);
+	ledger_close(l);
+	*open = (size_t)left;
+	return rc;
+}
+
+int
+ledger_fail(const char *data_dir, const char *tenant, const char *generation,
+    const char *reason, bool is_final, struct err *e)
+{
+	struct ledger *l;
+	int64_t ended = is_final ? wall_ms() : 0;
+	int rc;
+
+	if (open_existing(&l, data_dir, tenant, e) == -1)
+		return -1;
+	if (l == NULL)
+		return 0;
+	rc = run(l,
+	    is_final ?
+		"update job set reason = ?, ended = ?, state = 'failed' where generation = ?"
+		" and state in ('building', 'gated')" :
+		"update job set reason = ?, ended = ? where generation = ? and state = 'building'",
+	    "sis", VALUES(reason, &ended, generation), e);
+	ledger_close(l);
+	return rc;
+}
+
+int
+ledger_count_open(const char *data_dir, const char *tenant, size_t *open, struct err *e)
+{
+	struct ledger *l;
+	uint64_t n;
+	int rc;
+
+	*open = 0;
+	if (ledger_open_read(&l, data_dir, tenant, e) == -1)
+		return -1;
+	if (l == NULL)
+		return 0;
+	rc = ask(l, count_open, &n, e);
+	ledger_close(l);
+	*open = (size_t)n;
+	return rc;
+}
+
+/* ---- reading ---- */
+
+#define JOB_COLUMNS \
+	"select id, state, accepted, taken, ended, documents, removed, bytes, generation, reason," \
+	" (select count(distinct item.key) from item join refused using (key)" \
+	"  where item.job = job.id and op = 'put') from job"
+
+static void
+read_job(sqlite3_stmt *s, struct ledger_job *j)
+{
+	*j = (struct ledger_job){.state = job_state_of(text_at(s, 1)),
+	    .accepted_ms = sqlite3_column_int64(s, 2), .taken_ms = sqlite3_column_int64(s, 3),
+	    .ended_ms = sqlite3_column_int64(s, 4),
+	    .documents = (uint64_t)sqlite3_column_int64(s, 5),
+	    .removed = (uint64_t)sqlite3_column_int64(s, 6),
+	    .bytes = (uint64_t)sqlite3_column_int64(s, 7),
+	    .refused = (uint64_t)sqlite3_column_int64(s, 10)};
+	snprintf(j->id, sizeof j->id, "%s", text_at(s, 0));
+	snprintf(j->generation, sizeof j->generation, "%s", text_at(s, 8));
+	snprintf(j->reason, sizeof j->reason, "%s", text_at(s, 9));
+}
+
+int
+ledger_find_job(struct ledger *l, const char *id, struct ledger_job *out, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int got = prepare(&s, l, JOB_COLUMNS " where id = ?", "s", VALUES(id), e);
+
+	if (got == 0 && (got = db_step_row(s, e)) == 1)
+		read_job(s, out);
+	sqlite3_finalize(s);
+	return got;
+}
+
+int
+ledger_each_job(struct ledger *l, const char *before, enum job_state state,
+    int (*each)(void *context, const struct ledger_job *job, struct err *e), void *context,
+    struct err *e)
+{
+	const char *name = state == JOB_STATE_MAX ? "" : job_state_name(state);
+	sqlite3_stmt *s = NULL;
+	struct ledger_job j;
+	int got, rc = 0;
+
+	if (prepare(&s, l,
+		JOB_COLUMNS " where (?1 = '' or id < ?1) and (?2 = '' or state = ?2)"
+			    " order by id desc",
+		"ss", VALUES(before, name), e) == -1)
+		return -1;
+	while (rc == 0 && (got = db_step_row(s, e)) != 0) {
+		if (got == -1) {
+			rc = -1;
+			break;
+		}
+		read_job(s, &j);
+		rc = each(context, &j, e);
+	}
+	sqlite3_finalize(s);
+	return rc;
+}
+
+int
+ledger_each_item(struct ledger *l, const char *job,
+    int (*each)(void *context, enum inbox_op op, const char *key, const char *why,
+	struct err *e),
+    void *context, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int got, rc = 0;
+
+	if (prepare(&s, l,
+		"select op, key, coalesce((select why from refused where key = item.key"
+		" and op = 'put'), '') from item where job = ? order by n",
+		"s", VALUES(job), e) == -1)
+		return -1;
+	while (rc == 0 && (got = db_step_row(s, e)) != 0)
+		rc = got == -1 ? -1 :
+				 each(context,
+				     strcmp(text_at(s, 0), "put") == 0 ? INBOX_PUT : INBOX_REMOVE,
+				     text_at(s, 1), text_at(s, 2), e);
+	sqlite3_finalize(s);
+	return rc;
+}
+
+#define DOCUMENT_COLUMNS \
+	"select key, file, name, title, type, bytes, taken, job," \
+	" coalesce((select why from refused where key = document.key), '') from document"
+
+static int
+pass_document(sqlite3_stmt *s,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e)
+{
+	const struct ledger_document d = {.key = text_at(s, 0), .file = text_at(s, 1),
+	    .name = text_at(s, 2), .title = text_at(s, 3), .type = text_at(s, 4),
+	    .bytes = (uint64_t)sqlite3_column_int64(s, 5), .taken_ms = sqlite3_column_int64(s, 6),
+	    .job = text_at(s, 7), .why = text_at(s, 8)};
+
+	return each(context, &d, e);
+}
+
+int
+ledger_find_document(struct ledger *l, const char *key, const char *file,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int got = prepare(&s, l,
+	    key != NULL ? DOCUMENT_COLUMNS " where key = ?" : DOCUMENT_COLUMNS " where file = ?",
+	    "s", VALUES(key != NULL ? key : file), e);
+
+	if (got == 0 && (got = db_step_row(s, e)) == 1 &&
+	    pass_document(s, each, context, e) == -1)
+		got = -1;
+	sqlite3_finalize(s);
+	return got;
+}
+
+int
+ledger_each_document(struct ledger *l, const char *after,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int got, rc = 0;
+
+	if (prepare(&s, l, DOCUMENT_COLUMNS " where key > ? order by key", "s", VALUES(after),
+		e) == -1)
+		return -1;
+	while (rc == 0 && (got = db_step_row(s, e)) != 0)
+		rc = got == -1 ? -1 : pass_document(s, each, context, e);
+	sqlite3_finalize(s);
+	return rc;
+}
+
+int
+ledger_count_documents(
+    struct ledger *l, uint64_t *documents, uint64_t *refused, struct err *e)
+{
+	return ask(l, "select count(*) from document", documents, e) == 0 &&
+		ask(l, "select count(*) from refused", refused, e) == 0 ?
+	    0 :
+	    -1;
+}
+
+int
+ledger_find_key(const char *data_dir, const char *tenant, const char key[17],
+    struct inbox_name *out, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	struct ledger *l;
+	int got;
+
+	*out = (struct inbox_name){0};
+	if (ledger_open_read(&l, data_dir, tenant, e) == -1)
+		return -1;
+	if (l == NULL)
+		return 0;
+	got = prepare(&s, l, "select id, content from job where key = ?", "s", VALUES(key), e);
+	if (got == 0 && (got = db_step_row(s, e)) == 1) {
+		snprintf(out->id, sizeof out->id, "%s", text_at(s, 0));
+		snprintf(out->key, sizeof out->key, "%s", key);
+		snprintf(out->content, sizeof out->content, "%s", text_at(s, 1));
+	}
+	sqlite3_finalize(s);
+	ledger_close(l);
+	return got == -1 ? -1 : 0;
+}
