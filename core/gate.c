@@ -118,12 +118,15 @@ judge_counts(struct judging *j)
 {
 	const struct gate_counts *was = &j->out->was, *is = &j->out->is;
 	unsigned most = j->r->limits.max_shrink;
+	uint64_t removed = j->r->limits.removed;
+	uint64_t expected = was->documents > removed ? was->documents - removed : 0;
 
-	if (shrink_is_too_much(was->documents, is->documents, most))
+	if (shrink_is_too_much(expected, is->documents, most))
 		say(j->out, VERDICT_FAIL,
 		    "it holds %llu documents, the current one %llu: more than %u %% are gone",
 		    (unsigned long long)is->documents, (unsigned long long)was->documents, most);
-	else if (j->out->has_same_parameters && shrink_is_too_much(was->chunks, is->chunks, most))
+	else if (removed == 0 && j->out->has_same_parameters &&
+	    shrink_is_too_much(was->chunks, is->chunks, most))
 		say(j->out, VERDICT_FAIL,
 		    "it holds %llu passages, the current one %llu: more than %u %% are gone",
 		    (unsigned long long)is->chunks, (unsigned long long)was->chunks, most);

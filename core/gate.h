@@ -46,6 +46,7 @@ enum verdict {
 
 struct gate_limits {
 	unsigned max_shrink;	/* percent fewer documents or passages */
+	uint64_t removed;	/* documents removed on request: not counted as gone, nor theirs */
 	unsigned queries;	/* in all: given ones, filled up by sampled ones */
 	unsigned min_overlap;	/* percent of the rankings' first ten */
 	unsigned min_recall;	/* percent of what the current generation finds */

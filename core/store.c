@@ -394,7 +394,7 @@ read_document(sqlite3_stmt *q, struct store_document *d)
 }
 
 int
-store_each_document(struct store *s,
+store_each_document_after(struct store *s, const char *after,
     int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
     void *context, struct err *e)
 {
@@ -404,9 +404,10 @@ store_each_document(struct store *s,
 
 	if (db_statement(&q, s->db,
 		"select id, key, title, source, bytes, sha256, charset, meta from document"
-		" order by id",
+		" where key > ? order by id",
 		e) == -1)
 		return -1;
+	sqlite3_bind_text(q, 1, after, -1, SQLITE_STATIC);
 	while (rc == 0 && (got = db_step_row(q, e)) != 0) {
 		if (got == -1) {
 			rc = -1;
@@ -421,6 +422,14 @@ store_each_document(struct store *s,
 	}
 	sqlite3_finalize(q);
 	return rc;
+}
+
+int
+store_each_document(struct store *s,
+    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+    void *context, struct err *e)
+{
+	return store_each_document_after(s, "", each, context, e);
 }
 
 /* ---- verifying ---- */

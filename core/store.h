@@ -100,6 +100,10 @@ int store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct 
 int store_each_document(struct store *s,
     int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
     void *context, struct err *e);
+/* As store_each_document(), from the first whose key is behind `after`. */
+int store_each_document_after(struct store *s, const char *after,
+    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+    void *context, struct err *e);
 /* Reads the whole file: SQLite's quick_check, the counts, and that every chunk has its
  * document and a span that is one.  ERR_CORRUPT. */
 int store_verify(struct store *s, uint64_t documents, uint64_t chunks, struct err *e);

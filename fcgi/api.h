@@ -6,6 +6,7 @@
 #include "auth.h"
 #include "board.h"
 #include "gateway_client.h"
+#include "intake_options.h"
 #include "quota.h"
 #include "query.h"
 #include "reply.h"
@@ -30,6 +31,7 @@ struct api {
 	uint8_t key[SHA256_BYTES];		/* of the answer in hand, if has_key */
 	bool has_key;
 	bool needs_vectors;			/* rather an error than words alone */
+	const struct intake_options *intake;	/* of what is sent */
 	unsigned top_k_max;
 	size_t max_body;		/* bytes of a request's body that are read */
 };
@@ -52,6 +54,13 @@ api_fn api_ollama_version;	/* GET /api/version */
 api_fn api_vector_stores;	/* GET /v1/vector_stores */
 api_fn api_vector_store;	/* GET /v1/vector_stores/{id} */
 api_fn api_vector_store_search;	/* POST /v1/vector_stores/{id}/search */
+api_fn api_ingest;	/* POST /ingest/{tenant} */
+api_fn api_documents;	/* GET /tenants/{tenant}/documents */
+api_fn api_document;	/* GET /tenants/{tenant}/documents/{id*} */
+api_fn api_document_put;	/* PUT the same */
+api_fn api_document_delete;	/* DELETE the same */
+api_fn api_job;		/* GET /jobs/{id} */
+api_fn api_jobs;	/* GET /tenants/{tenant}/jobs */
 api_fn api_health;	/* GET /health, /api/health: can this worker answer? */
 api_fn api_live;	/* GET /api/live: does this process run? */
 api_fn api_status;	/* GET /status */

@@ -17,13 +17,13 @@ enum { CURR = BUILD_CURRENT, QUEU = BUILD_QUEUED, RUNN = BUILD_RUNNING, STAL = B
 
 /* Columns as in BUILD_EVENTS. */
 static const unsigned char table[BUILD_STATE_MAX][BUILD_EV_MAX] = {
-	/*                 have  same  new   retry start done  fail  gone */
-	[BUILD_CURRENT] = {CURR, CURR, QUEU, QUEU, CURR, CURR, CURR, DROP},
-	[BUILD_QUEUED]  = {CURR, QUEU, QUEU, QUEU, RUNN, QUEU, QUEU, DROP},
-	[BUILD_RUNNING] = {RUNN, RUNN, STAL, RUNN, RUNN, CURR, FAIL, LEAV},
-	[BUILD_STALE]   = {STAL, STAL, STAL, STAL, STAL, QUEU, QUEU, LEAV},
-	[BUILD_LEAVING] = {STAL, STAL, STAL, LEAV, LEAV, DROP, DROP, LEAV},
-	[BUILD_FAILED]  = {CURR, FAIL, QUEU, QUEU, FAIL, FAIL, FAIL, DROP},
+	/*                 have  same  new   retry start done  fail  gone  work  cancel */
+	[BUILD_CURRENT] = {CURR, CURR, QUEU, QUEU, CURR, CURR, CURR, DROP, QUEU, CURR},
+	[BUILD_QUEUED]  = {CURR, QUEU, QUEU, QUEU, RUNN, QUEU, QUEU, DROP, QUEU, FAIL},
+	[BUILD_RUNNING] = {RUNN, RUNN, STAL, RUNN, RUNN, CURR, FAIL, LEAV, STAL, RUNN},
+	[BUILD_STALE]   = {STAL, STAL, STAL, STAL, STAL, QUEU, QUEU, LEAV, STAL, STAL},
+	[BUILD_LEAVING] = {STAL, STAL, STAL, LEAV, LEAV, DROP, DROP, LEAV, LEAV, LEAV},
+	[BUILD_FAILED]  = {CURR, FAIL, QUEU, QUEU, FAIL, FAIL, FAIL, DROP, QUEU, FAIL},
 };
 
 enum build_state
@@ -129,8 +129,10 @@ move(struct builds *b, struct build_job *j, enum build_event event)
 		b->running++;
 	else if (!is_running(is) && is_running(was))
 		b->running--;
-	if (is == BUILD_QUEUED && was != BUILD_QUEUED)
+	if (is == BUILD_QUEUED && was != BUILD_QUEUED) {
 		j->turn = b->turns++;
+		j->due_ms = 0;
+	}
 	j->state = is;
 	if (is == BUILD_STATE_MAX)
 		drop(b, j);
@@ -148,11 +150,11 @@ builds_want(struct builds *b, const char *tenant, const char *version, const cha
 		return -1;
 	snprintf(j->version, sizeof j->version, "%s", version);
 	snprintf(j->digest, sizeof j->digest, "%s", digest);
-	if (have && !is_running(j->state)) {
+	if (have && !is_running(j->state) && !j->has_work) {
 		move(b, j, BUILD_EV_HAVE);
 		j->reason[0] = '\0';
 	} else {
-		move(b, j, same ? BUILD_EV_SAME : BUILD_EV_NEW);
+		move(b, j, same || have ? BUILD_EV_SAME : BUILD_EV_NEW);
 	}
 	return 0;
 }
@@ -178,7 +180,7 @@ builds_next(const struct builds *b)
 	if (b->queued == 0 || b->running >= b->at_once)
 		return NULL;
 	for (size_t i = 0; i < b->count; i++)
-		if (b->jobs[i].state == BUILD_QUEUED &&
+		if (b->jobs[i].state == BUILD_QUEUED && b->jobs[i].due_ms <= b->now_ms &&
 		    (first == NULL || b->jobs[i].turn < first->turn))
 			first = &b->jobs[i];
 	return first;
@@ -192,6 +194,9 @@ builds_started(struct builds *b, const char *tenant)
 	if (j == NULL)
 		return;
 	move(b, j, BUILD_EV_START);
+	j->takes_work = j->has_work;
+	j->has_work = false;
+	j->retry_ms = 0;
 	memcpy(j->building, j->version, sizeof j->building);
 }
 
@@ -207,6 +212,10 @@ ended(struct builds *b, const char *tenant, enum build_event event, const char *
 	snprintf(j->reason, sizeof j->reason, "%s", reason);
 	j->is_busy = is_busy;
 	j->is_accepted = j->is_accepted && is_busy;
+	j->failures = event == BUILD_EV_FAIL ? j->failures + !is_busy : 0;
+	if (event == BUILD_EV_FAIL)
+		j->has_work |= j->takes_work;
+	j->takes_work = false;
 	move(b, j, event);
 }
 
@@ -245,4 +254,120 @@ builds_retry_busy(struct builds *b)
 			n++;
 		}
 	return n;
+}
+
+int64_t
+builds_backoff_ms(unsigned failures)
+{
+	int64_t ms = BUILD_BACKOFF_MS;
+
+	while (failures-- > 1 && ms < BUILD_BACKOFF_MAX_MS)
+		ms *= 2;
+	return ms < BUILD_BACKOFF_MAX_MS ? ms : BUILD_BACKOFF_MAX_MS;
+}
+
+void
+builds_work(struct builds *b, const char *tenant, int64_t due_ms)
+{
+	struct build_job *j = find(b, tenant);
+	bool waited;
+
+	if (j == NULL)
+		return;
+	waited = j->state == BUILD_QUEUED;
+	j->has_work = true;
+	if (j->retry_ms > due_ms)
+		due_ms = j->retry_ms;
+	move(b, j, BUILD_EV_WORK);
+	if (!waited && j->state == BUILD_QUEUED)
+		j->due_ms = due_ms;
+}
+
+bool
+builds_retry_later(struct builds *b, const char *tenant, int64_t now_ms)
+{
+	struct build_job *j = find(b, tenant);
+
+	if (j == NULL || j->failures >= BUILD_TRIES_MAX)
+		return false;
+	j->retry_ms = now_ms + builds_backoff_ms(j->failures);
+	if (j->state == BUILD_QUEUED)	/* another wish came while it ran */
+		j->due_ms = j->retry_ms;
+	return true;
+}
+
+bool
+builds_cancel(struct builds *b, const char *tenant, const char *reason)
+{
+	struct build_job *j = find(b, tenant);
+
+	if (j == NULL || (j->state != BUILD_QUEUED && j->retry_ms == 0) || is_running(j->state))
+		return false;
+	j->retry_ms = 0;
+	move(b, j, BUILD_EV_CANCEL);
+	snprintf(j->reason, sizeof j->reason, "%s", reason);
+	return true;
+}
+
+size_t
+builds_tick(struct builds *b, int64_t now_ms)
+{
+	size_t n = 0;
+
+	b->now_ms = now_ms;
+	for (size_t i = 0; i < b->count; i++) {
+		struct build_job *j = &b->jobs[i];
+		if (j->state != BUILD_FAILED || j->retry_ms == 0 || j->retry_ms > now_ms)
+			continue;
+		j->retry_ms = 0;
+		move(b, j, BUILD_EV_RETRY);
+		n++;
+	}
+	return n;
+}
+
+int64_t
+builds_due(const struct builds *b)
+{
+	int64_t due = INT64_MAX, at;
+
+	for (size_t i = 0; i < b->count; i++) {
+		at = b->jobs[i].state == BUILD_QUEUED ? b->jobs[i].due_ms :
+		    b->jobs[i].state == BUILD_FAILED  ? b->jobs[i].retry_ms :
+							 0;
+		if (at > b->now_ms && at < due)
+			due = at;
+	}
+	return due;
+}
+
+void
+builds_note_open(struct builds *b, const char *tenant, bool is_open)
+{
+	struct build_job *j = find(b, tenant);
+
+	if (j == NULL || !is_open)
+		return;
+	j->has_open = true;
+	j->settled[0] = '\0';
+}
+
+void
+builds_settled(struct builds *b, const char *tenant, const char *generation, bool is_open)
+{
+	struct build_job *j = find(b, tenant);
+
+	if (j == NULL)
+		return;
+	j->has_open = is_open;
+	snprintf(j->settled, sizeof j->settled, "%s", generation);
+}
+
+void
+builds_note_removals(struct builds *b, const char *tenant, uint64_t removals)
+{
+	struct build_job *j = find(b, tenant);
+
+	if (j != NULL)
+		j->removals = removals;
 }

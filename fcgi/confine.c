@@ -91,18 +91,11 @@ changes_of(long version)
 }
 
 static int
-allow_folder_of(int rules, const char *file)
+allow(int rules, const char *folder, uint64_t access)
 {
-	struct landlock_path_beneath_attr rule = {.allowed_access = WRITE_AND_MAKE};
-	char folder[PATH_MAX];
-	const char *slash = strrchr(file, '/');
-	size_t n = slash != NULL ? (size_t)(slash - file) : 0;
+	struct landlock_path_beneath_attr rule = {.allowed_access = access};
 	int rc;
 
-	if (slash == NULL || n >= sizeof folder)
-		return 0;
-	memcpy(folder, n > 0 ? file : "/", n > 0 ? n : 1);
-	folder[n > 0 ? n : 1] = '\0';
 	rule.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (rule.parent_fd == -1)
 		return 0;		/* then nothing can be made there either */
@@ -112,8 +105,32 @@ allow_folder_of(int rules, const char *file)
 	return rc;
 }
 
+static int
+allow_folder_of(int rules, const char *file)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(file, '/');
+	size_t n = slash != NULL ? (size_t)(slash - file) : 0;
+
+	if (slash == NULL || n >= sizeof folder)
+		return 0;
+	memcpy(folder, n > 0 ? file : "/", n > 0 ? n : 1);
+	folder[n > 0 ? n : 1] = '\0';
+	return allow(rules, folder, WRITE_AND_MAKE);
+}
+
+/* As far as this kernel knows it. */
+static uint64_t
+keeping(long version)
+{
+	uint64_t access = WRITE_AND_MAKE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR;
+
+	return version >= 3 ? access | LANDLOCK_ACCESS_FS_TRUNCATE : access;
+}
+
 static bool
-confine_files(const char *const *files)
+confine_files(const char *const *files, const char *below)
 {
 	struct landlock_ruleset_attr attributes = {0};
 	long version = syscall(
@@ -129,17 +146,19 @@ confine_files(const char *const *files)
 		return false;
 	for (size_t i = 0; ok && files[i] != NULL && i < CONFINE_FILES_MAX; i++)
 		ok = allow_folder_of(rules, files[i]) == 0;
+	if (ok && below != NULL)
+		ok = allow(rules, below, keeping(version)) == 0;
 	ok = ok && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 	close(rules);
 	return ok;
 }
 
 void
-confine_worker(const char *const *files, struct confined *out)
+confine_worker(const char *const *files, const char *below, struct confined *out)
 {
 	*out = (struct confined){0};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return;
-	out->files = confine_files(files);
+	out->files = confine_files(files, below);
 	out->calls = confine_calls();
 }

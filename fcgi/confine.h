@@ -21,7 +21,8 @@ struct confined {
 };
 
 /* files: NULL-terminated, at most CONFINE_FILES_MAX; in the folder of each, files may be made
- * and written.  "" is passed over.  For good. */
-void confine_worker(const char *const *files, struct confined *out);
+ * and written.  "" is passed over.  below: NULL, or a folder in which files and folders may be
+ * made, written, renamed in place and removed.  For good. */
+void confine_worker(const char *const *files, const char *below, struct confined *out);
 
 #endif

@@ -40,6 +40,7 @@ static const char usage[] =
     "                           that takes the place of the percentages below\n"
     "      --queries N          questions in all, given ones filled up by samples (20)\n"
     "      --max-shrink N       percent of documents or passages that may be gone (50)\n"
+    "      --removed N          documents that were removed on request\n"
     "      --min-overlap N      percent of the rankings that must be the same (50)\n"
     "      --min-recall N       percent of what was found that must be found again (95)\n"
     "      --max-slowdown N     percent on top of the current p95 (50)\n"
@@ -85,6 +86,9 @@ read_limit(struct gate_limits *l, int option)
 	case 'S':
 		l->max_shrink = (unsigned)number(optarg, 100);
 		break;
+	case 'D':
+		l->removed = (uint64_t)number(optarg, INT32_MAX);
+		break;
 	case 'O':
 		l->min_overlap = (unsigned)number(optarg, 100);
 		break;
@@ -114,6 +118,7 @@ read_options(struct options *o, int argc, char **argv)
 	    {"config", required_argument, NULL, 'c'},
 	    {"queries", required_argument, NULL, 'Q'},
 	    {"max-shrink", required_argument, NULL, 'S'},
+	    {"removed", required_argument, NULL, 'D'},
 	    {"min-overlap", required_argument, NULL, 'O'},
 	    {"min-recall", required_argument, NULL, 'R'},
 	    {"max-slowdown", required_argument, NULL, 'L'},

@@ -53,6 +53,8 @@ static const char usage[] =
     "      --gateway SOCKET    where models are reached (or RAGPOOL_GATEWAY)\n"
     "      --embedding-timeout MS  how long a query waits for its vector (default 5000)\n"
     "      --without-embedding words|error  answer by words alone, or not (default words)\n"
+    "      --upload-max BYTES  the largest body of a request that sends documents (32 MiB)\n"
+    "      --inbox-bytes N, --inbox-requests N   what may wait in one tenant's inbox\n"
     "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
     "      --slowlog FILE      where such lines go (default: the log)\n"
     "      --confine yes|no    give up network, programs and write access (default yes)\n"
@@ -124,6 +126,7 @@ read_options(struct worker_options *o, int argc, char **argv)
 {
 	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, RESULT_CACHE, CORS, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
 		AUTH, ROUTES, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
+	enum { INBOX_BYTES = 1000, INBOX_REQUESTS, UPLOAD_MAX };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"routes", no_argument, NULL, ROUTES},
@@ -138,6 +141,9 @@ read_options(struct worker_options *o, int argc, char **argv)
 	    {"without-embedding", required_argument, NULL, WITHOUT},
 	    {"slow-after", required_argument, NULL, SLOW_AFTER},
 	    {"slowlog", required_argument, NULL, SLOWLOG},
+	    {"inbox-bytes", required_argument, NULL, INBOX_BYTES},
+	    {"inbox-requests", required_argument, NULL, INBOX_REQUESTS},
+	    {"upload-max", required_argument, NULL, UPLOAD_MAX},
 	    {"auth", required_argument, NULL, AUTH},
 	    {"jwt-keys", required_argument, NULL, JWT_KEYS},
 	    {"jwt-audience", required_argument, NULL, JWT_AUDIENCE},
@@ -196,6 +202,21 @@ read_options(struct worker_options *o, int argc, char **argv)
 			if (strcmp(optarg, "words") != 0 && strcmp(optarg, "error") != 0)
 				refuse("--without-embedding takes words or error");
 			o->needs_vectors = strcmp(optarg, "error") == 0;
+			break;
+		case INBOX_BYTES:
+			if (!read_number(optarg, UINT64_MAX / 2, &n))
+				refuse("--inbox-bytes takes a whole number");
+			o->intake.waits.bytes = n;
+			break;
+		case INBOX_REQUESTS:
+			if (!read_number(optarg, UINT64_MAX / 2, &n))
+				refuse("--inbox-requests takes a whole number");
+			o->intake.waits.entries = n;
+			break;
+		case UPLOAD_MAX:
+			if (!read_number(optarg, DOCUMENT_BYTES_MAX, &n) || n == 0)
+				refuse("--upload-max takes a number of bytes");
+			o->intake.upload_max = (size_t)n;
 			break;
 		case SLOW_AFTER:
 			if (!read_number(optarg, SLOW_MS_MAX, &n))
@@ -271,6 +292,7 @@ main(int argc, char **argv)
 	    .max_body = BODY_DEFAULT, .gateway = gateway_socket(),
 	    .embedding_ms = 5000, .cors_origins = "", .slowlog = "",
 	    .log_file = "", .is_confined = true,
+	    .intake = {{(uint64_t)1 << 30, 10000}, 32 << 20},
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},
 	    .board_fd = -1};
 	struct err e;

@@ -119,7 +119,7 @@ reply_error(struct reply *p, const struct err *e)
 		json_put_text(&p->body, text, n);
 	}
 	buf_adds(&p->body, "}\n");
-	if (p->status == 503) {
+	if (p->status == 503 || p->status == 507 || e->code == ERR_INBOX_FULL) {
 		snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
 		reply_header(p, "Retry-After", seconds);
 	}

@@ -11,9 +11,10 @@
 
 struct route {
 	enum req_method method;		/* REQ_GET answers HEAD too */
-	const char *path;		/* a segment "{...}" matches any one segment */
+	const char *path;		/* a segment "{...}" matches any one segment, "{...*}" all
+					 * that is left */
 	api_fn *handler;
-	size_t body_max;		/* 0: the body is not read */
+	size_t body_max;		/* of JSON; 0: the handler reads the body, if anybody does */
 	enum caller_role need;		/* ROLE_NONE: whoever asks */
 };
 
@@ -37,6 +38,14 @@ static const struct route routes[] = {
     {REQ_GET, "/v1/vector_stores/{id}", api_vector_store, 0, ROLE_READER},
     {REQ_POST, "/v1/vector_stores/{id}/search", api_vector_store_search, REQUEST_BODY_MAX,
 	ROLE_READER},
+    {REQ_POST, "/ingest/{tenant}", api_ingest, 0, ROLE_EDITOR},
+    {REQ_GET, "/tenants/{tenant}/documents", api_documents, 0, ROLE_READER},
+    {REQ_POST, "/tenants/{tenant}/documents", api_ingest, 0, ROLE_EDITOR},
+    {REQ_GET, "/tenants/{tenant}/documents/{id*}", api_document, 0, ROLE_READER},
+    {REQ_PUT, "/tenants/{tenant}/documents/{id*}", api_document_put, 0, ROLE_EDITOR},
+    {REQ_DELETE, "/tenants/{tenant}/documents/{id*}", api_document_delete, 0, ROLE_EDITOR},
+    {REQ_GET, "/tenants/{tenant}/jobs", api_jobs, 0, ROLE_READER},
+    {REQ_GET, "/jobs/{id}", api_job, 0, ROLE_READER},
     {REQ_GET, "/health", api_health, 0, ROLE_NONE},
     {REQ_GET, "/api/health", api_health, 0, ROLE_NONE},
     {REQ_GET, "/api/live", api_live, 0, ROLE_NONE},
@@ -86,6 +95,8 @@ matches(const struct route *t, struct req *r)
 	while (*want == '/' && *has == '/') {
 		size_t wanted = segment_bytes(++want);
 		n = segment_bytes(++has);
+		if (*want == '{' && want[wanted - 2] == '*')
+			n = strlen(has);
 		if (*want == '{' && n > 0 && holes < REQ_HOLES_MAX) {
 			if ((r->hole[holes++] = copy_hole(r->arena, has, n)) == NULL)
 				return false;

@@ -11,6 +11,7 @@
  *   sup_sweep.c    what no worker needs any more
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
+ *   sup_inbox.c    what was sent to tenants, and what becomes of it
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
  *   sup_pointer.c  and what is live
  *   sup_service.c  what this host tells the others about itself
@@ -95,6 +96,11 @@ struct worker {
 struct build_run {
 	struct child child;
 	bool awaits_lock;		/* not started: another host may be building it */
+	bool is_cancelled;
+	int64_t beat_ms;		/* it said something, or used the processor */
+	uint64_t cpu;			/* as it had used by then */
+	size_t heard;			/* of its output */
+	char progress[256];		/* its last word on it, an object; "" */
 	char tenant[TENANT_NAME_BYTES + 1];
 };
 
@@ -194,6 +200,7 @@ struct sup {
 	struct build_run runs[BUILDS_MAX];
 	struct gates gates;
 	struct probe_run probes[PROBES_MAX];
+	int bell_fd;			/* inotify on the inboxes' bell */
 	int64_t retry_busy_ms;		/* 0: no build waits for others */
 
 	const char *program;		/* our own, where a new one would be installed */
@@ -339,6 +346,24 @@ void sup_builds_stop(struct sup *s, bool fast);
 bool sup_builds_any(const struct sup *s);
 size_t sup_builds_fds(const struct sup *s, struct curl_waitfd *fds);
 int64_t sup_builds_due(const struct sup *s);
+
+/* False when neither a build of the tenant waits nor one runs. */
+bool sup_builds_withdraw(struct sup *s, const char *tenant);
+/* The running build's last word, an object; "" for none. */
+const char *sup_builds_progress(const struct sup *s, const char *tenant);
+
+/* sup_inbox.c */
+int sup_inbox_open(struct sup *s, struct err *e);
+void sup_inbox_close(struct sup *s);
+/* Has the tenant something that waits?  For those that are new here. */
+void sup_inbox_look(struct sup *s, const char *tenant);
+void sup_inbox_turn(struct sup *s);
+/* is_final: it is not tried again by itself. */
+void sup_inbox_build_failed(
+    struct sup *s, const char *tenant, const char *reason, bool is_final);
+/* The gate's word. */
+void sup_inbox_refused(
+    struct sup *s, const char *tenant, const char *generation, const char *reason);
 
 /* sup_fleet.c, sup_pointer.c, sup_service.c: without Consul, or with the option off, everything is allowed at once. */
 /* Whether this host may roll now.  Asking begins to queue for it; once true it stays so

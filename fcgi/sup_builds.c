@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "generation.h"
 #include "json.h"
@@ -25,7 +27,8 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 	const struct conf_global *g = &s->conf.global;
 	char config[PATH_MAX];
 	const char *argv[] = {"ragpool-build", "--data", g->data_dir, "--tenant", r->tenant,
-	    "--config", config, "--json", "--no-publish", NULL, NULL, NULL, NULL};
+	    "--config", config, "--json", "--no-publish", "--progress", NULL, NULL, NULL,
+	    NULL};
 	size_t n = 0;
 
 	if (catalog_document_path(s->catalog, r->tenant, config, sizeof config, e) == -1)
@@ -68,7 +71,8 @@ is_needless(const struct sup *s, const char *tenant)
 	const struct build_job *job = builds_find(&s->builds, tenant);
 
 	return t == NULL || job == NULL || job->state == BUILD_LEAVING ||
-	    sup_fleet_has_version(s, tenant, t->config.version, t->revision);
+	    (!job->takes_work &&
+		sup_fleet_has_version(s, tenant, t->config.version, t->revision));
 }
 
 static void
@@ -77,6 +81,11 @@ start_build(struct sup *s, struct build_run *r)
 	struct err e;
 
 	r->awaits_lock = false;
+	r->is_cancelled = false;
+	r->beat_ms = s->now_ms;
+	r->cpu = 0;
+	r->heard = 0;
+	r->progress[0] = '\0';
 	if (start_process(s, r, &e) == 0) {
 		log_info("build begins tenant=%s version=%s pid=%d", r->tenant,
 		    builds_find(&s->builds, r->tenant)->building, (int)r->child.pid);
@@ -114,7 +123,7 @@ take_generation(struct sup *s, struct build_run *r, struct err *e)
 	const struct build_job *job = builds_find(&s->builds, r->tenant);
 	struct json_object *result;
 	const char *generation = "";
-	int64_t documents = 0, chunks = 0;
+	int64_t documents = 0, chunks = 0, jobs = 0, removals = 0;
 	bool unchanged = false;
 	int rc = -1;
 
@@ -128,7 +137,12 @@ take_generation(struct sup *s, struct build_run *r, struct err *e)
 	    json_get_int(result, "documents", false, 0, INT64_MAX, &documents, e) == -1 ||
 	    json_get_int(result, "chunks", false, 0, INT64_MAX, &chunks, e) == -1 ||
 	    json_get_bool(result, "unchanged", false, &unchanged, e) == -1 ||
-	    sup_gate_offer(s, r->tenant, generation, job->is_accepted, e) == -1)
+	    json_get_int(result, "jobs", false, 0, INT64_MAX, &jobs, e) == -1 ||
+	    json_get_int(result, "asked_removals", false, 0, INT64_MAX, &removals, e) == -1)
+		goto out;
+	builds_note_removals(&s->builds, r->tenant, (uint64_t)removals);
+	builds_note_open(&s->builds, r->tenant, jobs > 0);
+	if (sup_gate_offer(s, r->tenant, generation, job->is_accepted, e) == -1)
 		goto out;
 	log_info("build done tenant=%s generation=%s documents=%" PRId64 " chunks=%" PRId64
 		 "%s ms=%" PRId64,
@@ -140,25 +154,142 @@ out:
 	return rc;
 }
 
+/* It died or could not go on for reasons that may pass: the next try may find the disk with
+ * room again, or the network there. */
+static bool
+may_pass(const struct build_run *r)
+{
+	static const int codes[] = {69, 71, 74};	/* of sysexits.h: unavailable, OS, I/O */
+	int code = WIFEXITED(r->child.status) ? WEXITSTATUS(r->child.status) : -1;
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (codes[i] == code)
+			return true;
+	return WIFSIGNALED(r->child.status);
+}
+
+static void
+fail_run(struct sup *s, struct build_run *r, const char *reason)
+{
+	bool is_busy = child_is_busy(&r->child) && !r->is_cancelled, again = is_busy;
+
+	log_error("build failed tenant=%s: %s", r->tenant, reason);
+	fail_build(s, r->tenant, reason, is_busy);
+	if (!is_busy && !r->is_cancelled && may_pass(r) &&
+	    (again = builds_retry_later(&s->builds, r->tenant, s->now_ms)))
+		log_info("build tenant=%s: tried again in %" PRId64 " ms", r->tenant,
+		    builds_find(&s->builds, r->tenant)->retry_ms - s->now_ms);
+	sup_inbox_build_failed(s, r->tenant, reason, !again);
+}
+
 static void
 finish_build(struct sup *s, struct build_run *r)
 {
 	struct err e;
-	bool is_busy = child_is_busy(&r->child);
 	int rc = -1;
 
 	if (child_is_well(&r->child))
 		rc = take_generation(s, r, &e);
+	else if (r->is_cancelled)
+		err_set(&e, ERR_TIMEOUT, "cancelled by an operator");
 	else
 		child_reason(&r->child, "build", &e);
-	if (rc == 0) {
+	if (rc == 0)
 		builds_done(&s->builds, r->tenant);
-	} else {
-		log_error("build failed tenant=%s: %s", r->tenant, e.text);
-		fail_build(s, r->tenant, e.text, is_busy);
-	}
+	else
+		fail_run(s, r, e.text);
 	sup_fleet_build_done(s, r->tenant);
 	child_fini(&r->child);
+}
+
+/* ---- its heartbeat ---- */
+
+/* The last whole line that is about progress. */
+static void
+hear_progress(struct build_run *r)
+{
+	static const char mark[] = "{\"progress\":";
+	const struct buf *b = &r->child.out;
+	size_t end = b->len, from;
+	struct json_object *o;
+
+	while (end > 0 && b->data[end - 1] != '\n')
+		end--;
+	if (end == 0)
+		return;
+	for (from = end - 1; from > 0 && b->data[from - 1] != '\n';)
+		from--;
+	if (end - 1 - from >= sizeof r->progress ||
+	    strncmp(b->data + from, mark, sizeof mark - 1) != 0 ||
+	    json_parse_object(&o, b->data + from, end - 1 - from, NULL) == -1)
+		return;
+	snprintf(r->progress, sizeof r->progress, "%.*s", (int)(end - 1 - from), b->data + from);
+	json_object_put(o);
+}
+
+/* Clock ticks of the processor that it and the children it has waited for have used. */
+static uint64_t
+cpu_of(pid_t pid)
+{
+	unsigned long long t[4] = {0};
+	char path[48], line[1024] = "", *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return 0;
+	if (fgets(line, sizeof line, f) != NULL && (at = strrchr(line, ')')) != NULL)
+		sscanf(at + 2, "%*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %llu %llu",
+		    &t[0], &t[1], &t[2], &t[3]);
+	fclose(f);
+	return t[0] + t[1] + t[2] + t[3];
+}
+
+static bool
+has_stalled(const struct sup *s, struct build_run *r)
+{
+	uint64_t cpu;
+
+	if (r->child.out.len != r->heard) {
+		r->heard = r->child.out.len;
+		r->beat_ms = s->now_ms;
+		hear_progress(r);
+	}
+	if (s->now_ms - r->beat_ms < s->conf.global.build_stall_ms)
+		return false;
+	if ((cpu = cpu_of(r->child.pid)) == r->cpu)
+		return true;
+	r->cpu = cpu;
+	r->beat_ms = s->now_ms;
+	return false;
+}
+
+const char *
+sup_builds_progress(const struct sup *s, const char *tenant)
+{
+	for (int i = 0; i < BUILDS_MAX; i++)
+		if (s->runs[i].child.pid != 0 && strcmp(s->runs[i].tenant, tenant) == 0)
+			return s->runs[i].progress;
+	return "";
+}
+
+bool
+sup_builds_withdraw(struct sup *s, const char *tenant)
+{
+	static const char reason[] = "cancelled by an operator";
+
+	for (int i = 0; i < BUILDS_MAX; i++) {
+		struct build_run *r = &s->runs[i];
+		if (r->child.pid == 0 || strcmp(r->tenant, tenant) != 0)
+			continue;
+		r->is_cancelled = true;
+		child_stop(&r->child, false, s->now_ms);
+		return true;
+	}
+	if (!builds_cancel(&s->builds, tenant, reason))
+		return false;
+	sup_inbox_build_failed(s, tenant, reason, true);
+	return true;
 }
 
 static void
@@ -185,7 +316,13 @@ sup_builds_turn(struct sup *s)
 		else if (child_check_time(&r->child, s->now_ms))
 			log_warn("build tenant=%s pid=%d: over its time, stopped", r->tenant,
 			    (int)r->child.pid);
+		else if (!r->child.was_told && has_stalled(s, r)) {
+			log_warn("build tenant=%s pid=%d: stalled, stopped", r->tenant,
+			    (int)r->child.pid);
+			child_stop(&r->child, false, s->now_ms);
+		}
 	}
+	builds_tick(&s->builds, s->now_ms);
 	await_places(s);
 	if (s->retry_busy_ms != 0 && s->now_ms >= s->retry_busy_ms) {
 		s->retry_busy_ms = 0;
@@ -248,6 +385,8 @@ sup_builds_due(const struct sup *s)
 {
 	int64_t due = s->retry_busy_ms != 0 ? s->retry_busy_ms : INT64_MAX;
 
+	if (s->stopping == STOP_NOT && builds_due(&s->builds) < due)
+		due = builds_due(&s->builds);
 	for (int i = 0; i < BUILDS_MAX; i++)
 		if (s->runs[i].child.pid != 0 && s->runs[i].child.due_ms < due)
 			due = s->runs[i].child.due_ms;

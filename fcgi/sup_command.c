@@ -4,6 +4,8 @@
  *   {"command": "reload", "wait": true, "timeout_ms": 60000}
  *   {"command": "respawn", "wait": true}
  *   {"command": "retry", "tenant": "docs"}  {"command": "accept", "tenant": "docs"}
+ *   {"command": "build", "tenant": "docs"}  {"command": "cancel", "tenant": "docs"}
+ *   {"command": "progress", "tenant": "docs"}
  *   {"command": "pause", "at": "bake"}  {"command": "resume"}  {"command": "abort"}
  *   {"command": "rollback", "tenant": "docs", "to": "4-0123456789ab", "reason": "..."}
  *   {"command": "pin", "tenant": "docs", "generation": "4-0123456789ab"}
@@ -137,6 +139,66 @@ do_retry(struct sup *s, control_id client, struct json_object *request, struct e
 	return 0;
 }
 
+/* Builds the tenant now, also when nothing has changed. */
+static int
+do_build(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const char *tenant;
+
+	if (read_tenant(s, request, &tenant, e) == -1)
+		return -1;
+	builds_work(&s->builds, tenant, 0);
+	log_info("build asked for tenant=%s", tenant);
+	control_send(s->control, client, "{\"ok\":true}", true);
+	return 0;
+}
+
+static int
+do_cancel(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const char *tenant;
+
+	if (read_tenant(s, request, &tenant, e) == -1)
+		return -1;
+	if (!sup_builds_withdraw(s, tenant))
+		return err_set(e, ERR_NOT_READY, "no build of \"%s\" runs or waits", tenant);
+	log_warn("build cancelled by an operator tenant=%s", tenant);
+	control_send(s->control, client, "{\"ok\":true}", true);
+	return 0;
+}
+
+/* Where a tenant's newest knowledge is on its way to the workers. */
+static int
+do_progress(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const struct catalog_tenant *t;
+	const char *tenant, *reason, *state, *progress;
+	const struct roster_entry *served;
+	const struct live_tenant *l;
+	struct buf b;
+
+	if (read_tenant(s, request, &tenant, e) == -1)
+		return -1;
+	t = catalog_find(s->catalog, tenant);
+	l = live_find(&s->live, tenant);
+	served = roster_find(&s->roster, tenant);
+	state = status_tenant_state(s, t, &reason);
+	if (strcmp(state, "live") == 0 &&
+	    (roll_is_busy(&s->roll) || l == NULL || served == NULL ||
+		strcmp(served->generation, l->generation) != 0))
+		state = "rolling";
+	progress = sup_builds_progress(s, tenant);
+	buf_init(&b, CONTROL_ANSWER_MAX);
+	buf_addf(&b, "{\"state\":\"%s\",\"reason\":", state);
+	json_put_text(&b, reason != NULL ? reason : "", reason != NULL ? strlen(reason) : 0);
+	buf_addf(&b, ",\"generation\":\"%s\",\"documents\":%" PRIu64 ",\"chunks\":%" PRIu64,
+	    l != NULL ? l->generation : "", l != NULL ? l->documents : 0,
+	    l != NULL ? l->chunks : 0);
+	buf_addf(&b, ",\"build\":%s}", progress[0] != '\0' ? progress : "null");
+	sup_answer(s, client, &b);
+	return 0;
+}
+
 static int
 do_rollback(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
@@ -262,6 +324,9 @@ static const struct {
     {"respawn", do_respawn},
     {"retry", do_retry},
     {"accept", do_accept},
+    {"build", do_build},
+    {"cancel", do_cancel},
+    {"progress", do_progress},
     {"pause", do_pause},
     {"resume", do_resume},
     {"abort", do_abort},

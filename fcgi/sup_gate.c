@@ -188,7 +188,8 @@ start_process(struct sup *s, struct probe_run *r, const struct gate *x, struct e
 {
 	const struct conf_global *g = &s->conf.global;
 	char config[PATH_MAX];
-	struct number n[6];
+	struct number n[7];
+	const struct build_job *job;
 	const char *argv[32] = {"ragpool-probe", "--json", "--data", g->data_dir, "--tenant",
 	    r->tenant, "--candidate", r->generation, "--queries", text_of(&n[0], g->gate_queries),
 	    "--max-shrink", text_of(&n[1], g->max_shrink), "--min-overlap",
@@ -205,6 +206,10 @@ start_process(struct sup *s, struct probe_run *r, const struct gate *x, struct e
 	if (live_generation(s, r->tenant)[0] != '\0') {
 		argv[argc++] = "--current";
 		argv[argc++] = live_generation(s, r->tenant);
+	}
+	if ((job = builds_find(&s->builds, r->tenant)) != NULL && job->removals > 0) {
+		argv[argc++] = "--removed";
+		argv[argc++] = text_of(&n[6], (int64_t)job->removals);
 	}
 	if (x->is_accepted)
 		argv[argc++] = "--accept";
@@ -343,6 +348,7 @@ judge(struct sup *s, const char *tenant, enum verdict v, const char *reason)
 	if (v == VERDICT_FAIL) {
 		gates_ended(&s->gates, tenant, GATE_EV_FAIL, reason, s->now_ms);
 		sup_quarantine_add(s, tenant, generation, reason);
+		sup_inbox_refused(s, tenant, generation, reason);
 	} else if (v == VERDICT_INCONCLUSIVE &&
 	    s->conf.global.gate_on_inconclusive == ON_INCONCLUSIVE_HOLD && !x->is_accepted) {
 		gates_ended(&s->gates, tenant, GATE_EV_HOLD, reason, s->now_ms);

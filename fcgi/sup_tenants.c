@@ -99,6 +99,7 @@ on_changed(struct sup *s, const char *name)
 	if (l != NULL && l->pointer[0] != '\0' && strcmp(l->built, t->config.version) == 0)
 		sup_gate_drop(s, name);
 	follow(s, t);
+	sup_inbox_look(s, name);
 }
 
 static void

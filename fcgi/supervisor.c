@@ -18,7 +18,7 @@
 #include "notify.h"
 #include "sup.h"
 
-enum { FDS_MAX = 4 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX +
+enum { FDS_MAX = 5 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX +
 	    PROBES_MAX + 2,
 	DIR_MODE = 0755, DATA_MODE = 0750 };
 
@@ -46,7 +46,7 @@ static int
 make_folders(struct sup *s, struct err *e)
 {
 	const struct conf_global *g = &s->conf.global;
-	static const char *const below[] = {"tenants", "roster", "lkg"};
+	static const char *const below[] = {"tenants", "roster", "lkg", "inbox", "inbox/.bell"};
 	char path[1024];
 
 	if (drop_make_dir(g->run_dir, DIR_MODE, &s->user, e) == -1 ||
@@ -222,6 +222,8 @@ start(struct sup *s, struct err *e)
 		return -1;
 	sup_quarantine_open(s);
 	sup_pins_open(s);
+	if (sup_inbox_open(s, e) == -1)
+		return -1;
 	if (sup_tenants_open(s, e) == -1 || sup_roll_open(s, e) == -1)
 		return -1;
 	sup_gateway_begin(s);
@@ -463,6 +465,7 @@ fds_of(struct sup *s, struct curl_waitfd *fds)
 	if (s->stopping == STOP_NOT)	/* afterwards nobody would read it */
 		fds[n++] = (struct curl_waitfd){
 		    .fd = tenants_dir_fd(s->dir), .events = CURL_WAIT_POLLIN};
+	fds[n++] = (struct curl_waitfd){.fd = s->bell_fd, .events = CURL_WAIT_POLLIN};
 	if (s->trial.out_fd != -1)
 		fds[n++] = (struct curl_waitfd){.fd = s->trial.out_fd, .events = CURL_WAIT_POLLIN};
 	s->pools_at = n;
@@ -494,6 +497,8 @@ turn(struct sup *s)
 	drain_signals(s);
 	if (s->stopping == STOP_NOT)
 		sup_tenants_turn(s);
+	if (s->stopping == STOP_NOT)
+		sup_inbox_turn(s);
 	sup_fleet_turn(s);
 	sup_builds_turn(s);
 	sup_gate_turn(s);
@@ -501,6 +506,7 @@ turn(struct sup *s)
 	sup_workers_turn(s);
 	sup_pools_turn(s);
 	sup_roll_turn(s);
+	sup_inbox_turn(s);	/* what every worker serves now */
 	sup_respawn_turn(s);
 	sup_gateway_turn(s);
 	sup_quarantine_turn(s);
@@ -529,6 +535,7 @@ finish(struct sup *s)
 	}
 	sup_gateway_close(s);
 	sup_tenants_close(s);
+	sup_inbox_close(s);
 	if (s->multi != NULL) {
 		curl_multi_cleanup(s->multi);
 		curl_global_cleanup();
@@ -560,6 +567,7 @@ new_sup(struct conf *conf)
 	s->conf = *conf;
 	*conf = (struct conf){0};
 	s->signal_fd = -1;
+	s->bell_fd = -1;
 	s->trial = (struct child)CHILD_FREE;
 	s->lock.fd = -1;
 	s->gateway = (struct sup_gateway){.fd = -1, .places = {{.ready_fd = -1}, {.ready_fd = -1}}};

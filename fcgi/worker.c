@@ -8,6 +8,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -452,6 +453,7 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    .quota = &w->quota, .scratch = w->scratch, .watch = &w->watch,
 	    .cors_origins = o->cors_origins, .needs_vectors = o->needs_vectors,
 	    .model_ms = o->embedding_ms,
+	    .intake = &o->intake,
 	    .top_k_max = o->top_k_max,
 	    .max_body = o->max_body};
 	answer_cache_init(&w->api.answers, o->result_cache);
@@ -487,11 +489,13 @@ static void
 confine(const struct worker_options *o)
 {
 	const char *files[] = {o->log_file, o->slowlog, NULL};
+	char inbox[PATH_MAX];
 	struct confined c;
 
 	if (!o->is_confined)
 		return;
-	confine_worker(files, &c);
+	snprintf(inbox, sizeof inbox, "%s/inbox", o->data_dir);
+	confine_worker(files, inbox, &c);
 	if (!c.calls || !c.files)
 		log_debug("not confined by%s%s: this kernel does without",
 		    c.calls ? "" : " seccomp", c.files ? "" : " Landlock");

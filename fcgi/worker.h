@@ -8,6 +8,7 @@
 
 #include "auth.h"
 #include "err.h"
+#include "intake_options.h"
 #include "quota.h"
 
 struct worker_options {
@@ -25,6 +26,7 @@ struct worker_options {
 	int64_t embedding_ms;	/* how long a query waits for its vector */
 	bool needs_vectors;	/* rather an error than words alone */
 	struct auth_options auth;
+	struct intake_options intake;
 	struct quota_rules quota;
 	int listen_fd;
 	int board_fd;		/* -1: run by hand, without a scoreboard */

@@ -63,6 +63,9 @@ add_global(struct worker_args *a, const struct conf_global *g)
 	add_rate(a, "--rate-per-key", g->rate_per_key);
 	add_rate(a, "--rate-per-route", g->rate_per_route);
 	add_rate(a, "--rate-per-tenant", g->rate_per_tenant);
+	add_number(a, "--inbox-bytes", g->inbox_bytes);
+	add_number(a, "--inbox-requests", g->inbox_requests);
+	add_number(a, "--upload-max", g->upload_max);
 	if (g->fair_share)
 		add_flag(a, "--fair-share");
 }

@@ -32,6 +32,10 @@ static const struct {
     {BUILD_FAILED, BUILD_EV_NEW, BUILD_QUEUED},
     {BUILD_FAILED, BUILD_EV_RETRY, BUILD_QUEUED},
     {BUILD_FAILED, BUILD_EV_GONE, DROP},
+    {BUILD_CURRENT, BUILD_EV_WORK, BUILD_QUEUED},
+    {BUILD_RUNNING, BUILD_EV_WORK, BUILD_STALE},
+    {BUILD_FAILED, BUILD_EV_WORK, BUILD_QUEUED},
+    {BUILD_QUEUED, BUILD_EV_CANCEL, BUILD_FAILED},
 };
 
 static void
@@ -247,6 +251,109 @@ counters_stay_true_in_a_storm(void **state)
 	builds_fini(&b);
 }
 
+static void
+work_waits_its_moment_and_is_built_though_the_version_is_live(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", true);
+	builds_tick(&b, 1000);
+	builds_work(&b, "alpha", 1500);
+	builds_work(&b, "alpha", 9999);		/* the first wish counts */
+	assert_null(builds_next(&b));
+	assert_int_equal(builds_due(&b), 1500);
+	want(&b, "alpha", "v1", true);		/* a reload in between takes nothing away */
+	builds_tick(&b, 1500);
+	start(&b, "alpha");
+	assert_true(builds_find(&b, "alpha")->takes_work);
+	want(&b, "alpha", "v1", true);
+	builds_work(&b, "alpha", 1600);		/* comes while it runs: once more */
+	builds_done(&b, "alpha");
+	start(&b, "alpha");
+	builds_done(&b, "alpha");
+	assert_null(builds_next(&b));
+	builds_work(&b, "nobody", 0);
+	builds_fini(&b);
+}
+
+static void
+one_that_sends_all_the_time_takes_turns_with_the_others(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "busy", "v1", true);
+	want(&b, "quiet", "v1", true);
+	for (int i = 0; i < 5; i++) {
+		builds_work(&b, "busy", 0);
+		if (i == 0)
+			start(&b, "busy");
+		builds_work(&b, "quiet", 0);
+		builds_work(&b, "busy", 0);
+		builds_done(&b, "busy");
+		start(&b, "quiet");
+		builds_done(&b, "quiet");
+		start(&b, "busy");
+	}
+	builds_fini(&b);
+}
+
+static void
+a_failure_that_may_pass_is_tried_again_later_and_later_but_not_for_ever(void **state)
+{
+	int64_t now = 1000, waits[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000};
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", true);
+	builds_work(&b, "alpha", 0);
+	for (unsigned i = 0; i < BUILD_TRIES_MAX; i++) {
+		builds_tick(&b, now);
+		start(&b, "alpha");
+		builds_failed(&b, "alpha", "died", false);
+		if (i + 1 == BUILD_TRIES_MAX) {
+			assert_false(builds_retry_later(&b, "alpha", now));
+			break;
+		}
+		assert_true(builds_retry_later(&b, "alpha", now));
+		builds_work(&b, "alpha", now);	/* more of it does not shorten the wait */
+		assert_null(builds_next(&b));
+		assert_int_equal(builds_due(&b), now + waits[i]);
+		now += waits[i];
+	}
+	builds_tick(&b, now + 1000000);
+	assert_null(builds_next(&b));
+	assert_int_equal(builds_due(&b), INT64_MAX);
+	builds_work(&b, "alpha", 0);		/* something new: from the beginning */
+	start(&b, "alpha");
+	builds_done(&b, "alpha");
+	assert_int_equal(builds_find(&b, "alpha")->failures, 0);
+	builds_fini(&b);
+}
+
+static void
+what_waits_can_be_cancelled_and_what_runs_not_here(void **state)
+{
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", true);
+	assert_false(builds_cancel(&b, "alpha", "not wanted"));
+	builds_work(&b, "alpha", 0);
+	assert_true(builds_cancel(&b, "alpha", "not wanted"));
+	assert_null(builds_next(&b));
+	assert_string_equal(builds_find(&b, "alpha")->reason, "not wanted");
+	builds_work(&b, "alpha", 0);
+	start(&b, "alpha");
+	assert_false(builds_cancel(&b, "alpha", "not wanted"));
+	builds_fini(&b);
+}
+
 int
 main(void)
 {
@@ -254,6 +361,10 @@ main(void)
 	    cmocka_unit_test(every_state_answers_every_event_as_written),
 	    cmocka_unit_test(builds_run_in_the_order_of_their_wishes_and_never_too_many),
 	    cmocka_unit_test(a_restart_with_live_generations_builds_nothing),
+	    cmocka_unit_test(work_waits_its_moment_and_is_built_though_the_version_is_live),
+	    cmocka_unit_test(one_that_sends_all_the_time_takes_turns_with_the_others),
+	    cmocka_unit_test(a_failure_that_may_pass_is_tried_again_later_and_later_but_not_for_ever),
+	    cmocka_unit_test(what_waits_can_be_cancelled_and_what_runs_not_here),
 	    cmocka_unit_test(a_newer_document_lets_the_build_finish_and_runs_again),
 	    cmocka_unit_test(a_failure_waits_for_another_document_or_an_operator),
 	    cmocka_unit_test(a_build_that_found_a_lock_held_is_tried_again),

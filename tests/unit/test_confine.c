@@ -26,7 +26,7 @@ run_confined(int (*check)(const char *log, const struct confined *c))
 	if ((child = fork()) == 0) {
 		const char *files[] = {"", log, NULL};
 		struct confined c;
-		confine_worker(files, &c);
+		confine_worker(files, NULL, &c);
 		_exit(check(log, &c));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -100,11 +100,61 @@ files_are_made_beside_the_log_only(void **state)
 	assert_int_equal(code, 0);
 }
 
+/* A folder in which a worker may keep files: made, renamed in place, removed; and nowhere
+ * else. */
+static int
+try_keeping(const char *below)
+{
+	char path[120], to[120];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/tenant", below);
+	if (mkdir(path, 0750) == -1)
+		return 1;
+	snprintf(path, sizeof path, "%s/tenant/.tmp", below);
+	snprintf(to, sizeof to, "%s/tenant/entry", below);
+	if ((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640)) == -1 || write(fd, "x", 1) != 1)
+		return 2;
+	if (rename(path, to) == -1 || open(to, O_WRONLY | O_TRUNC) == -1 || unlink(to) == -1)
+		return 3;
+	snprintf(path, sizeof path, "%s/../other", below);
+	if (open(path, O_WRONLY | O_CREAT, 0640) != -1 || mkdir(path, 0750) != -1)
+		return 4;
+	snprintf(path, sizeof path, "%s/../kept", below);
+	return unlink(path) == -1 ? 0 : 5;
+}
+
+static void
+what_it_may_keep_is_below_one_folder(void **state)
+{
+	char *base = unit_folder(), below[100], kept[100];
+	const char *none[] = {NULL};
+	struct confined c;
+	int status;
+	pid_t child;
+
+	(void)state;
+	snprintf(below, sizeof below, "%s/inbox", base);
+	snprintf(kept, sizeof kept, "%s/kept", base);
+	assert_int_equal(mkdir(below, 0750), 0);
+	close(open(kept, O_WRONLY | O_CREAT, 0640));
+	if ((child = fork()) == 0) {
+		confine_worker(none, below, &c);
+		_exit(c.files ? try_keeping(below) : SKIPPED);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	unit_folder_gone(base);
+	if (WEXITSTATUS(status) == SKIPPED)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(no_network_and_no_program),
+	    cmocka_unit_test(what_it_may_keep_is_below_one_folder),
 	    cmocka_unit_test(files_are_made_beside_the_log_only),
 	};
 
