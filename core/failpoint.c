@@ -23,10 +23,10 @@ failpoint_name(unsigned at)
 	return at < FAILPOINT_MAX ? names[at] : NULL;
 }
 
-static void
-arm(void)
+void
+failpoint_arm(const char *want)
 {
-	const char *want = getenv("RAGPOOL_FAILPOINT"), *colon;
+	const char *colon;
 	size_t n;
 
 	armed = -1;
@@ -44,7 +44,7 @@ void
 failpoint(enum failpoint at)
 {
 	if (armed == -2)
-		arm();
+		failpoint_arm(getenv("RAGPOOL_FAILPOINT"));
 	if (armed == (int)at && --left <= 0)
 		kill(getpid(), SIGKILL);
 }

@@ -30,6 +30,8 @@ enum failpoint {
 };
 
 void failpoint(enum failpoint at);
+/* As the environment would; NULL: none. */
+void failpoint_arm(const char *want);
 /* NULL past the last. */
 const char *failpoint_name(unsigned at);
 

@@ -1,0 +1,333 @@
+/* test_inbox.c - entries, their order, keys and bounds; what a build takes in of them. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "failpoint.h"
+#include "file.h"
+#include "inbox.h"
+#include "intake.h"
+#include "ledger.h"
+#include "log.h"
+#include "pushed.h"
+
+static char *base;
+
+static int
+set_up(void **state)
+{
+	char path[200];
+	struct err e;
+
+	(void)state;
+	base = unit_folder();
+	assert_ok(inbox_make(base, &e), &e);
+	snprintf(path, sizeof path, "%s/tenants/t", base);
+	assert_ok(file_make_dirs(path, 0755, &e), &e);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	unit_folder_gone(base);
+	return 0;
+}
+
+static int
+send_text(const char *id, const char *text, const char *key, char job[INBOX_ID_BYTES],
+    bool *existed, struct err *e)
+{
+	const struct inbox_limits limits = {.bytes = 10000, .entries = 20};
+	const struct inbox_item item = {.key = id};
+	struct inbox_entry n;
+
+	assert_ok(inbox_begin(&n, base, "t", e), e);
+	assert_ok(inbox_write(&n, text, strlen(text), e), e);
+	assert_ok(inbox_put(&n, &item, e), e);
+	return inbox_commit(&n, &limits, key, job, existed, e);
+}
+
+static void
+put(const char *id, const char *text)
+{
+	char job[INBOX_ID_BYTES];
+	bool existed;
+	struct err e;
+
+	assert_ok(send_text(id, text, NULL, job, &existed, &e), &e);
+}
+
+static void
+take(const char *id)
+{
+	const struct inbox_limits limits = {0};
+	char job[INBOX_ID_BYTES];
+	struct inbox_entry n;
+	bool existed;
+	struct err e;
+
+	assert_ok(inbox_begin(&n, base, "t", &e), &e);
+	assert_ok(inbox_remove(&n, id, &e), &e);
+	assert_ok(inbox_commit(&n, &limits, NULL, job, &existed, &e), &e);
+}
+
+static void
+holds(const char *id, const char *text)
+{
+	const char *got;
+	char *owned;
+	size_t n;
+	struct err e;
+
+	if (text == NULL) {
+		assert_false(pushed_has(base, "t", id));
+		return;
+	}
+	assert_ok(pushed_get(base, "t", id, &owned, &got, &n, &e), &e);
+	assert_string_equal(got, text);
+	free(owned);
+}
+
+static void
+run_intake(struct intake *i)
+{
+	struct err e;
+
+	assert_ok(intake_run(i, base, "t", &e), &e);
+	intake_close(i);
+}
+
+static void
+the_later_write_wins_and_the_inbox_is_empty_then(void **state)
+{
+	struct inbox_limits waits;
+	struct intake i;
+	struct err e;
+
+	(void)state;
+	put("a", "one");
+	put("b", "kept");
+	put("a", "two");
+	put("c", "gone");
+	take("c");
+	run_intake(&i);
+	assert_int_equal(i.entries, 5);
+	assert_int_equal(i.removed_since, 1);
+	holds("a", "two");
+	holds("b", "kept");
+	holds("c", NULL);
+	assert_ok(inbox_count(base, "t", &waits, &e), &e);
+	assert_int_equal(waits.entries, 0);
+	run_intake(&i);
+	assert_int_equal(i.entries, 0);
+	assert_int_equal(i.jobs, 5);	/* no build has succeeded: they are this one's, too */
+}
+
+static void
+a_key_makes_one_job_waiting_or_done_and_never_two_things(void **state)
+{
+	char first[INBOX_ID_BYTES], again[INBOX_ID_BYTES];
+	struct intake i;
+	bool existed;
+	struct err e;
+
+	(void)state;
+	assert_ok(send_text("a", "x", "key", first, &existed, &e), &e);
+	assert_false(existed);
+	assert_ok(send_text("a", "x", "key", again, &existed, &e), &e);
+	assert_true(existed);
+	assert_string_equal(again, first);
+	run_intake(&i);
+	assert_ok(send_text("a", "x", "key", again, &existed, &e), &e);
+	assert_true(existed);
+	assert_string_equal(again, first);
+	assert_int_equal(send_text("a", "y", "key", again, &existed, &e), -1);
+	assert_int_equal(e.code, ERR_CONFLICT_KEY);
+	assert_true(inbox_id_is_valid(first));
+	assert_false(inbox_id_is_valid("../../../etc/passwd.."));
+}
+
+static void
+what_is_too_much_is_refused_and_nothing_of_it_stays(void **state)
+{
+	char job[INBOX_ID_BYTES], big[12000];
+	struct inbox_limits waits;
+	bool existed;
+	struct err e;
+
+	(void)state;
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = '\0';
+	assert_int_equal(send_text("a", big, NULL, job, &existed, &e), -1);
+	assert_int_equal(e.code, ERR_INBOX_FULL);
+	for (int i = 0; i < 20; i++)
+		put("a", "x");
+	assert_int_equal(send_text("a", "x", NULL, job, &existed, &e), -1);
+	assert_int_equal(e.code, ERR_INBOX_FULL);
+	assert_ok(inbox_count(base, "t", &waits, &e), &e);
+	assert_int_equal(waits.entries, 20);
+}
+
+static void
+write_file(const char *name, const char *bytes)
+{
+	char path[300];
+	struct err e;
+
+	snprintf(path, sizeof path, "%s/inbox/t/%s", base, name);
+	assert_ok(file_replace(path, bytes, strlen(bytes), 0640, &e), &e);
+}
+
+static void
+a_broken_entry_is_put_aside_and_blocks_nobody(void **state)
+{
+	static const char *const bad[] = {"", "x", "00000002RPIN0001", "{}00000002RPIN0001",
+	    "{\"items\": [{\"op\": \"put\", \"key\": \"k\", \"at\": 0, \"bytes\": 99}]}"
+	    "00000039RPIN0001",
+	    "[]zzzzzzzzRPIN0001"};
+	char name[40], why[300];
+	struct ledger *l;
+	struct ledger_job j;
+	struct intake i;
+	struct err e;
+
+	(void)state;
+	put("a", "good");
+	for (unsigned k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+		snprintf(name, sizeof name, "%012x-0000000%x", 100 + k, k);
+		write_file(name, bad[k]);
+	}
+	put("b", "good too");
+	run_intake(&i);
+	assert_int_equal(i.entries, 2);
+	assert_int_equal(i.rejected, sizeof bad / sizeof bad[0]);
+	holds("a", "good");
+	holds("b", "good too");
+	snprintf(why, sizeof why, "%s/inbox/t/dead/000000000064-00000000.why", base);
+	assert_int_equal(access(why, F_OK), 0);
+	assert_ok(ledger_open_read(&l, base, "t", &e), &e);
+	assert_int_equal(ledger_find_job(l, "000000000064-00000000", &j, &e), 1);
+	assert_int_equal(j.state, JOB_FAILED);
+	ledger_close(l);
+	run_intake(&i);
+	assert_int_equal(i.jobs, 2);	/* the bad ones are not taken up again */
+}
+
+static void
+every_cut_of_an_entry_is_refused(void **state)
+{
+	char job[INBOX_ID_BYTES], path[300], *bytes;
+	struct intake i;
+	struct err e;
+	bool existed;
+	size_t n;
+
+	(void)state;
+	assert_ok(send_text("a", "whole", NULL, job, &existed, &e), &e);
+	snprintf(path, sizeof path, "%s/inbox/t/%s", base, job);
+	assert_ok(file_read(&bytes, &n, path, 10000, &e), &e);
+	for (size_t cut = 0; cut < n; cut += 7) {
+		char name[40];
+		snprintf(name, sizeof name, "%012zx-00000000", 1000 + cut);
+		snprintf(path, sizeof path, "%s/inbox/t/%s", base, name);
+		assert_ok(file_replace(path, bytes, cut, 0640, &e), &e);
+	}
+	free(bytes);
+	run_intake(&i);
+	assert_int_equal(i.entries, 1);
+	assert_int_equal(i.rejected, (n + 6) / 7);
+	holds("a", "whole");
+}
+
+/* Killed at the place, and run again, it comes to what an undisturbed one comes to. */
+static void
+killed_anywhere_the_next_run_takes_all_in(void **state)
+{
+	struct intake i;
+	int status;
+	pid_t child;
+
+	(void)state;
+	for (unsigned at = FAIL_INTAKE_BEGUN; at <= FAIL_INTAKE_DONE; at++) {
+		put("a", "one");
+		put("a", "two");
+		put("b", "stays");
+		take("b");
+		put("c", "three");
+		if ((child = fork()) == 0) {
+			failpoint_arm(failpoint_name(at));
+			run_intake(&i);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		run_intake(&i);
+		holds("a", "two");
+		holds("b", NULL);
+		holds("c", "three");
+	}
+}
+
+static void
+jobs_go_from_building_to_live(void **state)
+{
+	char job[INBOX_ID_BYTES];
+	struct ledger_job j;
+	struct ledger *l;
+	bool existed;
+	size_t open;
+	uint64_t build;
+	struct err e;
+
+	(void)state;
+	assert_ok(send_text("a", "x", NULL, job, &existed, &e), &e);
+	for (int round = 0; round < 2; round++) {	/* the first one fails */
+		struct intake i;
+		assert_ok(intake_run(&i, base, "t", &e), &e);
+		assert_int_equal(i.jobs, 1);
+		build = i.build;
+		intake_close(&i);
+		if (round == 0)
+			assert_ok(ledger_fail(base, "t", "", "no luck", true, &e), &e);
+	}
+	assert_ok(ledger_open(&l, base, "t", &e), &e);
+	assert_ok(ledger_built(l, build, "1-0123456789ab", &e), &e);
+	assert_int_equal(ledger_find_job(l, job, &j, &e), 1);
+	assert_int_equal(j.state, JOB_GATED);
+	assert_ok(ledger_settle(base, "t", "1-ffffffffffff", &open, &e), &e);
+	assert_int_equal(open, 1);
+	assert_ok(ledger_settle(base, "t", "1-0123456789ab", &open, &e), &e);
+	assert_int_equal(open, 0);
+	assert_int_equal(ledger_find_job(l, job, &j, &e), 1);
+	assert_int_equal(j.state, JOB_LIVE);
+	assert_string_equal(j.reason, "");
+	ledger_close(l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		the_later_write_wins_and_the_inbox_is_empty_then, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_key_makes_one_job_waiting_or_done_and_never_two_things, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		what_is_too_much_is_refused_and_nothing_of_it_stays, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_broken_entry_is_put_aside_and_blocks_nobody, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(every_cut_of_an_entry_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		killed_anywhere_the_next_run_takes_all_in, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(jobs_go_from_building_to_live, set_up, tear_down),
+	};
+
+	log_init("test", LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
