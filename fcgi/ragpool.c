@@ -40,6 +40,15 @@ static const struct command {
 	"Tries again what failed: the tenant's build, or the probe of a pointer that was moved.\n"
 	"Lifts the quarantine of its generations.",
 	cmd_retry},
+    {"build", "TENANT",
+	"Builds the tenant now, and waits until every worker serves the result.\n"
+	"A bar on a terminal, lines of JSON else; 0 when it is live, 3 when it was refused.",
+	cmd_build},
+    {"cancel", "TENANT", "Ends the tenant's build, or takes it from the queue.", cmd_cancel},
+    {"ingest", "TENANT PATH...",
+	"Sends files, and all files below folders, to the tenant's inbox; a line of JSON with the\n"
+	"job for each request.  A file of a folder is named by its path below it.",
+	cmd_ingest},
     {"accept", "TENANT",
 	"Lets through what was refused because it differs: far fewer documents, other rankings.\n"
 	"A damaged generation is refused all the same.",

@@ -119,6 +119,15 @@ like "a document that gives no text is named with its reason" \
 ask GET /jobs/job-000000000001-00000000.box
 is "no such job" "$status $(json 'j["error"]["code"]')" '404 job_not_found'
 
+# --- from the command line ---
+mkdir -p "$T/more/sub"
+echo 'A pangolin curls up.' >"$T/more/pangolin.txt"
+echo 'A tapir swims.' >"$T/more/sub/tapir.txt"
+ok "files go to the inbox" ragpool ingest box "$T/more"
+ok "a build is waited for" ragpool build box
+ok "they are found" finds box tapir sub/tapir.txt
+ok "nothing to cancel says so" eval '! ragpool cancel box'
+
 # --- an entry that is broken does not block the others ---
 printf 'half an entry' >"$T/data/inbox/box/00000000ffff-00000000"
 ask PUT /tenants/box/documents/after.txt -H 'Content-Type: text/plain' --data-binary 'The quokka smiles.'
