@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,10 +36,10 @@ main(int argc, char **argv)
 	chmod(argv[1], 0666);
 	for (int i = atoi(argv[2]); i > 0; i--)
 		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			serve(fd);
 			_exit(0);
 		}
-	signal(SIGTERM, SIG_IGN);
 	while (wait(NULL) > 0)
 		;
 	return 0;
