@@ -51,19 +51,66 @@ add_passage(struct buf *out, const char *text, size_t n)
 		buf_adds(out, " \xe2\x80\xa6");		/* … */
 }
 
-void
-answer_extract(const struct query_result *r, struct buf *out)
+enum answer_language
+answer_language_of(const char *text, size_t n)
+{
+	size_t han = 0, words = 0, len;
+	bool in_word = false, is_word;
+	uint32_t cp;
+
+	for (size_t i = 0; i < n; i += len) {
+		if ((len = utf8_next(text + i, n - i, &cp)) == 0)
+			break;
+		if (utf8_is_kana(cp))
+			return ANSWER_ENGLISH;
+		is_word = utf8_is_word(cp);
+		han += utf8_is_han(cp);
+		words += is_word && !in_word;
+		in_word = is_word;
+	}
+	return han > 0 && han >= words ? ANSWER_CHINESE : ANSWER_ENGLISH;
+}
+
+const char *
+answer_language_name(enum answer_language language)
+{
+	return language == ANSWER_CHINESE ? "Chinese" : "English";
+}
+
+bool
+answer_is_known(const struct query_result *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (r->hits[i].how.bm25 > 0 || r->hits[i].how.cosine >= ANSWER_COSINE_MIN)
+			return true;
+	return false;
+}
+
+const char *
+answer_unknown(enum answer_language language)
+{
+	return language == ANSWER_CHINESE ? "知识库中没有相关内容。" :
+					    "This is not in the knowledge base.";
+}
+
+size_t
+answer_extract(const struct query_result *r, enum answer_language language, struct buf *out,
+    struct answer_mark *marks)
 {
 	size_t n = r->count < ANSWER_PASSAGES ? r->count : ANSWER_PASSAGES;
 
-	if (n == 0) {
-		buf_adds(out, "This is not in the knowledge base.");
-		return;
+	if (!answer_is_known(r)) {
+		buf_adds(out, answer_unknown(language));
+		return 0;
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			buf_adds(out, "\n\n");
 		add_passage(out, r->hits[i].chunk.text, r->hits[i].chunk.text_len);
-		buf_addf(out, " [%zu]", i + 1);
+		buf_addc(out, ' ');
+		marks[i] = (struct answer_mark){.number = (unsigned)i + 1, .start = out->len};
+		buf_addf(out, "[%zu]", i + 1);
+		marks[i].end = out->len;
 	}
+	return n;
 }

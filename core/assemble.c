@@ -321,6 +321,7 @@ write_manifest(const struct assembly *a, const struct assembly_report *report, s
 	snprintf(m.language, sizeof m.language, "%s", a->config->language);
 	snprintf(m.embedder, sizeof m.embedder, "%s",
 	    report->dim != 0 ? a->config->embedding_model : "none");
+	snprintf(m.answer_model, sizeof m.answer_model, "%s", a->config->answer_model);
 	m.documents = report->documents;
 	m.chunks = report->chunks;
 	m.dim = report->dim;

@@ -244,6 +244,7 @@ name_again(const struct build_request *r, const struct index *base, const char *
 	report->dim = m.dim;
 	if (strcmp(m.config_version, r->config->version) != 0) {
 		snprintf(m.config_version, sizeof m.config_version, "%s", r->config->version);
+		snprintf(m.answer_model, sizeof m.answer_model, "%s", r->config->answer_model);
 		snprintf(m.base, sizeof m.base, "%s", base->generation);
 		report->reused_rows = m.chunks;
 	}

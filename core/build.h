@@ -45,6 +45,7 @@ struct build_config {
 	char separators[SEPARATORS_BYTES];	/* one behind the other, "" ends them */
 	char language[LANGUAGE_BYTES];		/* stemmer: "english", ..., "none" */
 	char embedding_model[MODEL_NAME_BYTES];	/* "builtin:lsa", "static:/path", a name */
+	char answer_model[MODEL_NAME_BYTES];	/* "answer": {"model"}; "": as the pool says */
 	uint32_t embedding_identity;	/* of a model elsewhere; 0: the embedder is another */
 	/* How vectors are indexed (dense.h); 0 in each is the default. */
 	unsigned m, ef_construction;

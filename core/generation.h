@@ -31,6 +31,7 @@ struct manifest {
 	char embedder[EMBEDDER_NAME_BYTES];	/* "builtin:lsa", ... */
 	char language[32];			/* of the analyzer: "english", ..., "none" */
 	char base[GENERATION_NAME_BYTES];	/* grown from; "" for a full build */
+	char answer_model[EMBEDDER_NAME_BYTES];	/* who writes answers; "": as the pool says */
 	uint64_t documents;
 	uint64_t chunks;
 	uint32_t dim;				/* 0: no dense arm */

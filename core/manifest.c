@@ -42,6 +42,8 @@ format_manifest(struct buf *b, const struct manifest *m)
 	put_member(b, "embedder", m->embedder);
 	put_member(b, "language", m->language);
 	put_member(b, "base", m->base);
+	if (m->answer_model[0] != '\0')
+		put_member(b, "answer_model", m->answer_model);
 	buf_addf(b, "  \"documents\": %llu,\n  \"chunks\": %llu,\n  \"dim\": %u,\n",
 	    (unsigned long long)m->documents, (unsigned long long)m->chunks, m->dim);
 	buf_addf(b, "  \"changed_since_training\": %llu,\n", (unsigned long long)m->changed);
@@ -93,6 +95,18 @@ read_text(struct json_object *o, const char *name, char *out, size_t size, struc
 	return 0;
 }
 
+/* A member that not every manifest has. */
+static int
+read_optional(struct json_object *o, const char *name, char *out, size_t size, struct err *e)
+{
+	const char *text = "";
+
+	if (json_get_text(o, name, false, size - 1, &text, e) == -1)
+		return -1;
+	snprintf(out, size, "%s", text);
+	return 0;
+}
+
 static int
 read_count(struct json_object *o, const char *name, int64_t max, uint64_t *out, struct err *e)
 {
@@ -135,6 +149,7 @@ read_members(struct manifest *m, struct json_object *o, struct err *e)
 	    read_text(o, "embedder", m->embedder, sizeof m->embedder, e) == -1 ||
 	    read_text(o, "language", m->language, sizeof m->language, e) == -1 ||
 	    read_text(o, "base", m->base, sizeof m->base, e) == -1 ||
+	    read_optional(o, "answer_model", m->answer_model, sizeof m->answer_model, e) == -1 ||
 	    read_count(o, "documents", INDEX_ROWS_MAX, &m->documents, e) == -1 ||
 	    read_count(o, "chunks", INDEX_ROWS_MAX, &m->chunks, e) == -1 ||
 	    read_count(o, "dim", INDEX_DIM_MAX, &dim, e) == -1 ||

@@ -22,6 +22,14 @@ utf8_is_han(uint32_t cp)
 	    cp == 0x3007;
 }
 
+/* A digit, or a letter of a script that is written in words: Latin, Greek, Cyrillic, ... */
+static inline bool
+utf8_is_word(uint32_t cp)
+{
+	return (cp >= '0' && cp <= '9') || (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z') ||
+	    (cp >= 0xc0 && cp < 0x2000);
+}
+
 static inline bool
 utf8_is_kana(uint32_t cp)
 {

@@ -7,6 +7,7 @@
 #include "board.h"
 #include "gateway_client.h"
 #include "intake_options.h"
+#include "prompts.h"
 #include "quota.h"
 #include "query.h"
 #include "reply.h"
@@ -34,6 +35,8 @@ struct api {
 	const struct intake_options *intake;	/* of what is sent */
 	unsigned top_k_max;
 	size_t max_body;		/* bytes of a request's body that are read */
+	const struct answer_options *answering;
+	struct prompts *prompts;
 };
 
 /* Reads r, fills p.  -1: *e is the answer.  r->hole[i] is what the i-th {...} matched. */
@@ -41,6 +44,8 @@ typedef int api_fn(struct api *api, struct req *r, struct reply *p, struct err *
 
 api_fn api_query;	/* POST /query/{tenant} */
 api_fn api_retrieve;	/* POST /retrieve */
+api_fn api_chat;	/* POST /v1/chat/completions */
+api_fn api_ollama_chat;	/* POST /api/chat */
 api_fn api_dify;	/* POST /retrieval */
 api_fn api_models;	/* GET /v1/models */
 api_fn api_model;	/* GET /v1/models/rag/{tenant} */

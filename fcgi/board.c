@@ -150,6 +150,12 @@ board_close(struct board *b)
 	*b = (struct board){.fd = -1, .wake_fd = -1};
 }
 
+bool
+board_slot_is_engaged(const struct board_slot *s)
+{
+	return atomic_load(&s->request_ns) != 0 && atomic_load(&s->stage) == STAGE_ANSWER;
+}
+
 void
 board_wake(const struct board *b)
 {

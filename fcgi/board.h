@@ -64,7 +64,8 @@ enum board_state {
 	X(STAGE_FETCH, "fetch") \
 	X(STAGE_OTHER, "other")		/* everything that has no name here */ \
 	X(STAGE_WRITE, "write") \
-	X(STAGE_RERANK, "rerank")
+	X(STAGE_RERANK, "rerank") \
+	X(STAGE_ANSWER, "answer")	/* waits for a language model: board_slot_is_engaged() */
 enum board_stage {
 #define X(symbol, name) symbol,
 	BOARD_STAGES(X)
@@ -174,6 +175,9 @@ void board_slot_clean(struct board_slot *s);
 bool board_slot_is_stale(const struct board_slot *s, int64_t now_ns);
 /* It has a request in hand, or reads one. */
 bool board_slot_is_busy(const struct board_slot *s);
+/* It writes an answer with a language model, which may take minutes: orders wait until then, and
+ * nobody should wait for it. */
+bool board_slot_is_engaged(const struct board_slot *s);
 /* Worker: tells the supervisor that its slot changed. */
 void board_wake(const struct board *b);
 

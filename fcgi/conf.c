@@ -501,6 +501,30 @@ check_store(struct parser *p, size_t i)
 		    "begin with one", s->prefix);
 }
 
+static bool
+has_chat_model(const struct conf *c)
+{
+	for (size_t i = 0; i < c->model_count; i++)
+		if (c->models[i].kind == MODEL_CHAT)
+			return true;
+	return false;
+}
+
+/* A worker that is killed for its time cannot fall back on the passages. */
+static void
+check_answers(struct parser *p, const struct conf_pool *pool, const struct section *lines)
+{
+	const struct conf_model *m = conf_model_named(p->conf, pool->answer_model);
+
+	if (pool->answer_model[0] != '\0' && (m == NULL || m->kind != MODEL_CHAT))
+		complain(p, line_of(lines, "answer_model"), 1,
+		    "answer_model: there is no [model %s] with kind = chat", pool->answer_model);
+	if (has_chat_model(p->conf) && pool->answer_timeout_ms >= pool->request_timeout_ms)
+		complain(p, line_of(lines, "answer_timeout"), 1,
+		    "answer_timeout: not less than request_timeout (%lld ms)",
+		    (long long)pool->request_timeout_ms);
+}
+
 /* Rules between options. */
 static void
 check_together(struct parser *p)
@@ -524,6 +548,8 @@ check_together(struct parser *p)
 				    "listen: [pool %s] has this socket already", c->pools[j].name);
 	if (p->count == 0)
 		check_models(p);
+	for (size_t i = 0; i < c->pool_count && p->count == 0; i++)
+		check_answers(p, &c->pools[i], &p->pools[i]);
 }
 
 static int

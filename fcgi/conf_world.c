@@ -1,6 +1,7 @@
 /* conf_world.c - configurations against the machine, and against each other. */
 #include "conf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "conf_table.h"
+#include "prompt.h"
 
 struct world {
 	const struct conf *conf;
@@ -162,6 +164,46 @@ check_readable(struct world *w, const char *what, const char *path)
 		complain(w, "%s: %s: %s", what, path, strerror(errno));
 }
 
+/* Every prompt of the folder: a tenant's is read long after it was written. */
+static void
+check_prompts(struct world *w, const char *what, const char *folder)
+{
+	struct prompt *prompt;
+	char path[PATH_MAX];
+	struct dirent *one;
+	struct err e;
+	DIR *d;
+
+	check_folder(w, what, folder, R_OK | X_OK);
+	if ((d = opendir(folder)) == NULL)
+		return;
+	while ((one = readdir(d)) != NULL) {
+		size_t n = strlen(one->d_name);
+		if (one->d_name[0] == '.' || n < 4 || strcmp(one->d_name + n - 4, ".txt") != 0)
+			continue;
+		snprintf(path, sizeof path, "%s/%s", folder, one->d_name);
+		if (prompt_read(&prompt, path, &e) == -1)
+			complain(w, "%s: %s", what, e.text);
+		prompt_free(prompt);
+	}
+	closedir(d);
+}
+
+static void
+check_pool_prompts(struct world *w, const struct conf_pool *p)
+{
+	char what[TENANT_NAME_BYTES + 40];
+	struct prompt *prompt = NULL;
+	struct err e;
+
+	snprintf(what, sizeof what, "pool %s: answer_prompts_dir", p->name);
+	if (p->answer_prompts_dir[0] != '\0')
+		check_prompts(w, what, p->answer_prompts_dir);
+	if (p->answer_prompt[0] != '\0' && prompt_read(&prompt, p->answer_prompt, &e) == -1)
+		complain(w, "pool %s: answer_prompt: %s", p->name, e.text);
+	prompt_free(prompt);
+}
+
 static void
 check_pool(struct world *w, const struct conf_pool *p)
 {
@@ -176,6 +218,7 @@ check_pool(struct world *w, const struct conf_pool *p)
 	snprintf(what, sizeof what, "pool %s: slowlog", p->name);
 	if (p->slowlog[0] != '\0')
 		check_folder_of(w, what, p->slowlog);
+	check_pool_prompts(w, p);
 }
 
 int

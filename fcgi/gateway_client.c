@@ -31,6 +31,11 @@ struct gateway_client {
 	int64_t retry_after_ms;
 	enum err_code unavailable;	/* of the kind that is asked now */
 	enum err_code timeout;
+	/* of the chat under way */
+	int reader_fd;			/* -1: nobody */
+	gateway_idle_fn *idle;
+	void *idle_context;
+	int64_t idle_ms, idle_due_ms;
 };
 
 const char *
@@ -53,7 +58,7 @@ gateway_open(struct gateway_client **out, const char *socket, struct err *e)
 		return err_set(e, ERR_NOMEM, "no memory for the gateway");
 	c->address.sun_family = AF_UNIX;
 	memcpy(c->address.sun_path, socket, strlen(socket) + 1);
-	c->fd = -1;
+	c->fd = c->reader_fd = -1;
 	buf_init(&c->in, IN_MAX);
 	buf_init(&c->out, IN_MAX);
 	*out = c;
@@ -121,19 +126,46 @@ connect_until(struct gateway_client *c, int64_t due_ms, struct err *e)
 	return 0;
 }
 
-/* 0 when something can be done, -1 past the deadline. */
+/* Gives the question up for a reason of ours: nobody wants the rest. */
+static int
+give_up(struct gateway_client *c)
+{
+	gateway_forget(c);
+	return -1;
+}
+
+static int
+tell_idle(struct gateway_client *c, struct err *e)
+{
+	if (c->idle == NULL || clk_ms() < c->idle_due_ms)
+		return 0;
+	c->idle_due_ms = clk_ms() + c->idle_ms;
+	return c->idle(c->idle_context, e) == 0 ? 0 : give_up(c);
+}
+
+/* 0 when something may be possible, -1 past the deadline or when the reader has gone. */
 static int
 wait_until(struct gateway_client *c, short events, int64_t due_ms, struct err *e)
 {
-	struct pollfd p = {.fd = c->fd, .events = events};
-	int64_t left = due_ms - clk_ms();
+	struct pollfd p[2] = {{.fd = c->fd, .events = events},
+	    {.fd = c->reader_fd, .events = POLLRDHUP}};
+	int64_t now_ms = clk_ms(), wake_ms = due_ms;
+	int got;
 
-	if (left > 0 && poll(&p, 1, left < INT32_MAX ? (int)left : INT32_MAX) >= 0)
-		return 0;
-	if (left > 0 && errno == EINTR)
-		return 0;
-	gateway_forget(c);
-	return err_set(e, c->timeout, "the gateway did not answer in time");
+	if (now_ms >= due_ms) {
+		gateway_forget(c);
+		return err_set(e, c->timeout, "the gateway did not answer in time");
+	}
+	if (c->idle != NULL && c->idle_due_ms < wake_ms)
+		wake_ms = c->idle_due_ms > now_ms ? c->idle_due_ms : now_ms;
+	got = poll(p, 2, wake_ms - now_ms < INT32_MAX ? (int)(wake_ms - now_ms) : INT32_MAX);
+	if (got == -1 && errno != EINTR)
+		return gone(c, strerror(errno), e);
+	if (got > 0 && p[1].revents != 0) {
+		err_set(e, ERR_PEER, "the client has gone away");
+		return give_up(c);
+	}
+	return tell_idle(c, e);
 }
 
 /* Reads what is there; 0 also when that was nothing. */
@@ -226,10 +258,10 @@ static int
 take_piece(struct gateway_client *c, struct question *q, const struct frame *f, struct err *e)
 {
 	q->has_passed_on = true;
+	c->idle_due_ms = clk_ms() + c->idle_ms;
 	if (q->piece == NULL || q->piece(q->context, f->body, f->body_bytes, e) == 0)
 		return 0;
-	gateway_forget(c);		/* nobody wants the rest */
-	return -1;
+	return give_up(c);
 }
 
 /* Waits for the RESULT to `id`; *f is borrowed. */
@@ -534,8 +566,15 @@ gateway_chat(struct gateway_client *c, const struct gateway_chat *q, gateway_pie
 	buf_adds(&json, q->messages);
 	buf_addc(&json, '}');
 	ours.json = &json;
+	c->reader_fd = q->reader_fd;
+	c->idle = q->idle;
+	c->idle_context = context;
+	c->idle_ms = q->idle_ms;
+	c->idle_due_ms = clk_ms() + q->idle_ms;
 	if ((rc = ask(c, &ours, &f, e)) == 0)
 		rc = read_end(c, end, &f, e);
+	c->reader_fd = -1;
+	c->idle = NULL;
 	buf_fini(&json);
 	return rc;
 }

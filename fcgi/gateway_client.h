@@ -74,19 +74,25 @@ int gateway_rerank(struct gateway_client *c, const char *model, const char *quer
 
 /* ---- chat ---- */
 
+/* Called while nothing comes; -1 with *e ends the chat. */
+typedef int gateway_idle_fn(void *context, struct err *e);
 struct gateway_chat {
 	const char *model;
 	const char *messages;		/* JSON: [{"role", "content"}, ...] */
 	int64_t max_tokens;		/* 0: the endpoint's own */
 	double temperature;		/* below 0: the endpoint's own */
 	int64_t budget_ms;		/* 0: the model's own */
+	/* Who waits for the answer: once that peer has hung up the chat ends with ERR_PEER. */
+	int reader_fd;			/* -1: nobody to look at */
+	gateway_idle_fn *idle;		/* after idle_ms without a piece, and again; may be NULL */
+	int64_t idle_ms;
 };
 struct gateway_chat_end {
 	char finish_reason[32];		/* "stop", "length", ... */
 	uint64_t prompt_tokens, completion_tokens;
 };
 /* A piece of the answer, as it arrives: UTF-8.  -1 with *e ends the chat, also at the
- * endpoint. */
+ * endpoint.  The context is idle's too. */
 typedef int gateway_piece_fn(void *context, const char *text, size_t n, struct err *e);
 int gateway_chat(struct gateway_client *c, const struct gateway_chat *q, gateway_piece_fn *piece,
     void *context, struct gateway_chat_end *end, struct err *e);

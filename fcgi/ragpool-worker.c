@@ -55,6 +55,10 @@ static const char usage[] =
     "      --without-embedding words|error  answer by words alone, or not (default words)\n"
     "      --upload-max BYTES  the largest body of a request that sends documents (32 MiB)\n"
     "      --inbox-bytes N, --inbox-requests N   what may wait in one tenant's inbox\n"
+    "      --answer-model NAME who writes answers (default: nobody, they are passages)\n"
+    "      --answer-prompt FILE, --answer-prompts DIR  the prompt; those of tenants\n"
+    "      --answer-timeout MS, --answer-context N, --answer-tokens N  how long an answer may\n"
+    "                          take, tokens it is made from, tokens it may have\n"
     "      --slow-after MS     a line in the slow log for a request that takes longer (0: never)\n"
     "      --slowlog FILE      where such lines go (default: the log)\n"
     "      --confine yes|no    give up network, programs and write access (default yes)\n"
@@ -126,6 +130,8 @@ read_options(struct worker_options *o, int argc, char **argv)
 {
 	enum { MAX_REQUESTS = 256, MAX_BODY, TOP_K, RESULT_CACHE, CORS, GATEWAY, EMBEDDING, WITHOUT, SLOW_AFTER, SLOWLOG, CONFINE, LOG_LEVEL, LOG_FILE,
 		AUTH, ROUTES, JWT_KEYS, JWT_AUDIENCE, JWT_ISSUER, RATE_KEY, RATE_ROUTE, RATE_TENANT, FAIR };
+	enum { ANSWER_MODEL = 1100, ANSWER_PROMPT, ANSWER_PROMPTS, ANSWER_TIMEOUT, ANSWER_CONTEXT,
+		ANSWER_TOKENS };
 	enum { INBOX_BYTES = 1000, INBOX_REQUESTS, UPLOAD_MAX };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
@@ -139,6 +145,12 @@ read_options(struct worker_options *o, int argc, char **argv)
 	    {"gateway", required_argument, NULL, GATEWAY},
 	    {"embedding-timeout", required_argument, NULL, EMBEDDING},
 	    {"without-embedding", required_argument, NULL, WITHOUT},
+	    {"answer-model", required_argument, NULL, ANSWER_MODEL},
+	    {"answer-prompt", required_argument, NULL, ANSWER_PROMPT},
+	    {"answer-prompts", required_argument, NULL, ANSWER_PROMPTS},
+	    {"answer-timeout", required_argument, NULL, ANSWER_TIMEOUT},
+	    {"answer-context", required_argument, NULL, ANSWER_CONTEXT},
+	    {"answer-tokens", required_argument, NULL, ANSWER_TOKENS},
 	    {"slow-after", required_argument, NULL, SLOW_AFTER},
 	    {"slowlog", required_argument, NULL, SLOWLOG},
 	    {"inbox-bytes", required_argument, NULL, INBOX_BYTES},
@@ -218,6 +230,30 @@ read_options(struct worker_options *o, int argc, char **argv)
 				refuse("--upload-max takes a number of bytes");
 			o->intake.upload_max = (size_t)n;
 			break;
+		case ANSWER_MODEL:
+			o->answers.model = optarg;
+			break;
+		case ANSWER_PROMPT:
+			o->answers.prompt = optarg;
+			break;
+		case ANSWER_PROMPTS:
+			o->answers.prompts_dir = optarg;
+			break;
+		case ANSWER_TIMEOUT:
+			if (!read_number(optarg, 3600000, &n) || n == 0)
+				refuse("--answer-timeout takes milliseconds");
+			o->answers.timeout_ms = (int64_t)n;
+			break;
+		case ANSWER_CONTEXT:
+			if (!read_number(optarg, 1000000, &n) || n == 0)
+				refuse("--answer-context takes a number of tokens");
+			o->answers.context_tokens = (size_t)n;
+			break;
+		case ANSWER_TOKENS:
+			if (!read_number(optarg, 1000000, &n) || n == 0)
+				refuse("--answer-tokens takes a number of tokens");
+			o->answers.max_tokens = (int64_t)n;
+			break;
 		case SLOW_AFTER:
 			if (!read_number(optarg, SLOW_MS_MAX, &n))
 				refuse("--slow-after takes milliseconds");
@@ -291,6 +327,8 @@ main(int argc, char **argv)
 	    .data_dir = getenv("RAGPOOL_DATA"), .top_k_max = TOP_K_MAX,
 	    .max_body = BODY_DEFAULT, .gateway = gateway_socket(),
 	    .embedding_ms = 5000, .cors_origins = "", .slowlog = "",
+	    .answers = {.model = "", .prompt = "", .prompts_dir = "", .timeout_ms = 25000,
+		.context_tokens = 3000, .max_tokens = 1024},
 	    .log_file = "", .is_confined = true,
 	    .intake = {{(uint64_t)1 << 30, 10000}, 32 << 20},
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},

@@ -21,6 +21,8 @@ struct route {
 static const struct route routes[] = {
     {REQ_POST, "/query/{tenant}", api_query, REQUEST_BODY_MAX, ROLE_READER},
     {REQ_POST, "/retrieve", api_retrieve, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/v1/chat/completions", api_chat, REQUEST_BODY_MAX, ROLE_READER},
+    {REQ_POST, "/api/chat", api_ollama_chat, REQUEST_BODY_MAX, ROLE_READER},
     {REQ_POST, "/retrieval", api_dify, REQUEST_BODY_MAX, ROLE_READER},
     {REQ_GET, "/v1/models", api_models, 0, ROLE_READER},
     {REQ_GET, "/v1/models/rag/{tenant}", api_model, 0, ROLE_READER},

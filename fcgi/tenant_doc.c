@@ -366,6 +366,32 @@ read_model(struct tenant_doc *d, struct json_object *root, struct err *e)
 	    "embedding_model", model, e);
 }
 
+/* Who writes answers.  Whether the gateway knows the name shows when it is asked: until then, and
+ * without a gateway, answers are extractive. */
+static int
+read_answer(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	static const char *const known[] = {"model"};
+	struct json_object *answer = NULL;
+	const char *model = "";
+
+	if (json_get_object(root, "answer", false, &answer, e) == -1)
+		return -1;
+	if (answer == NULL)
+		return 0;
+	if (json_get_text(answer, "model", true, MODEL_NAME_BYTES - 1, &model, e) == -1) {
+		err_prefix(e, "answer");
+		return -1;
+	}
+	if (model[0] == '\0')
+		return err_set(e, ERR_CONFIG, "answer: \"model\" is empty; \"none\" is for no model");
+	if (strcmp(model, "none") != 0 && gateway_socket() == NULL)
+		buf_addf(&d->notes, "answer: no gateway to models is configured for \"%.100s\"; "
+				    "answers are extractive\n", model);
+	note_unknown(&d->notes, "answer: ", answer, known, sizeof known / sizeof known[0]);
+	return copy_text(d->config.answer_model, sizeof d->config.answer_model, "answer", model, e);
+}
+
 enum { CANARY_WINDOW_MAX_MS = 86400000 };
 
 /* "90s", "30m": as times are written in ragpool.conf. */
@@ -444,7 +470,7 @@ static int
 read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {
-	    "version", "data_source", "index_params", "embedding_model", "rollout",
+	    "version", "data_source", "index_params", "embedding_model", "answer", "rollout",
 	    "golden", "gate"};
 	struct json_object *params = NULL, *none = NULL;
 	const char *version = NULL;
@@ -463,7 +489,8 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 		err_prefix(e, "data_source");
 		return -1;
 	}
-	if (read_model(d, root, e) == -1 || read_rollout(d, root, e) == -1 ||
+	if (read_model(d, root, e) == -1 || read_answer(d, root, e) == -1 ||
+	    read_rollout(d, root, e) == -1 ||
 	    check_golden(root, e) == -1 || read_gate(d, root, e) == -1 ||
 	    json_get_object(root, "index_params", false, &params, e) == -1)
 		return -1;

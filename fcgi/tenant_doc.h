@@ -7,6 +7,7 @@
  *                      "index_type": "HNSW", "metric_type": "IP",
  *                      "params": {"M": 16, "efConstruction": 64}},
  *     "embedding_model": "builtin:lsa",
+ *     "answer": {"model": "gpt"},
  *     "rollout": {"canary_window": "30m"},
  *     "golden": [{"query": "...", "expected": ["a.md"]}],         see golden.h
  *     "gate": {"max_shrink": 20} }                                see gate.h
@@ -17,6 +18,9 @@
  *
  * The hash is the SHA-256 of the document in canonical form (members sorted bytewise, no
  * white space), so that formatting and the order of members do not count.
+ *
+ * "answer": a [model NAME] of kind chat, or an alias, that writes this tenant's answers in place of
+ * the one that the pool names; "none": answers stay extractive.
  *
  * Memory  owned; tenant_doc_fini().
  * Bounds  canary_window: a number with ms, s, m or h, at most 24h: how long a worker with a

@@ -38,6 +38,7 @@ struct worker {
 	struct serving *serving;
 	struct query_scratch *scratch;
 	struct gateway_service models;
+	struct prompts *prompts;
 	struct arena arena;
 	struct reply reply;
 	struct buf output;
@@ -443,7 +444,8 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	w->slowlog.fd = -1;
 	if (serving_new(&w->serving, o->data_dir, e) == -1 ||
 	    query_scratch_new(&w->scratch, e) == -1 ||
-	    slowlog_open(&w->slowlog, o->slowlog, o->slow_ms, e) == -1)
+	    slowlog_open(&w->slowlog, o->slowlog, o->slow_ms, e) == -1 ||
+	    prompts_new(&w->prompts, &o->answers, e) == -1)
 		return -1;
 	serving_set_guard(w->serving, guard_tenant, w);
 	w->quota.rules = &o->quota;
@@ -455,7 +457,7 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    .model_ms = o->embedding_ms,
 	    .intake = &o->intake,
 	    .top_k_max = o->top_k_max,
-	    .max_body = o->max_body};
+	    .max_body = o->max_body, .answering = &o->answers, .prompts = w->prompts};
 	answer_cache_init(&w->api.answers, o->result_cache);
 	if (o->gateway == NULL)
 		return 0;
@@ -473,6 +475,7 @@ worker_fini(struct worker *w)
 		conn_fini(&w->conn);
 	answer_cache_fini(&w->api.answers);
 	gateway_close(w->api.gateway);
+	prompts_free(w->prompts);
 	auth_close(&w->auth);
 	serving_free(w->serving);
 	query_scratch_free(w->scratch);

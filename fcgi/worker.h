@@ -9,6 +9,7 @@
 #include "auth.h"
 #include "err.h"
 #include "intake_options.h"
+#include "prompts.h"
 #include "quota.h"
 
 struct worker_options {
@@ -25,6 +26,7 @@ struct worker_options {
 	const char *gateway;	/* its socket; NULL: there is none */
 	int64_t embedding_ms;	/* how long a query waits for its vector */
 	bool needs_vectors;	/* rather an error than words alone */
+	struct answer_options answers;
 	struct auth_options auth;
 	struct intake_options intake;
 	struct quota_rules quota;

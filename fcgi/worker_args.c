@@ -80,6 +80,12 @@ add_pool(struct worker_args *a, const struct conf_pool *p)
 	add(a, "--without-embedding",
 	    p->without_embedding == WITHOUT_EMBEDDING_WORDS ? "words" : "error");
 	add_number(a, "--result-cache", p->result_cache_bytes);
+	add(a, "--answer-model", p->answer_model);
+	add(a, "--answer-prompt", p->answer_prompt);
+	add(a, "--answer-prompts", p->answer_prompts_dir);
+	add_number(a, "--answer-timeout", p->answer_timeout_ms);
+	add_number(a, "--answer-context", p->answer_context);
+	add_number(a, "--answer-tokens", p->answer_tokens);
 	add_number(a, "--slow-after", p->request_slowlog_timeout_ms);
 	add(a, "--slowlog", p->slowlog);
 }

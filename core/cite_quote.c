@@ -1,0 +1,242 @@
+/* cite_quote.c - what a mark cites: a span of a passage, checked against the store. */
+#include "cite.h"
+
+#include <string.h>
+
+#include "utf8.h"
+
+enum { WORDS_MAX = 128, QUOTED_MIN = 8, SENTENCE_MAX = 4096 };
+
+/* ---- sentences ---- */
+
+/* Where the sentence that begins at `from` ends: behind its last mark and the space after it, at
+ * an empty line, or at the end. */
+static size_t
+sentence_end(const char *text, size_t n, size_t from)
+{
+	uint32_t cp, before = 0;
+	size_t len;
+
+	for (size_t i = from; i < n; i += len, before = cp) {
+		if ((len = utf8_next(text + i, n - i, &cp)) == 0)
+			return n;
+		if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)	/* 。！？ */
+			return i + len;
+		if (cp == '\n' && before == '\n')
+			return i + len;
+		if ((cp == ' ' || cp == '\n') && (before == '.' || before == '!' || before == '?'))
+			return i + len;
+	}
+	return n;
+}
+
+void
+cite_sentence(const struct cite *c, size_t mark, const char **sentence, size_t *len)
+{
+	const char *text = c->text.data;
+	size_t end = c->marks[mark].start, next;
+	size_t from = end > SENTENCE_MAX ? utf8_floor(text, end - SENTENCE_MAX) : 0;
+
+	/* "Yes. [1]": the mark stands behind the sentence it is for. */
+	while (end > 0 && strchr(" .!?]", text[end - 1]) != NULL)
+		end--;
+	while ((next = sentence_end(text, c->text.len, from)) < end)
+		from = next;
+	*sentence = text + from;
+	*len = end - from;
+}
+
+/* ---- words ---- */
+
+struct words {
+	uint32_t at[WORDS_MAX];
+	size_t count;
+};
+
+static bool
+has_word(const struct words *w, uint32_t word)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->at[i] == word)
+			return true;
+	return false;
+}
+
+static void
+add_word(struct words *w, uint32_t word)
+{
+	if (w->count < WORDS_MAX && !has_word(w, word))
+		w->at[w->count++] = word;
+}
+
+/* Words of three letters and more, without their case, and pairs of Han characters. */
+static void
+words_of(struct words *w, const char *text, size_t n)
+{
+	uint32_t cp, han = 0, hash = 2166136261u;
+	size_t len, letters = 0;
+
+	w->count = 0;
+	for (size_t i = 0; i <= n; i += len) {
+		cp = ' ';
+		len = i < n ? utf8_next(text + i, n - i, &cp) : 1;
+		if (len == 0)
+			break;
+		if (utf8_is_word(cp)) {
+			cp = cp >= 'A' && cp <= 'Z' ? cp + 32 : cp;
+			hash = (hash ^ cp) * 16777619u;
+			letters++;
+		} else {
+			if (letters >= 3)
+				add_word(w, hash);
+			letters = 0;
+			hash = 2166136261u;
+		}
+		if (utf8_is_han(cp) && han != 0)
+			add_word(w, (han * 31 + cp) | 0x80000000u);
+		han = utf8_is_han(cp) ? cp : 0;
+	}
+}
+
+/* ---- quotes ---- */
+
+/* The longest piece that the sentence has in quotation marks and the passage word by word. */
+static bool
+find_quoted(const char *sentence, size_t n, const char *passage, size_t passage_len,
+    size_t *start, size_t *len)
+{
+	static const struct {
+		const char *open, *close;
+	} marks[] = {{"\"", "\""}, {"\xe2\x80\x9c", "\xe2\x80\x9d"}, {"\xe3\x80\x8c", "\xe3\x80\x8d"},
+	    {"\xc2\xab", "\xc2\xbb"}};
+	const char *end = sentence + n, *from, *to, *found;
+
+	*len = 0;
+	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+		const char *s = sentence;
+		while ((from = memmem(s, (size_t)(end - s), marks[i].open, strlen(marks[i].open))) != NULL) {
+			from += strlen(marks[i].open);
+			to = memmem(from, (size_t)(end - from), marks[i].close, strlen(marks[i].close));
+			if (to == NULL)
+				break;
+			s = to + strlen(marks[i].close);
+			if ((size_t)(to - from) < QUOTED_MIN || (size_t)(to - from) > CITE_QUOTE_MAX ||
+			    (size_t)(to - from) <= *len)
+				continue;
+			found = memmem(passage, passage_len, from, (size_t)(to - from));
+			if (found == NULL)
+				continue;
+			*start = (size_t)(found - passage);
+			*len = (size_t)(to - from);
+		}
+	}
+	return *len > 0;
+}
+
+/* White space around it is no part of a quote, and it ends on a character. */
+static void
+trim(const char *text, size_t *start, size_t *len)
+{
+	while (*len > 0 && strchr(" \t\r\n", text[*start]) != NULL) {
+		++*start;
+		--*len;
+	}
+	if (*len > CITE_QUOTE_MAX)
+		*len = utf8_floor(text + *start, CITE_QUOTE_MAX);
+	while (*len > 0 && strchr(" \t\r\n", text[*start + *len - 1]) != NULL)
+		--*len;
+}
+
+void
+cite_quote(const char *sentence, size_t sentence_len, const char *passage, size_t passage_len,
+    size_t *start, size_t *len)
+{
+	struct words wanted, has;
+	size_t best = 0, shared, end;
+
+	if (find_quoted(sentence, sentence_len, passage, passage_len, start, len))
+		return;
+	*start = 0;
+	*len = passage_len > 0 ? sentence_end(passage, passage_len, 0) : 0;
+	words_of(&wanted, sentence, sentence_len);
+	for (size_t from = 0; from < passage_len; from = end) {
+		end = sentence_end(passage, passage_len, from);
+		words_of(&has, passage + from, end - from);
+		shared = 0;
+		for (size_t i = 0; i < has.count; i++)
+			shared += has_word(&wanted, has.at[i]);
+		if (shared <= best)
+			continue;
+		best = shared;
+		*start = from;
+		*len = end - from;
+	}
+	trim(passage, start, len);
+}
+
+/* ---- citations ---- */
+
+int
+cite_check(struct index *x, const struct citation *c, struct arena *a, struct err *e)
+{
+	struct store_chunk now;
+	const char *text;
+	size_t len, offset = (size_t)(c->quote - c->hit->chunk.text);
+
+	if (store_fetch(x->store, c->hit->row, a, &now, e) == -1)
+		return -1;
+	text = now.parent.text_len > 0 ? now.parent.text : now.text;
+	len = now.parent.text_len > 0 ? now.parent.text_len : now.text_len;
+	if (offset > len || c->quote_len > len - offset ||
+	    memcmp(text + offset, c->quote, c->quote_len) != 0)
+		return err_set(e, ERR_CORRUPT, "a quote is not what the store holds in row %u",
+		    c->hit->row);
+	return 0;
+}
+
+/* Texts that are their document byte for byte have exact spans; others that of the passage. */
+static void
+set_span(struct citation *c, size_t start)
+{
+	const struct store_chunk *chunk = &c->hit->chunk;
+
+	c->start = chunk->start;
+	c->end = chunk->end;
+	if (chunk->end - chunk->start != chunk->text_len)
+		return;
+	c->start = chunk->start + start;
+	c->end = c->start + c->quote_len;
+}
+
+int
+cite_all(const struct cite *c, const struct query_result *r, struct index *x, struct arena *a,
+    struct citation **out, size_t *count, unsigned *failed, struct err *e)
+{
+	bool *seen = arena_calloc(a, r->count + 1, sizeof *seen);
+	const char *sentence;
+	size_t sentence_len, start;
+
+	*count = 0;
+	*failed = 0;
+	*out = arena_calloc(a, c->mark_count + 1, sizeof **out);
+	if (seen == NULL || *out == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for citations");
+	for (size_t i = 0; i < c->mark_count; i++) {
+		struct citation *at = &(*out)[*count];
+		unsigned n = c->marks[i].number;
+		if (n > r->count || seen[n - 1])
+			continue;
+		seen[n - 1] = true;
+		*at = (struct citation){.number = n, .hit = &r->hits[n - 1]};
+		cite_sentence(c, i, &sentence, &sentence_len);
+		cite_quote(sentence, sentence_len, at->hit->chunk.text, at->hit->chunk.text_len,
+		    &start, &at->quote_len);
+		at->quote = at->hit->chunk.text + start;
+		set_span(at, start);
+		if (cite_check(x, at, a, e) == 0)
+			++*count;
+		else
+			++*failed;
+	}
+	return 0;
+}
