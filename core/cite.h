@@ -66,8 +66,10 @@ struct citation {
 /* The quote is what the store holds at that span: ERR_CORRUPT when it is not. */
 int cite_check(struct index *x, const struct citation *c, struct arena *a, struct err *e);
 /* One citation for each passage that is cited, by its first mark; checked.  One that does not
- * hold is left out, and *failed counts it.  The array is arena. */
-int cite_all(const struct cite *c, const struct query_result *r, struct index *x, struct arena *a,
-    struct citation **out, size_t *count, unsigned *failed, struct err *e);
+ * hold is left out, and *failed counts it.  about: what quotes are to be about, in place of the
+ * sentence of the mark; NULL: that.  The array is arena. */
+int cite_all(const struct cite *c, const char *about, const struct query_result *r,
+    struct index *x, struct arena *a, struct citation **out, size_t *count, unsigned *failed,
+    struct err *e);
 
 #endif

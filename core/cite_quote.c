@@ -209,12 +209,13 @@ set_span(struct citation *c, size_t start)
 }
 
 int
-cite_all(const struct cite *c, const struct query_result *r, struct index *x, struct arena *a,
-    struct citation **out, size_t *count, unsigned *failed, struct err *e)
+cite_all(const struct cite *c, const char *about, const struct query_result *r,
+    struct index *x, struct arena *a, struct citation **out, size_t *count, unsigned *failed,
+    struct err *e)
 {
 	bool *seen = arena_calloc(a, r->count + 1, sizeof *seen);
-	const char *sentence;
-	size_t sentence_len, start;
+	const char *sentence = about;
+	size_t sentence_len = about != NULL ? strlen(about) : 0, start;
 
 	*count = 0;
 	*failed = 0;
@@ -228,7 +229,8 @@ cite_all(const struct cite *c, const struct query_result *r, struct index *x, st
 			continue;
 		seen[n - 1] = true;
 		*at = (struct citation){.number = n, .hit = &r->hits[n - 1]};
-		cite_sentence(c, i, &sentence, &sentence_len);
+		if (about == NULL)
+			cite_sentence(c, i, &sentence, &sentence_len);
 		cite_quote(sentence, sentence_len, at->hit->chunk.text, at->hit->chunk.text_len,
 		    &start, &at->quote_len);
 		at->quote = at->hit->chunk.text + start;

@@ -209,7 +209,8 @@ cite_sources(struct making *m, struct err *e)
 	struct answer_mark *marks;
 	unsigned failed;
 
-	if (cite_all(&m->cite, m->r, m->x, m->a, &citations, &out->citation_count, &failed, e) == -1)
+	if (cite_all(&m->cite, out->is_generated ? NULL : m->q->question, m->r, m->x, m->a,
+		&citations, &out->citation_count, &failed, e) == -1)
 		return -1;
 	if (failed > 0)
 		log_error("tenant=%s generation=%s: %u quotes are not what the store holds",

@@ -49,11 +49,14 @@ static const struct cell steps[ROLL_STEP_MAX][ROLL_EV_MAX] = {
 	[STEP_OLD] = {[ROLL_EV_GO] = DO(STEP_ORDERED, ROLL_DO_ORDER),
 	    [ROLL_EV_SKIP] = TO(STEP_MOVED), [ROLL_EV_CRASHED] = TO(STEP_OLD)},
 	[STEP_ORDERED] = {[ROLL_EV_ACKED] = TO(STEP_SETTLING), [ROLL_EV_LOST] = TO(STEP_OLD),
+	    [ROLL_EV_ENGAGED] = TO(STEP_OWING),
 	    [ROLL_EV_REFUSED] = DO(STEP_OLD, ROLL_DO_KILL),
 	    [ROLL_EV_LATE] = DO(STEP_OLD, ROLL_DO_KILL), [ROLL_EV_CRASHED] = TO(STEP_OLD)},
 	[STEP_SETTLING] = {[ROLL_EV_SETTLED] = TO(STEP_MOVED), [ROLL_EV_LOST] = TO(STEP_OLD),
 	    [ROLL_EV_CRASHED] = TO(STEP_OLD)},
 	[STEP_MOVED] = {[ROLL_EV_LOST] = TO(STEP_OLD), [ROLL_EV_CRASHED] = TO(STEP_OLD)},
+	[STEP_OWING] = {[ROLL_EV_FREE] = TO(STEP_ORDERED), [ROLL_EV_LOST] = TO(STEP_OLD),
+	    [ROLL_EV_CRASHED] = TO(STEP_OLD)},
 };
 
 /* ---- names ---- */
@@ -190,8 +193,8 @@ roll_pause_at(struct roll *r, enum roll_phase phase)
 /* What a pool has, as its bounds count it. */
 struct tally {
 	unsigned present, unavailable;
-	unsigned begun, moved;	/* not OLD; MOVED */
-	unsigned ready;
+	unsigned begun, moved;	/* neither OLD nor OWING; MOVED */
+	unsigned ready;		/* and free to obey */
 	bool has_surge;		/* ready and above the number */
 };
 
@@ -205,8 +208,8 @@ tally_pool(const struct roll *r, const struct roll_view *views, size_t n, unsign
 		if (!views[i].present || views[i].pool != pool)
 			continue;
 		t.present++;
-		t.ready += views[i].ready;
-		t.begun += step != STEP_OLD;
+		t.ready += views[i].ready && !views[i].engaged;
+		t.begun += step != STEP_OLD && step != STEP_OWING;
 		t.moved += step == STEP_MOVED;
 		t.unavailable += !views[i].ready || step == STEP_ORDERED || step == STEP_SETTLING;
 		t.has_surge = t.has_surge || (views[i].surge && views[i].ready);
@@ -238,6 +241,8 @@ may_go(const struct roll *r, const struct roll_view *views, size_t n, size_t i,
 
 	if (r->held || !views[i].ready)
 		return false;
+	if (views[i].engaged)
+		return r->phase != ROLL_CANARY;	/* takes nobody from work, and proves nothing */
 	if (r->phase == ROLL_CANARY && (t.begun > 0 || (t.has_surge && !views[i].surge)))
 		return false;	/* one canary a pool, a fresh worker where there is one */
 	return has_budget(r, &t, limits, views[i].pool);
@@ -248,9 +253,13 @@ look_begun(const struct roll_worker *w, const struct roll_view *v, int64_t now_m
 {
 	if (!v->ready || !v->present)
 		return ROLL_EV_LOST;
+	if (w->step == STEP_OWING)
+		return v->engaged && !v->current ? ROLL_EV_NONE : ROLL_EV_FREE;
 	if (w->step == STEP_ORDERED) {
 		if (v->current)
 			return ROLL_EV_ACKED;
+		if (v->engaged)
+			return ROLL_EV_ENGAGED;
 		if (v->refused)
 			return ROLL_EV_REFUSED;
 		return now_ms >= w->due_ms ? ROLL_EV_LATE : ROLL_EV_NONE;
@@ -288,10 +297,10 @@ look_workers(struct roll *r, const struct roll_view *views, size_t n,
 }
 
 static bool
-anyone_is_ready(const struct roll_view *views, size_t n)
+anyone_is_free(const struct roll_view *views, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (views[i].present && views[i].ready)
+		if (views[i].present && views[i].ready && !views[i].engaged)
 			return true;
 	return false;
 }
@@ -324,7 +333,8 @@ static bool
 has_everyone_moved(const struct roll *r, const struct roll_view *views, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (views[i].present && views[i].ready && r->workers[i].step != STEP_MOVED)
+		if (views[i].present && views[i].ready && r->workers[i].step != STEP_MOVED &&
+		    r->workers[i].step != STEP_OWING)
 			return false;
 	return true;
 }
@@ -345,7 +355,7 @@ look_canary(const struct roll *r, const struct roll_view *views, size_t n,
 	if (has_canaries(r, views, n))
 		return ROLL_EV_DONE;
 	if (!anyone_is_present(views, n) ||
-	    (!anyone_is_ready(views, n) && now_ms >= r->progress_ms + limits->reload_ms))
+	    (!anyone_is_free(views, n) && now_ms >= r->progress_ms + limits->reload_ms))
 		return ROLL_EV_NOBODY;
 	return ROLL_EV_NONE;
 }
@@ -359,14 +369,14 @@ look_bake(const struct roll *r, const struct roll_view *views, size_t n)
 }
 
 static enum roll_event
-look_verify(const struct roll_view *views, size_t n)
+look_verify(const struct roll *r, const struct roll_view *views, size_t n)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!views[i].present)
 			continue;
-		if (views[i].ready && !views[i].current)
+		if (views[i].ready && !views[i].current && r->workers[i].step != STEP_OWING)
 			return ROLL_EV_BAD;
 		all = all && !views[i].starting;
 	}
@@ -389,7 +399,7 @@ look_phase(const struct roll *r, const struct roll_view *views, size_t n,
 		return has_everyone_moved(r, views, n) ? ROLL_EV_DONE : ROLL_EV_NONE;
 	case ROLL_VERIFY:
 	case ROLL_BACK_VERIFY:
-		return look_verify(views, n);
+		return look_verify(r, views, n);
 	default:
 		return ROLL_EV_NONE;
 	}
@@ -412,7 +422,7 @@ roll_look(struct roll *r, const struct roll_view *views, size_t n,
 	if (event == ROLL_EV_NONE && r->due_ms != 0 && now_ms >= r->due_ms)
 		event = ROLL_EV_DUE;
 	if (event == ROLL_EV_NONE && has_progress_clock(r) &&
-	    now_ms >= r->progress_ms + limits->progress_ms && anyone_is_ready(views, n))
+	    now_ms >= r->progress_ms + limits->progress_ms && anyone_is_free(views, n))
 		event = ROLL_EV_STUCK;
 	return event;
 }
@@ -601,7 +611,7 @@ move_worker(struct roll *r, enum roll_event event, const struct roll_limits *lim
 	if (!cell->known)
 		return ROLL_DO_NOTHING;
 	w->step = (enum roll_step)cell->next;
-	if (event == ROLL_EV_GO)
+	if (event == ROLL_EV_GO || event == ROLL_EV_FREE)
 		w->due_ms = now_ms + limits->reload_ms;
 	else if (event == ROLL_EV_ACKED)
 		w->due_ms = now_ms + limits->pools[r->at_pool].min_ready_ms;

@@ -13,8 +13,8 @@
  *   VERIFY  everyone is there, also who was starting
  *   BACK    the same walk to the epoch they came from; nothing is judged on that way
  *
- * A worker is OLD, ORDERED, SETTLING (it has acknowledged, and is watched for min_ready_ms)
- * or MOVED.
+ * A worker is OLD, ORDERED, SETTLING (it has acknowledged, and is watched for min_ready_ms),
+ * MOVED, or OWING: ordered, and engaged with a request that may take minutes.
  *
  * Rules   one roll at a time, to one epoch: what is wanted during a roll shares the next
  *         one, so that the workers are never on more than two epochs.  Only what an operator
@@ -22,6 +22,9 @@
  *         unjudged, and is wanted again.
  *         A worker counts as unavailable while it is ordered, settling or starting.  A slot
  *         that keeps dying is no worker: it would hold up its own repair.
+ *         An OWING worker is gone around: it counts as being at work, is never late, and a roll
+ *         ends without it.  It obeys before it takes another request, so nobody is answered by
+ *         what it has not moved from yet.  Once free it is ORDERED again, and has its time.
  *         A worker that refuses the target, or dies by itself on it, is a failure; so is
  *         every worker after the first that does not answer in time.  `failures` of them
  *         send the roll back; one below the limit is replaced.  A worker that is killed from
@@ -67,7 +70,8 @@ enum roll_phase {
 	X(STEP_OLD, "old") \
 	X(STEP_ORDERED, "ordered") \
 	X(STEP_SETTLING, "settling") \
-	X(STEP_MOVED, "moved")
+	X(STEP_MOVED, "moved") \
+	X(STEP_OWING, "owing")
 enum roll_step {
 #define X(symbol, name) symbol,
 	ROLL_STEPS(X)
@@ -97,6 +101,8 @@ enum roll_step {
 	/* of worker `at` */ \
 	X(ROLL_EV_GO, "go")		/* it can take the order */ \
 	X(ROLL_EV_SKIP, "skip")		/* it is on the target already */ \
+	X(ROLL_EV_ENGAGED, "engaged")	/* it cannot obey yet */ \
+	X(ROLL_EV_FREE, "free")		/* now it can */ \
 	X(ROLL_EV_ACKED, "acked")	/* it serves the target */ \
 	X(ROLL_EV_SETTLED, "settled")	/* and has for long enough */ \
 	X(ROLL_EV_REFUSED, "refused")	/* it stays where it was */ \
@@ -196,6 +202,7 @@ struct roll_view {
 	bool present;		/* meant to be filled, and not in back-off */
 	bool ready;		/* can take orders */
 	bool starting;		/* will be there by itself */
+	bool engaged;		/* has a request in hand that may take minutes */
 	bool current;		/* serves the target */
 	bool refused;		/* answered its last order and stays where it was */
 	bool crashed;		/* died by itself on the target; forgotten by the caller once told */

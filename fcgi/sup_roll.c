@@ -518,6 +518,7 @@ look_at_workers(const struct sup *s, struct roll_view *views)
 		    .ready = phase == PHASE_READY,
 		    .starting = phase == PHASE_STARTING || phase == PHASE_KILLING ||
 			phase == PHASE_RETURNING,
+		    .engaged = board_slot_is_engaged(&s->board.slots[i]),
 		    .current = sup_worker_is_current(s, i),
 		    .refused = sup_worker_has_refused(s, i),
 		    .crashed = w->has_crashed,

@@ -15,11 +15,19 @@
 
 enum { ENV_BYTES = 1100 };
 
+/* One that leaves while the pool serves on may finish what it has in hand, also an answer that
+ * takes minutes. */
 static struct slot_times
-times_of(const struct sup *s)
+times_of(const struct sup *s, unsigned i)
 {
-	return (struct slot_times){.boot_ms = s->conf.global.reload_timeout_ms,
+	struct slot_times t = {.boot_ms = s->conf.global.reload_timeout_ms,
 	    .stop_ms = s->conf.global.shutdown_timeout_ms};
+	int64_t request_ms = s->pools[s->workers[i].pool].conf->request_timeout_ms;
+
+	if (s->stopping == STOP_NOT && board_slot_is_engaged(&s->board.slots[i]) &&
+	    request_ms > t.stop_ms)
+		t.stop_ms = request_ms;
+	return t;
 }
 
 /* It has done what it was told last. */
@@ -120,7 +128,7 @@ send_signal(struct sup *s, unsigned i, int signo)
 static void
 perform(struct sup *s, unsigned i, enum slot_event event)
 {
-	struct slot_times times = times_of(s);
+	struct slot_times times = times_of(s, i);
 
 	switch (slot_event(&s->workers[i].slot, event, &times, s->now_ms)) {
 	case SLOT_SPAWN:
@@ -327,6 +335,10 @@ check_worker(struct sup *s, unsigned i)
 	}
 	if (w->slot.phase == PHASE_READY)
 		check_request(s, i);
+	/* It was owing when its roll ended, and would not obey then. */
+	if (w->slot.phase == PHASE_READY && !roll_is_moving(&s->roll) &&
+	    sup_worker_has_refused(s, i))
+		sup_workers_replace(s, i);
 }
 
 /* Who is to be let go should we be killed. */
@@ -431,9 +443,13 @@ sup_workers_reap(struct sup *s, pid_t pid, int status)
 void
 sup_workers_stop(struct sup *s, bool fast)
 {
+	int64_t due_ms = s->now_ms + s->conf.global.shutdown_timeout_ms;
+
 	for (unsigned i = 0; i < s->slots; i++) {
 		s->workers[i].is_wanted = false;
 		perform(s, i, EV_UNWANT);
+		if (s->workers[i].slot.due_ms > due_ms)
+			s->workers[i].slot.due_ms = due_ms;	/* was given time for its answer */
 		if (fast)
 			perform(s, i, EV_OVERTIME);
 	}
@@ -443,7 +459,7 @@ void
 sup_workers_take_over(struct sup *s, unsigned i)
 {
 	struct worker *w = &s->workers[i];
-	struct slot_times times = times_of(s);
+	struct slot_times times = times_of(s, i);
 
 	s->is_listed = false;
 	atomic_store(&s->board.slots[i].pool, w->pool);

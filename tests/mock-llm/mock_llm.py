@@ -22,6 +22,7 @@ import base64
 import hashlib
 import json
 import re
+import select
 import struct
 import sys
 import threading
@@ -52,12 +53,14 @@ def embed(text, dim):
 class State:
     def __init__(self):
         self.lock = threading.Lock()
+        self.go = threading.Event()	# for streams that are held
         self.now = 0		# requests in hand: what is reset is not over
         self.reset()
 
     def reset(self):
         self.faults = []
         self.always = None
+        self.go.clear()
         self.count = {"requests": 0, "texts": 0, "largest": 0, "most": 0, "cut": 0,
                       "paths": {}, "models": {}, "keys": []}
         self.seen = {}
@@ -210,10 +213,21 @@ class Handler(BaseHTTPRequestHandler):
         self.send_spoilt(fault, {"id": "1", "results": results[:o.get("top_n", len(results))]})
 
     @staticmethod
-    def reply_to(o):
-        """The answer repeats the last message, word by word."""
+    def reply_to(o, fault):
+        """The answer repeats the last message, or says what it was told, word by word."""
+        with state.lock:
+            state.count["messages"] = o["messages"]
+        if fault and "text" in fault:
+            return re.findall(r"\S+\s*", fault["text"])
         last = o["messages"][-1]["content"]
         return re.findall(r"\S+\s*", "You said: " + last)
+
+    def wait_to_go(self, seconds):
+        """Until it is told to go on, or nobody listens any more."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not state.go.wait(0.02):
+            if select.select([self.connection], [], [], 0)[0]:
+                raise BrokenPipeError
 
     def stream(self, kind, lines, fault):
         cut = fault["kind"] == "cut" if fault else False
@@ -226,12 +240,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(line.encode())
                 self.wfile.flush()
                 time.sleep(pause)
+                if fault and fault["kind"] == "hold" and i == fault.get("after", 2):
+                    self.wait_to_go(fault.get("seconds", 60))
         except OSError:
             with state.lock:
                 state.count["cut"] += 1
 
     def openai_chat(self, o, fault):
-        pieces = self.reply_to(o)
+        pieces = self.reply_to(o, fault)
         usage = {"prompt_tokens": sum(len(words_of(m["content"])) for m in o["messages"]),
                  "completion_tokens": len(pieces)}
         if not o.get("stream") or (fault and fault["kind"] == "whole"):
@@ -248,7 +264,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def ollama_chat(self, o, fault):
         lines = [json.dumps({"message": {"role": "assistant", "content": p}, "done": False}) + "\n"
-                 for p in self.reply_to(o)]
+                 for p in self.reply_to(o, fault)]
         lines.append(json.dumps({"message": {"content": ""}, "done": True, "done_reason": "stop",
                                  "prompt_eval_count": 1, "eval_count": len(lines)}) + "\n")
         self.stream("application/x-ndjson", lines, fault)
@@ -311,6 +327,8 @@ class Handler(BaseHTTPRequestHandler):
     def told(self, o):
         if self.path == "/_mock/reset":
             state.reset()
+        elif self.path == "/_mock/go":
+            state.go.set()
         elif self.path == "/_mock/script":
             with state.lock:
                 state.faults += o.get("faults", [])

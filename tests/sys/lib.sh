@@ -267,6 +267,7 @@ has_socket() {
 ragpool() { "$bin/ragpool" -c "$conf" "$@"; }
 
 # start_nginx [SED-SCRIPT]: the shipped configuration, changed by the script if there is one.
+# $answers: the socket of a second pool, if there is one.
 # Sets $url and $nginx.
 start_nginx() {
 	local port
@@ -274,7 +275,7 @@ start_nginx() {
 	port=$(free_ports 1)
 	mkdir -p "$T/run/nginx-tmp"
 	fill nginx/standalone.conf.in "$T/nginx.conf" "CONF=$T/run" "RUN=$T/run"
-	fill nginx/ragpool.conf.in "$T/run/nginx-ragpool.conf" "SOCKET=$socket" \
+	fill nginx/ragpool.conf.in "$T/run/nginx-ragpool.conf" "SOCKET=$socket" "ANSWERS=${answers:-$socket}" \
 		"LISTEN=127.0.0.1:$port"
 	[ $# = 0 ] || sed -i "$1" "$T/run/nginx-ragpool.conf"
 	[ "$(id -u)" != 0 ] || as_user=(-g 'user root;')
@@ -296,7 +297,8 @@ start_apache() {
 	[ "$(id -u)" != 0 ] || user='User www-data\nGroup www-data'
 	fill apache/standalone.conf.in "$T/apache.conf" "RUN=$T/run" "LISTEN=127.0.0.1:$port" \
 		"MODULES=$modules" "USER=$user"
-	fill apache/ragpool.conf.in "$T/run/apache-ragpool.conf" "SOCKET=$socket"
+	fill apache/ragpool.conf.in "$T/run/apache-ragpool.conf" "SOCKET=$socket" \
+		"ANSWERS=${answers:-$socket}"
 	start apache apache2 -f "$T/apache.conf" -DFOREGROUND
 	apache=$started
 	url=http://127.0.0.1:$port

@@ -102,6 +102,10 @@ static const struct {
     {STEP_ORDERED, ROLL_EV_LATE, STEP_OLD, ROLL_DO_KILL, false},
     {STEP_ORDERED, ROLL_EV_LOST, STEP_OLD, ROLL_DO_NOTHING, false},
     {STEP_ORDERED, ROLL_EV_CRASHED, STEP_OLD, ROLL_DO_NOTHING, true},
+    {STEP_ORDERED, ROLL_EV_ENGAGED, STEP_OWING, ROLL_DO_NOTHING, false},
+    {STEP_OWING, ROLL_EV_FREE, STEP_ORDERED, ROLL_DO_NOTHING, false},
+    {STEP_OWING, ROLL_EV_LOST, STEP_OLD, ROLL_DO_NOTHING, false},
+    {STEP_OWING, ROLL_EV_CRASHED, STEP_OLD, ROLL_DO_NOTHING, true},
     {STEP_SETTLING, ROLL_EV_SETTLED, STEP_MOVED, ROLL_DO_NOTHING, false},
     {STEP_SETTLING, ROLL_EV_LOST, STEP_OLD, ROLL_DO_NOTHING, false},
     {STEP_SETTLING, ROLL_EV_CRASHED, STEP_OLD, ROLL_DO_NOTHING, true},
@@ -161,6 +165,9 @@ static struct {
 	bool deaf[WORKERS_MAX];		/* takes an order and never answers */
 	bool stubborn[WORKERS_MAX];	/* answers, and stays where it is */
 	bool absent[WORKERS_MAX], starting[WORKERS_MAX], crashed[WORKERS_MAX];
+	bool engaged[WORKERS_MAX];	/* obeys later: */
+	bool owes[WORKERS_MAX];
+	unsigned owed[WORKERS_MAX];
 	bool ordered[WORKERS_MAX], surge[WORKERS_MAX];
 	unsigned pool[WORKERS_MAX];
 	unsigned orders, kills, finished, backs, judged, watched, proven, dropped;
@@ -188,9 +195,11 @@ look_at(struct roll_view *views)
 		    .starting = pool.starting[i],
 		    .refused = pool.stubborn[i] && pool.ordered[i],
 		    .crashed = pool.crashed[i],
+		    .engaged = pool.engaged[i],
 		    .surge = pool.surge[i],
 		    .pool = pool.pool[i],
-		    .current = pool.epoch[i] == pool.target};
+		    .current = pool.epoch[i] == pool.target &&
+			!(pool.owes[i] && pool.owed[i] != pool.target)};
 }
 
 static void carry_out(
@@ -217,6 +226,7 @@ static void
 start_fresh(unsigned i)
 {
 	pool.starting[i] = true;
+	pool.engaged[i] = pool.owes[i] = false;
 	pool.deaf[i] = pool.stubborn[i] = pool.ordered[i] = false;
 	pool.epoch[i] = pool.surge[i] ? pool.target : pool.start_epoch;
 }
@@ -254,7 +264,9 @@ carry_out(struct roll *r, enum roll_action action, const struct roll_limits *l, 
 	case ROLL_DO_ORDER:
 		pool.orders++;
 		pool.ordered[r->at] = true;
-		if (!pool.deaf[r->at] && !pool.stubborn[r->at])
+		pool.owes[r->at] = pool.engaged[r->at];
+		pool.owed[r->at] = pool.target;
+		if (!pool.deaf[r->at] && !pool.stubborn[r->at] && !pool.engaged[r->at])
 			pool.epoch[r->at] = pool.target;
 		break;
 	case ROLL_DO_KILL:
@@ -301,8 +313,8 @@ check_invariants(const struct roll *r)
 
 	for (unsigned i = 0; i < pool.workers; i++) {
 		unsigned j = 0;
-		if (pool.absent[i])
-			continue;
+		if (pool.absent[i] || pool.engaged[i])
+			continue;	/* nobody gets a new answer from one that is engaged */
 		while (j < count && seen[j] != pool.epoch[i])
 			j++;
 		if (j == count && count == 2)
@@ -987,12 +999,24 @@ draw(uint64_t *seed, unsigned below)
 }
 
 /* Something happens to the world. */
+/* Its request is done: it does what it was told last before it takes another. */
+static void
+disengage(unsigned i)
+{
+	pool.engaged[i] = false;
+	if (pool.owes[i] && pool.stubborn[i] && pool.epoch[i] != pool.owed[i])
+		start_fresh(i);		/* replaced by whoever sees it */
+	else if (pool.owes[i])
+		pool.epoch[i] = pool.owed[i];
+	pool.owes[i] = false;
+}
+
 static void
 disturb(struct roll *r, uint64_t *seed, int64_t now)
 {
 	unsigned i = draw(seed, pool.workers);
 
-	switch (draw(seed, 12)) {
+	switch (draw(seed, 14)) {
 	case 0:
 		want_at(r, now);
 		break;
@@ -1025,6 +1049,13 @@ disturb(struct roll *r, uint64_t *seed, int64_t now)
 		break;
 	case 10:
 		pool.disk_full = draw(seed, 2) == 0;
+		break;
+	case 11:
+		pool.engaged[i] = !pool.absent[i] && !pool.starting[i];
+		pool.owes[i] = pool.owes[i] || (pool.engaged[i] && r->workers[i].step == STEP_ORDERED);
+		break;
+	case 12:
+		disengage(i);
 		break;
 	default:
 		boot_all();
@@ -1059,6 +1090,8 @@ whatever_happens_there_are_two_epochs_and_an_end(void **state)
 			boot_all();
 			memset(pool.deaf, 0, sizeof pool.deaf);
 			memset(pool.stubborn, 0, sizeof pool.stubborn);
+			for (unsigned j = 0; j < pool.workers; j++)
+				disengage(j);
 			pool.verdict = ROLL_EV_PASS;
 			settle(&r, now += 31000);
 		}
@@ -1068,6 +1101,119 @@ whatever_happens_there_are_two_epochs_and_an_end(void **state)
 		assert_int_equal(r.urgent.done, r.urgent.wanted);
 		expect_everyone_on(pool.target);
 	}
+}
+
+static void
+a_roll_goes_around_who_is_engaged(void **state)
+{
+	struct roll r = {0};
+
+	(void)state;
+	pool.engaged[0] = pool.engaged[2] = true;
+	for (int64_t now = 1000; now < 1000 + 20 * 60000; now += 60000) {	/* twenty rolls */
+		want_at(&r, now);
+		settle(&r, now + 200);
+		assert_false(roll_is_busy(&r));
+		assert_int_equal(r.result, ROLL_COMPLETE);
+	}
+	assert_int_equal(pool.finished, 20);
+	assert_int_equal(pool.kills, 0);
+	assert_int_equal(pool.epoch[0], 0);
+	assert_int_equal(pool.epoch[1], 20);
+	disengage(0);
+	disengage(2);
+	expect_everyone_on(20);
+}
+
+static void
+who_is_free_again_within_the_roll_has_its_time(void **state)
+{
+	struct roll r = {0};
+
+	(void)state;
+	pool.engaged[1] = true;
+	pool.deaf[3] = true;
+	want_at(&r, 1000);
+	settle(&r, 1200);
+	assert_int_equal(r.workers[1].step, STEP_OWING);
+	assert_int_equal(r.phase, ROLL_MOVE);
+	pool.engaged[1] = false;	/* and does not look at its order yet */
+	settle(&r, 20000);
+	assert_int_equal(r.workers[1].step, STEP_ORDERED);
+	disengage(1);
+	settle(&r, 25000);
+	assert_int_equal(r.workers[1].step, STEP_MOVED);
+	assert_int_equal(pool.kills, 0);
+}
+
+static void
+one_that_was_ordered_and_is_engaged_now_is_not_late(void **state)
+{
+	struct roll r = {0};
+
+	(void)state;
+	pool.deaf[2] = true;
+	want_at(&r, 1000);
+	settle(&r, 1200);
+	assert_int_equal(r.workers[2].step, STEP_ORDERED);
+	pool.engaged[2] = pool.owes[2] = true;	/* it took a request before it saw the order */
+	settle(&r, 1200 + limits.reload_ms);
+	assert_int_equal(pool.kills, 0);
+	assert_int_equal(pool.finished, 1);
+}
+
+static void
+nobody_is_a_canary_while_engaged(void **state)
+{
+	struct roll r = {0};
+
+	(void)state;
+	pool.engaged[0] = true;
+	pool.bake_ms = 1000;
+	want_at(&r, 1000);
+	settle(&r, 1200);
+	assert_int_equal(r.phase, ROLL_BAKE);
+	assert_int_equal(r.workers[0].step, STEP_OLD);
+	assert_int_equal(r.workers[1].step, STEP_MOVED);
+	settle(&r, 2200);
+	assert_int_equal(pool.finished, 1);
+	assert_int_equal(pool.epoch[0], 0);
+}
+
+static void
+when_all_are_engaged_the_roll_waits_and_then_goes_on(void **state)
+{
+	struct roll r = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < WORKERS; i++)
+		pool.engaged[i] = true;
+	want_at(&r, 1000);
+	settle(&r, 1200);
+	assert_int_equal(r.phase, ROLL_CANARY);
+	settle(&r, 1200 + limits.reload_ms);
+	assert_int_equal(pool.finished, 1);
+	assert_int_equal(pool.orders, WORKERS);
+	for (unsigned i = 0; i < WORKERS; i++)
+		disengage(i);
+	expect_everyone_on(1);
+}
+
+static void
+a_roll_goes_back_around_who_is_engaged_too(void **state)
+{
+	struct roll r = {0};
+
+	(void)state;
+	pool.engaged[0] = true;
+	pool.stubborn[1] = true;
+	want_at(&r, 1000);
+	settle(&r, 1200);
+	boot_all();
+	settle(&r, 1300);
+	assert_int_equal(r.result, ROLL_ROLLED_BACK);
+	disengage(0);
+	expect_everyone_on(0);
 }
 
 int
@@ -1108,6 +1254,12 @@ main(void)
 	    WITH_POOL(what_an_operator_waits_for_does_not_wait_for_a_canary),
 	    WITH_POOL(an_urgent_wish_waits_for_a_roll_that_has_passed),
 	    WITH_POOL(a_roll_that_is_held_finishes_the_worker_in_hand),
+	    WITH_POOL(a_roll_goes_around_who_is_engaged),
+	    WITH_POOL(who_is_free_again_within_the_roll_has_its_time),
+	    WITH_POOL(one_that_was_ordered_and_is_engaged_now_is_not_late),
+	    WITH_POOL(nobody_is_a_canary_while_engaged),
+	    WITH_POOL(when_all_are_engaged_the_roll_waits_and_then_goes_on),
+	    WITH_POOL(a_roll_goes_back_around_who_is_engaged_too),
 	    WITH_POOL(whatever_happens_there_are_two_epochs_and_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
