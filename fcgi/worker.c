@@ -557,6 +557,7 @@ worker_run_cgi(const struct worker_options *o, struct err *e)
 
 	if (worker_init(&w, o, e) == 0) {
 		w.reply.send = send_stdout;
+		watch_begin(&w.watch);
 		answer(&w, environ, read_stdin, NULL);
 		if (fwrite(w.output.data, 1, w.output.len, stdout) == w.output.len &&
 		    fflush(stdout) == 0)
