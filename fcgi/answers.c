@@ -179,10 +179,15 @@ extract(struct making *m, struct err *e)
 
 /* ---- both ---- */
 
+/* Nobody reads an answer any more: that is no failure of anybody's. */
 static bool
-is_final(const struct making *m, const struct err *e)
+is_left(struct making *m, struct err *e)
 {
-	return e->code == ERR_PEER || e->code == ERR_NOMEM || !reply_has_reader(m->reply);
+	if (reply_has_reader(m->reply))
+		return false;
+	m->reply->is_cut = true;
+	err_set(e, ERR_PEER, "the client has gone away");
+	return true;
 }
 
 static int
@@ -194,7 +199,7 @@ write_text(struct making *m, struct err *e)
 		return extract(m, e);
 	if (generate(m, model, e) == 0)
 		return 0;
-	if (is_final(m, e))
+	if (is_left(m, e) || e->code == ERR_NOMEM)
 		return -1;
 	log_warn("tenant=%s answered without its model %s: %s", m->x->tenant, model, e->text);
 	m->out->degraded = e->code;
