@@ -61,24 +61,25 @@ verify(const struct cmd *cmd, const char *folder, const char *name)
 }
 
 static int
-make(const struct cmd *cmd, struct backup_request *r)
+make(const struct cmd *cmd, const struct backup_request *asked)
 {
+	struct backup_request r = *asked;
 	struct said said = {.cmd = cmd};
 	struct backup_report made;
 	char data[1100];
 	struct err e;
 
-	for (size_t i = 0; i < r->count; i++)
-		if (cmd_check_tenant(r->tenants[i], &e) == -1)
+	for (size_t i = 0; i < r.count; i++)
+		if (cmd_check_tenant(r.tenants[i], &e) == -1)
 			return cmd_fail(cmd, &e);
-	r->data_dir = data;
-	r->tell = say_tenant;
-	r->context = &said;
-	if (cmd_data_dir(cmd, data, sizeof data, &e) == -1 || backup_make(r, &made, &e) == -1)
+	r.data_dir = data;
+	r.tell = say_tenant;
+	r.context = &said;
+	if (cmd_data_dir(cmd, data, sizeof data, &e) == -1 || backup_make(&r, &made, &e) == -1)
 		return cmd_fail(cmd, &e);
 	printf("%s/%s: %zu tenants, %" PRIu64 " files, %" PRIu64 " bytes, %" PRIu64
 	       " of them new\n",
-	    r->folder, made.name, made.tenants, made.files, made.bytes, made.new_bytes);
+	    r.folder, made.name, made.tenants, made.files, made.bytes, made.new_bytes);
 	return said.code;
 }
 
