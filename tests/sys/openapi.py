@@ -67,7 +67,9 @@ def routes():
     say("and nothing else", sorted(" ".join(k) for k in says.keys() - has.keys()))
     both = sorted(has.keys() & says.keys())
     say("open to everyone is what says so", [k for k in both if (says[k].get("security") == []) != (has[k][0] == "none")])
-    say("a body is described where one is read", [k for k in both if ("requestBody" in says[k]) != (has[k][1] > 0)])
+    # Routes that read their body piece by piece have no size in the table.
+    say("a body is described where one is read", [k for k in both if ("requestBody" in says[k]) != (
+        has[k][1] > 0 or (has[k][0] == "editor" and k[0] in ("POST", "PUT")))])
     say("every hole is a parameter", [p for m, p, op in operations if holes(p) != sorted(
         x["name"] for x in parameters(p, op) if x["in"] == "path")])
     ids = [op["operationId"] for _, _, op in operations]
