@@ -136,6 +136,10 @@ GOOD = {
     "retrieve": ("/retrieve", [{"query": "bread", "tenant": "en"}, {"query": "bread"}, {"queries": ["bread"]}]),
     "difyRetrieval": ("/retrieval", [{"knowledge_id": "en", "query": "bread",
                                       "retrieval_setting": {"top_k": 2, "score_threshold": 0.1}}]),
+    "createChatCompletion": ("/v1/chat/completions", [
+        {"model": "rag/en", "messages": [{"role": "user", "content": "bread"}]}]),
+    "ollamaChat": ("/api/chat", [
+        {"model": "en", "messages": [{"role": "user", "content": "bread"}], "stream": False}]),
     "listModels": ("/v1/models", [None]), "getModel": ("/v1/models/rag/en", [None]),
     "listVectorStores": ("/v1/vector_stores?limit=1&order=asc", [None]),
     "getVectorStore": ("/v1/vector_stores/en", [None]),
