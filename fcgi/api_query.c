@@ -176,7 +176,7 @@ put_outcome(struct buf *b, const struct answer *w, const struct query_result *r,
 }
 
 static int
-answer_whole(struct api *api, struct answer_request *q, const struct asked *a, struct req *r,
+answer_whole(struct api *api, const struct answer_request *q, const struct asked *a, struct req *r,
     struct reply *p, struct index *x, const struct query_result *result, struct err *e)
 {
 	struct buf *b = &p->body;
@@ -259,18 +259,20 @@ send_hits(const struct asked *a, struct reply *p, struct index *x,
 }
 
 static int
-answer_streamed(struct api *api, struct answer_request *q, const struct asked *a, struct req *r,
-    struct reply *p, struct index *x, const struct query_result *result, struct err *e)
+answer_streamed(struct api *api, const struct answer_request *asked, const struct asked *a,
+    struct req *r, struct reply *p, struct index *x, const struct query_result *result,
+    struct err *e)
 {
 	const struct answer_sink sink = {send_piece, send_replacement, send_comment, p};
+	struct answer_request q = *asked;
 	struct answer w;
 	struct buf b;
 	int rc = -1;
 
-	q->sink = &sink;
+	q.sink = &sink;
 	buf_init(&b, REPLY_BODY_MAX);
 	if (send_hits(a, p, x, result, &b, e) == -1 ||
-	    answer_make(api, q, p, x, result, r->arena, &w, e) == -1)
+	    answer_make(api, &q, p, x, result, r->arena, &w, e) == -1)
 		goto out;
 	buf_adds(&b, "{\"citations\": ");
 	answer_put_citations(&b, &w, index_generation(x));
