@@ -20,7 +20,7 @@ cat >"$T/builder" <<END
 out=\$("$bin/ragpool-build" "\$@") || { echo "\$out"; exit 65; }
 case "\$*" in
 *"--tenant docs "*)
-	dir=$T/data/tenants/docs/gen/\$(sed 's/.*"generation": "\([^"]*\)".*/\1/' <<<"\$out")
+	dir=$T/data/tenants/docs/gen/\$(sed -n '\$s/.*"generation": "\([^"]*\)".*/\1/p' <<<"\$out")
 	chmod u+w "\$dir"/*
 	case \$(cat "$T/damage" 2>/dev/null) in
 	truncate) truncate -s 8192 "\$dir/index.rpx" ;;
