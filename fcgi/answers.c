@@ -143,6 +143,8 @@ generate(struct making *m, const char *model, struct err *e)
 		return -1;
 	chat.messages = m->messages.data;
 	begin_wait(m);
+	/* What a model takes is not the tenant's use of a worker: fair shares are of our time. */
+	quota_end(m->api->quota);
 	rc = gateway_chat(m->api->gateway, &chat, take_piece, m, &end, e);
 	watch_stage(m->api->watch, STAGE_OTHER);
 	if (rc == -1 && e->code != ERR_LIMIT)

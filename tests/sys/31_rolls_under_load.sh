@@ -28,7 +28,7 @@ is "every roll is acknowledged by all workers" "$acknowledged" "$rolls"
 # Signals from outside may come in any number: they are no orders to the workers.
 for _ in $(seq 50); do
 	kill -HUP "$pool"
-	for pid in $(json '" ".join(str(w["pid"]) for w in j["workers"])'); do
+	for pid in $(json '" ".join(str(w["pid"]) for w in j["workers"] if w["pid"])'); do
 		kill -HUP "$pid" 2>/dev/null
 	done
 done

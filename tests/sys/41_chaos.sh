@@ -24,7 +24,7 @@ wait_for 30 "its second version is live" is_live docs v2
 two=$(told 't("docs")["generation"]')
 all_live() { tells 'sum(t["state"] == "live" for t in j["tenants"])' 10; }
 wait_for 60 "all tenants are live" all_live
-workers() { told '" ".join(str(w["pid"]) for w in j["workers"])'; }
+workers() { told '" ".join(str(w["pid"]) for w in j["workers"] if w["pid"])'; }
 descriptors() { ls "/proc/$pool/fd" | wc -l; }
 before=$(descriptors)
 those=$(workers)

@@ -11,7 +11,7 @@ cat >"$T/builder" <<END2
 out=\$("$bin/ragpool-build" "\$@") || { echo "\$out"; exit 65; }
 case "\$*" in
 *"--tenant docs "*)
-	dir=$T/data/tenants/docs/gen/\$(sed 's/.*"generation": "\([^"]*\)".*/\1/' <<<"\$out")
+	dir=$T/data/tenants/docs/gen/\$(sed -n '\$s/.*"generation": "\([^"]*\)".*/\1/p' <<<"\$out")
 	damage=\$(cat "$T/damage" 2>/dev/null)
 	chmod u+w "\$dir"/*
 	case \$damage in

@@ -108,7 +108,7 @@ cp "$conf" "$T/good.conf"
 sed -i "s|^worker_program = .*|worker_program = $T/broken|" "$conf"
 kill -HUP "$pool"
 ragpool reload --wait >/dev/null
-for pid in $(sup '" ".join(str(w["pid"]) for w in j["workers"])'); do kill -KILL "$pid"; done
+for pid in $(sup '" ".join(str(w["pid"]) for w in j["workers"] if w["pid"])'); do kill -KILL "$pid"; done
 backing_off() { grep -q 'keeps dying, next try in 800 ms' "$T/ragpoold.log"; }
 ok "a worker that cannot start is backed off from" wait_until 10 backing_off
 ok "and not hammered" test "$(sup 'j["died"]')" -lt 16

@@ -97,7 +97,7 @@ def code_of(status, body):
         return "-"
     try:
         j = json.loads(body)
-        shape = sorted(j) == ["detail", "error"] and sorted(j["error"]) == ["code", "message", "type"]
+        shape = sorted(j) == ["detail", "error"] and sorted(j["error"]) == ["code", "message", "param", "type"]
         return j["error"]["code"] if shape else "not the one shape"
     except (ValueError, KeyError, TypeError):
         return "no JSON"
