@@ -12,7 +12,7 @@ for i in $(seq 40); do
 		>"$T/sources/en/note$i.md"
 done
 section() { printf '[model %s]\\nurl = http://127.0.0.1:%s/v1\\n%s\\n' "$1" "$mock_a" "$2"; }
-start_pool WORKERS=2 "GLOBAL=gateway_program = $bin/ragpool-gateway\n$(section ada '')$(
+start_pool WORKERS=2 CACHE=8m "GLOBAL=gateway_program = $bin/ragpool-gateway\n$(section ada '')$(
 	section orders 'kind = rerank\napi = jina')$(section words 'kind = chat')"
 start_nginx
 put_tenant en v1 "$T/sources/en"

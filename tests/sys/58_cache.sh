@@ -5,7 +5,7 @@
 need nginx curl python3
 
 sample en
-start_pool WORKERS=1 AUTH=keys
+start_pool WORKERS=1 CACHE=8m AUTH=keys
 start_nginx
 put_tenant en v1 "$T/sources/en"
 admin=$(ragpool key create --role admin --tenant '*')
