@@ -384,7 +384,7 @@ note_failure(struct sup *s, enum roll_event event)
 	if (event == ROLL_EV_REFUSED) {
 		memcpy(refusal, b->refusal, BOARD_TEXT_BYTES);
 		snprintf(s->roll_reason, sizeof s->roll_reason,
-		    "worker %u refused epoch %" PRIu64 ": %s", i, s->roster.epoch, refusal);
+		    "worker %u refused epoch %" PRIu64 ": %.180s", i, s->roster.epoch, refusal);
 	} else if (event == ROLL_EV_CRASHED) {
 		snprintf(s->roll_reason, sizeof s->roll_reason,
 		    "worker %u crashed on epoch %" PRIu64 "%s%s", i, s->roster.epoch,
