@@ -209,7 +209,7 @@ static struct json_object *
 counts(const struct load_result *r)
 {
 	struct json_object *j = json_object_new_object();
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < 600; i++) {
 		if (r->status[i] == 0)
