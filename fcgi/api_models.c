@@ -78,6 +78,11 @@ api_named_model(struct api *api, struct req *r, struct reply *p, struct err *e)
 	const char *name;
 	bool found = false;
 
+	/* OpenAI's clients send a tenant's id as rag%2F<tenant>, which is one segment. */
+	if (strncmp(r->hole[0], "rag/", 4) == 0) {
+		r->hole[0] += 4;
+		return api_model(api, r, p, e);
+	}
 	models_list(api, &status, &list);
 	for (size_t i = 0; list != NULL && !found && i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
