@@ -102,12 +102,14 @@ is "by the other model's vectors" "$(json '[j["hits"][0]["source"], "degraded" i
 # --- the gateway is killed under load ---
 is_ready() { [ "$(told 'j["gateway"]["state"]')" = ready ]; }
 gateway_pid() { told 'j["gateway"]["pid"]'; }
+is_followed() { is_ready && [ "$(gateway_pid)" != "$killed" ]; }
 old=$(gateway_pid)
 load "$T/load.json" --url "$url/query/one" --body '{"query": "sourdough bread"}' --seconds 4 --rate 60
 for i in 1 2 3; do
 	wait_for 10 "a gateway is there" is_ready
-	kill -KILL "$(gateway_pid)"
-	sleep 0.3
+	killed=$(gateway_pid)
+	kill -KILL "$killed"
+	wait_for 10 "another one follows" is_followed
 done
 wait "$load"
 body=$(<"$T/load.json")
