@@ -91,8 +91,8 @@ is "the pool counts what it lost" "$(status_of 'sum(w["restarts"] for w in j["wo
 is "and is whole again" "$(workers | wc -l)" 2
 
 stop "$nginx"
-start_nginx '/^	server unix:/{x;s/^/x/;/^x\{2,\}/{x;d};x}; s/fastcgi_next_upstream .*/fastcgi_next_upstream off;/'
-is "one upstream line is left" "$(grep -c 'server unix:' "$T/run/nginx-ragpool.conf")" 1
+start_nginx '/^	server unix:/{n;N;d}; s/fastcgi_next_upstream .*/fastcgi_next_upstream off;/'
+is "each upstream has one line left" "$(grep -c 'server unix:' "$T/run/nginx-ragpool.conf")" 2
 run_kills
 ok "asked once: at most the $kills requests in their hands failed" \
 	test "$(json 'j["failures"]')" -le "$kills"
