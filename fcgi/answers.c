@@ -8,7 +8,6 @@
 #include "clk.h"
 #include "json.h"
 #include "log.h"
-#include "sse.h"
 
 enum { LEAST_MS = 50 };		/* with less time left a model is not asked */
 
@@ -131,7 +130,7 @@ generate(struct making *m, const char *model, struct err *e)
 	    .max_tokens = m->q->max_tokens > 0 && m->q->max_tokens < most ? m->q->max_tokens : most,
 	    .budget_ms = o->timeout_ms - (clk_ns() - m->api->watch->began_ns) / 1000000,
 	    .reader_fd = m->reply->peer_fd, .idle = m->q->sink != NULL ? stay_awake : NULL,
-	    .idle_ms = SSE_IDLE_MS};
+	    .idle_ms = o->keepalive_ms};
 	struct gateway_chat_end end = {0};
 	int rc;
 

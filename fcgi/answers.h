@@ -10,7 +10,9 @@
  *
  * Time    answer_options.timeout_ms from when the request came, whatever the model does.
  * Peers   while a model is waited for, the worker is engaged (board.h), and a client that hangs
- *         up ends the wait and the model's work at once.
+ *         up ends the wait and the model's work: at once where the web server hangs up with it
+ *         (nginx, lighttpd, Caddy); with Apache, which looks at its client only when it has
+ *         something for it, two sink.idle() later, and never when there is no sink.
  * Memory  texts and citations are arena.
  * Errors  ERR_PEER: the client is gone, nobody needs an answer.  ERR_NOMEM.
  */
@@ -25,7 +27,7 @@
 struct answer_sink {
 	int (*piece)(void *context, const char *text, size_t n, struct err *e);
 	int (*replace)(void *context, const char *text, size_t n, struct err *e);
-	int (*idle)(void *context, struct err *e);	/* nothing came for SSE_IDLE_MS */
+	int (*idle)(void *context, struct err *e);	/* nothing came for a while */
 	void *context;
 };
 

@@ -20,6 +20,7 @@ struct answer_options {
 	const char *prompt;	/* a file; "": the built-in one */
 	const char *prompts_dir;	/* of tenants, TENANT.txt; "": none */
 	int64_t timeout_ms;	/* of all of an answer, from when its request came */
+	int64_t keepalive_ms;	/* a stream that has nothing to say says so so often */
 	size_t context_tokens;	/* of passages and earlier turns */
 	int64_t max_tokens;	/* of an answer */
 };

@@ -11,7 +11,6 @@
 #include "buf.h"
 
 #define SSE_TYPE "text/event-stream; charset=utf-8"
-enum { SSE_IDLE_MS = 15000 };	/* a stream that has nothing to say sends a comment so often */
 
 /* name NULL: an event without one, as OpenAI's are. */
 void sse_event(struct buf *b, const char *name, const char *data, size_t n);

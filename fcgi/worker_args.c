@@ -84,6 +84,7 @@ add_pool(struct worker_args *a, const struct conf_pool *p)
 	add(a, "--answer-prompt", p->answer_prompt);
 	add(a, "--answer-prompts", p->answer_prompts_dir);
 	add_number(a, "--answer-timeout", p->answer_timeout_ms);
+	add_number(a, "--stream-keepalive", p->stream_keepalive_ms);
 	add_number(a, "--answer-context", p->answer_context);
 	add_number(a, "--answer-tokens", p->answer_tokens);
 	add_number(a, "--slow-after", p->request_slowlog_timeout_ms);

@@ -24,7 +24,8 @@ every_option_of_the_supervisor_is_read(void **state)
 	struct conf_pool p = {.max_requests = 8, .max_body_bytes = 9, .top_k_max = 10,
 	    .embedding_timeout_ms = 11, .without_embedding = WITHOUT_EMBEDDING_WORDS + 1,
 	    .result_cache_bytes = 12, .answer_model = "m", .answer_prompt = "/p",
-	    .answer_prompts_dir = "/ps", .answer_timeout_ms = 13, .answer_context = 14,
+	    .answer_prompts_dir = "/ps", .answer_timeout_ms = 13, .stream_keepalive_ms = 17,
+	    .answer_context = 14,
 	    .answer_tokens = 15, .request_slowlog_timeout_ms = 16, .slowlog = "/s"};
 	struct worker_options o;
 	struct worker_args a;
@@ -57,6 +58,7 @@ every_option_of_the_supervisor_is_read(void **state)
 	assert_string_equal(o.answers.prompt, "/p");
 	assert_string_equal(o.answers.prompts_dir, "/ps");
 	assert_int_equal(o.answers.timeout_ms, 13);
+	assert_int_equal(o.answers.keepalive_ms, 17);
 	assert_int_equal(o.answers.context_tokens, 14);
 	assert_int_equal(o.answers.max_tokens, 15);
 	assert_int_equal(o.slow_ms, 16);
