@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -66,14 +65,6 @@ conn_read(void *conn, char *into, size_t n)
 	return got > 0 ? got : FCGX_GetError(body) != 0 ? -1 : 0;
 }
 
-static void
-set_timeout(int fd)
-{
-	struct timeval limit = {.tv_sec = CONN_SEND_TIMEOUT_MS / 1000};
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-}
-
 int
 conn_next(struct conn *c)
 {
@@ -96,7 +87,6 @@ conn_accept(struct conn *c, struct err *e)
 			return err_sys(e, ERR_BUSY, "accept");
 		return err_sys(e, ERR_IO, "accept");
 	}
-	set_timeout(fd);
 	c->fd = fd;
 	return conn_next(c);
 }
@@ -121,17 +111,50 @@ put_head(FCGI_Header *h, int type, int id, size_t n)
 	};
 }
 
+/* A piece of an answer on its way.  Its time is not of each write: a peer that takes a byte now
+ * and then would hold us for ever.  Nor does it grow with what was taken: what lies in buffers
+ * between here and a reader who has gone to sleep would buy it time. */
+struct sending {
+	int fd;
+	int64_t began_ms;	/* of the part in hand, CONN_SEND_PART bytes */
+	size_t taken;		/* of it, by the peer or into the socket's buffer */
+};
+
+static void
+count_taken(struct sending *s, size_t n)
+{
+	s->taken += n;
+	if (s->taken < CONN_SEND_PART)
+		return;
+	s->taken %= CONN_SEND_PART;
+	s->began_ms = clk_ms();
+}
+
+/* Room for more: 0, or -1 when the peer is gone or too slow. */
 static int
-send_all(int fd, struct iovec *iov, size_t count)
+wait_for_room(const struct sending *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+	int64_t left_ms = s->began_ms + CONN_SEND_MS - clk_ms();
+	int got = left_ms > 0 ? poll(&p, 1, (int)left_ms) : 0;
+
+	return got == 1 || (got == -1 && errno == EINTR) ? 0 : -1;
+}
+
+static int
+send_all(struct sending *s, struct iovec *iov, size_t count)
 {
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = count};
 
 	while (m.msg_iovlen > 0) {
-		ssize_t sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+		ssize_t sent = sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent == -1 && errno == EAGAIN && wait_for_room(s) == 0)
+			continue;
 		if (sent == -1 && errno == EINTR)
 			continue;
 		if (sent <= 0)
-			return -1;	/* gone, or slower than CONN_SEND_TIMEOUT_MS */
+			return -1;
+		count_taken(s, (size_t)sent);
 		while (m.msg_iovlen > 0 && (size_t)sent >= m.msg_iov->iov_len) {
 			sent -= (ssize_t)m.msg_iov->iov_len;
 			m.msg_iov++;
@@ -156,6 +179,7 @@ _Static_assert(sizeof(struct ending) == 24, "records follow each other without a
 static int
 send_answer(int fd, int id, const char *data, size_t n, bool ends)
 {
+	struct sending s = {.fd = fd, .began_ms = clk_ms()};
 	FCGI_Header heads[BATCH_RECORDS];
 	struct iovec iov[2 * BATCH_RECORDS + 1];
 	struct ending end = {.request.body.protocolStatus = FCGI_REQUEST_COMPLETE};
@@ -175,7 +199,7 @@ send_answer(int fd, int id, const char *data, size_t n, bool ends)
 		}
 		if (n == 0 && ends)
 			iov[count++] = (struct iovec){&end, sizeof end};
-		if (send_all(fd, iov, count) == -1)
+		if (send_all(&s, iov, count) == -1)
 			return -1;
 	} while (n > 0);
 	return 0;

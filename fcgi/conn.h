@@ -1,8 +1,8 @@
 /* conn.h - FastCGI connections for a worker: our own accept, fcgi_in.h to read, our answer.
  *
  * libfcgi accepts without any deadline and reads for ever from a peer that stalls; here a
- * peer has FCGI_IN_MS to say what it wants and CONN_SEND_TIMEOUT_MS to take the next piece
- * of the answer.  See "FastCGI" in doc/ARCHITECTURE.md.
+ * peer has FCGI_IN_MS to say what it wants, and CONN_SEND_MS to take each CONN_SEND_PART
+ * bytes of the answer, or what is left of it, or a piece of a stream.  See "FastCGI" in doc/ARCHITECTURE.md.
  *
  * A connection that the web server asked to keep (FCGI_KEEP_CONN) is kept while idle
  * only as long as nobody else waits at the listening socket.
@@ -16,7 +16,7 @@
 #include "err.h"
 #include "fcgi_in.h"
 
-enum { CONN_SEND_TIMEOUT_MS = 5000, CONN_CLOSE_TIMEOUT_MS = 200 };
+enum { CONN_SEND_MS = 5000, CONN_SEND_PART = 1 << 20, CONN_CLOSE_TIMEOUT_MS = 200 };
 
 struct conn {
 	int listen_fd;
@@ -48,8 +48,8 @@ long conn_read(void *conn, char *into, size_t n);
  * (without fastcgi_keep_conn) takes an answer that ends too early for a complete one: the
  * client then waits for the rest that its Content-Length promises. */
 int conn_reply(struct conn *c, const char *data, size_t n);
-/* A piece of an answer that comes in pieces, sent at once; -1 when the peer is gone or takes
- * longer than CONN_SEND_TIMEOUT_MS.  conn_reply() with the last piece, or none, ends it. */
+/* A piece of an answer that comes in pieces, sent at once; -1 when the peer is gone or too
+ * slow.  conn_reply() with the last piece, or none, ends it. */
 int conn_send(struct conn *c, const char *data, size_t n);
 /* The socket to the web server, which hangs up when its client does. */
 int conn_fd(const struct conn *c);

@@ -3,10 +3,12 @@
 
   fcgi_peers.py hostile SOCKET URL    each case once; after each the URL must answer 200
   fcgi_peers.py slow SOCKET URL N     N peers that hold their workers: how long until the URL answers
+  fcgi_peers.py readers SOCKET URL N BODY     the same, of peers that ask and take a byte now and then
+  fcgi_peers.py reading URL PATH N BODY       the same, of N clients of the web server
   fcgi_peers.py clients URL N         N clients of the web server at a byte a second: does it answer beside?
   fcgi_peers.py ask SOCKET NAME=VALUE... [-- BODY]   a request straight to a worker; prints its answer
 
-The first three print "NAME OUTCOME" lines.  Only the standard library is used.
+All but the last print "NAME OUTCOME" lines.  Only the standard library is used.
 """
 import random
 import socket
@@ -152,6 +154,48 @@ def slow(path, url, n):
     print("waited_s %d" % (time.monotonic() - began))
 
 
+def sip(s):
+    """A byte now and then of what comes; ends when there is no more."""
+    s.settimeout(60)
+    try:
+        while s.recv(1):
+            time.sleep(.2)
+    except OSError:
+        pass
+
+
+def answers_beside(held, url):
+    for s in held:
+        threading.Thread(target=sip, args=(s,), daemon=True).start()
+    time.sleep(.5)      # every worker has taken one by now, or takes it before the question
+    began = time.monotonic()
+    print("status %s" % get(url))
+    print("waited_s %d" % (time.monotonic() - began))
+
+
+def readers(path, url, n, body):
+    """Straight on the socket; what a worker has to say must be more than the socket holds."""
+    query = dict(URI, REQUEST_METHOD="POST", REQUEST_URI="/query/en", CONTENT_TYPE="application/json",
+                 CONTENT_LENGTH=str(len(body)))
+    held = [connect(path) for _ in range(n)]
+    for s in held:
+        s.sendall(request(query, body))
+    answers_beside(held, url)
+
+
+def reading(url, path, n, body):
+    host, port = url.split("//")[1].split("/")[0].split(":")
+    held = []
+    for _ in range(n):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect((host, int(port)))
+        s.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                  % (path.encode(), len(body)) + body)
+        held.append(s)
+    answers_beside(held, url + "/health")
+
+
 def clients(url, n):
     host, port = url.split("//")[1].split("/")[0].split(":")
     head = b"POST /query/en HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
@@ -202,6 +246,10 @@ if what == "hostile":
     hostile(*rest)
 elif what == "slow":
     slow(rest[0], rest[1], int(rest[2]))
+elif what == "readers":
+    readers(rest[0], rest[1], int(rest[2]), rest[3].encode())
+elif what == "reading":
+    reading(rest[0], rest[1], int(rest[2]), rest[3].encode())
 elif what == "clients":
     clients(rest[0], int(rest[1]))
 else:
