@@ -20,7 +20,7 @@ conn_init(struct conn *c, int listen_fd, struct err *e)
 
 	c->listen_fd = listen_fd;
 	c->fd = -1;
-	c->is_kept = false;
+	c->is_kept = c->is_lost = false;
 	fcgi_in_init(&c->in);
 	if ((flags = fcntl(listen_fd, F_GETFL)) == -1 ||
 	    fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) == -1)
@@ -68,7 +68,7 @@ conn_read(void *conn, char *into, size_t n)
 int
 conn_next(struct conn *c)
 {
-	c->is_kept = false;
+	c->is_kept = c->is_lost = false;
 	if (fcgi_in_begin(&c->in, c->fd) == 1)
 		return 1;
 	conn_drop_kept(c);	/* the peer was no good, nothing is broken */
@@ -223,7 +223,7 @@ drain(int fd)
 int
 conn_reply(struct conn *c, const char *data, size_t n)
 {
-	int rc = send_answer(c->fd, c->in.id, data, n, true);
+	int rc = c->is_lost ? -1 : send_answer(c->fd, c->in.id, data, n, true);
 	bool is_done = rc == 0 && fcgi_in_is_done(&c->in);
 
 	if (is_done && c->in.is_kept) {
@@ -239,7 +239,9 @@ conn_reply(struct conn *c, const char *data, size_t n)
 int
 conn_send(struct conn *c, const char *data, size_t n)
 {
-	return send_answer(c->fd, c->in.id, data, n, false);
+	if (c->is_lost || send_answer(c->fd, c->in.id, data, n, false) == -1)
+		c->is_lost = true;
+	return c->is_lost ? -1 : 0;
 }
 
 int

@@ -22,6 +22,7 @@ struct conn {
 	int listen_fd;
 	int fd;				/* -1: no connection */
 	bool is_kept;			/* and idle */
+	bool is_lost;			/* a piece was not taken: nothing more is sent */
 	struct fcgi_in in;
 };
 

@@ -5,10 +5,11 @@
   fcgi_peers.py slow SOCKET URL N     N peers that hold their workers: how long until the URL answers
   fcgi_peers.py readers SOCKET URL N BODY     the same, of peers that ask and take a byte now and then
   fcgi_peers.py reading URL PATH N BODY       the same, of N clients of the web server
+  fcgi_peers.py sip SOCKET N BODY     N peers that ask and take a byte now and then, as long as there are any
   fcgi_peers.py clients URL N         N clients of the web server at a byte a second: does it answer beside?
   fcgi_peers.py ask SOCKET NAME=VALUE... [-- BODY]   a request straight to a worker; prints its answer
 
-All but the last print "NAME OUTCOME" lines.  Only the standard library is used.
+Those with a URL print "NAME OUTCOME" lines.  Only the standard library is used.
 """
 import random
 import socket
@@ -173,14 +174,20 @@ def answers_beside(held, url):
     print("waited_s %d" % (time.monotonic() - began))
 
 
-def readers(path, url, n, body):
+def askers(path, n, body):
     """Straight on the socket; what a worker has to say must be more than the socket holds."""
     query = dict(URI, REQUEST_METHOD="POST", REQUEST_URI="/query/en", CONTENT_TYPE="application/json",
                  CONTENT_LENGTH=str(len(body)))
     held = [connect(path) for _ in range(n)]
     for s in held:
         s.sendall(request(query, body))
-    answers_beside(held, url)
+    return held
+
+
+def sippers(path, n, body):
+    sips = [threading.Thread(target=sip, args=(s,)) for s in askers(path, n, body)]
+    for t in sips:
+        t.start()
 
 
 def reading(url, path, n, body):
@@ -247,7 +254,9 @@ if what == "hostile":
 elif what == "slow":
     slow(rest[0], rest[1], int(rest[2]))
 elif what == "readers":
-    readers(rest[0], rest[1], int(rest[2]), rest[3].encode())
+    answers_beside(askers(rest[0], int(rest[2]), rest[3].encode()), rest[1])
+elif what == "sip":
+    sippers(rest[0], int(rest[1]), rest[2].encode())
 elif what == "reading":
     reading(rest[0], rest[1], int(rest[2]), rest[3].encode())
 elif what == "clients":
