@@ -82,7 +82,7 @@ is "and its golden queries" "$?" 0
 "$bin/ragpool-build" --data "$T/empty" --tenant other --config "$T/empty/lkg/other.json" \
 	--json >"$T/build.json" 2>>"$T/commands.log"
 body=$(tail -n 1 "$T/build.json")
-is "what was restored is not read again" "$(json '[j["reused"], j["embedded"], j["generation"]]')" \
+is "what was restored is not read again" "$(json '[j["documents_kept"], j["documents_read"], j["generation"]]')" \
 	"[3, 0, \"$pinned\"]"
 
 # --- shared with the one before --------------------------------------------------------------

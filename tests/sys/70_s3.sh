@@ -55,12 +55,12 @@ is "what lies in an archive is named" "$(grep -c 'old.glacier.*archive' "$T/buil
 first=$(json "j['generation']" <<<"$body")
 build
 is "unchanged objects are not read again" "$(count gets)" 10
-is "and give the same generation" "$(json "[j['unchanged'], j['reused']]")" "[true, 11]"
+is "and give the same generation" "$(json "[j['unchanged'], j['documents_kept']]")" "[true, 11]"
 put 'a b.md' 'other words'
 curl -s -X POST "$s3/_test/delete?bucket=alpha&key=plain.txt"
 build
 is "only what changed is read" "$(count gets)" 11
-is "and what is gone goes" "$(json "[j['embedded'], j['removed'], j['documents']]")" "[1, 1, 9]"
+is "and what is gone goes" "$(json "[j['documents_read'], j['removed'], j['documents']]")" "[1, 1, 9]"
 
 # --- a server with troubles -----------------------------------------------------------------
 
@@ -154,5 +154,5 @@ keys
 document "\"endpoint\": \"http://localhost:$port\", \"addressing\": \"virtual\""
 sed -i "s|\"endpoint\": \"$s3\", ||" "$T/alpha.json"
 build
-is "the bucket in the host's name" "$(json "[j['documents'], j['reused']]")" "[51, 52]"
+is "the bucket in the host's name" "$(json "[j['documents'], j['documents_kept']]")" "[51, 52]"
 finish

@@ -83,13 +83,13 @@ is "the files of a tag, without links" "$(documents repo key)" "b.md 文档/指�
 source_is repo '"type": "git", "path": "'"$repo"'"'
 build repo
 is "the branch reads only what changed" \
-	"$(json "[j['documents'], j['embedded'], j['reused']]")" "[3, 2, 1]"
+	"$(json "[j['documents'], j['documents_read'], j['documents_kept']]")" "[3, 2, 1]"
 is "nothing of the repository was run" "$(ls "$T" | grep -c -- -ran)" 0
 git -C "$repo" config --unset core.fsmonitor
 git clone -q --bare "$repo" "$T/allowed/bare.git"
 source_is repo '"type": "git", "path": "'"$T"'/allowed/bare.git", "include": "*.md"'
 build repo
-is "a bare repository gives the same" "$(json "[j['documents'], j['reused']]")" "[3, 3]"
+is "a bare repository gives the same" "$(json "[j['documents'], j['documents_kept']]")" "[3, 3]"
 source_is repo '"type": "git", "path": "'"$repo"'", "ref": "nowhere"'
 build repo
 like "a ref that is not there is named" "$(error)" '^source_invalid: .*"nowhere"'
@@ -112,7 +112,17 @@ is "with titles, and columns as fields" "$(documents lite "title || ':' || json_
 	|| json_extract(meta, '\$.stars')")" "First:red1.5 Second:blue2.0 "
 sqlite3 "$db" "update page set body = 'other words' where id = 1"
 build lite
-is "a changed row is taken, the others are not" "$(json "[j['embedded'], j['reused']]")" "[1, 2]"
+is "a changed row is taken, the others are not" "$(json "[j['documents_read'], j['documents_kept']]")" "[1, 2]"
+sqlite3 "$db" "create table card as with n(i) as (select 1 union all select i + 1 from n where i < 40)
+	select i, 'words of card ' || i as text from n"
+source_is cards '"type": "sqlite", "path": "'"$db"'", "query": "select i as id, text from card"'
+build cards
+is "all vectors of a first build are new" "$(json "[j['chunks'], j['embedded'], j['reused']]")" "[40, 40, 0]"
+sqlite3 "$db" "update card set text = 'other words' where i = 7"
+build cards
+is "of 40 passages with one changed, one is embedded" "$(json "[j['embedded'], j['reused']]")" "[1, 39]"
+build cards
+is "and none when nothing changed" "$(json "[j['embedded'], j['reused']]")" "[0, 40]"
 for query in 'delete from page' 'select 1 as id; drop table page' \
 	"attach '$T/new.db' as x" 'pragma journal_mode' "select load_extension('x') as id" \
 	'select slug as id from page' 'select nothing'; do
@@ -144,11 +154,11 @@ is "keys are addresses" "$(documents site key | tr ' ' '\n' | sed -n '1p;4p' | p
 	"$web/pages/a.html $web/pages/e.plain"
 is "each was asked for with the credentials" "$(stats)" "[4, 0, 4]"
 build site
-is "and then only whether it changed" "$(json "[j['unchanged'], j['reused']]") $(stats)" \
+is "and then only whether it changed" "$(json "[j['unchanged'], j['documents_kept']]") $(stats)" \
 	"[true, 5] [8, 4, 8]"
 echo '<p>changed' >"$T/web/pages/b"
 build site
-is "what changed is read" "$(json "[j['embedded'], j['documents']]") $(stats)" "[1, 4] [12, 7, 12]"
+is "what changed is read" "$(json "[j['documents_read'], j['documents']]") $(stats)" "[1, 4] [12, 7, 12]"
 for way in '/api", "page_param": "page' '/api", "cursor_param": "cursor' '/linked'; do
 	tenant=json-$(printf %s "$way" | cksum | cut -d' ' -f1)
 	source_is "$tenant" '"type": "http", "url": "'"$web$way"'"'
@@ -216,7 +226,7 @@ is "rows of PostgreSQL become documents" "$(json "j['documents']")" 30
 is "with their types" "$(documents pg "case key when '3' then meta else '' end" | sed 's/.*"bytes": [0-9]*//; s/ *$//')" \
 	', "live": false, "price": 0.75}'
 build pg
-is "unchanged rows are not taken again" "$(json "[j['unchanged'], j['reused']]")" "[true, 30]"
+is "unchanged rows are not taken again" "$(json "[j['unchanged'], j['documents_kept']]")" "[true, 30]"
 for query in 'delete from page returning id, body as text' 'select 1 as id; select 2' 'drop table page'; do
 	pg_is "$query"
 	build pg

@@ -38,7 +38,7 @@ is "a line for each document and the head" "$(wc -l <"$T/one.jsonl")" $((documen
 ok "it is imported as another tenant" cli import two "$T/one.jsonl"
 build two two
 is "which builds without reading or cutting any" \
-	"$(json '[j["chunks"], j["reused"], j["embedded"]]')" "[$chunks, $documents, 0]"
+	"$(json '[j["chunks"], j["documents_kept"], j["documents_read"]]')" "[$chunks, $documents, 0]"
 same=0
 for query in 'harbour of station 7' 'rye flour' 'Mark12' 'granite tower' '手册' 'painted'; do
 	question="{\"query\": \"$query\", \"top_k\": 10}"
@@ -62,7 +62,7 @@ PY
 )
 is "its own export says the same" "$body" true
 build two two
-is "built again nothing changes" "$(json '[j["unchanged"], j["reused"], j["removed"]]')" \
+is "built again nothing changes" "$(json '[j["unchanged"], j["documents_kept"], j["removed"]]')" \
 	"[true, $documents, 0]"
 
 # From a generation: no text but that of its chunks, vectors as they are indexed.
@@ -78,7 +78,7 @@ is "as many passages" "$(json 'j["documents"]')" "$documents"
 sed 's/"chunk_size": 64/"chunk_size": 32/' "$T/two.json" >"$T/four.json"
 ok "imported where passages are smaller" cli import four "$T/one.jsonl"
 build four four
-is "it is cut anew" "$(json 'j["embedded"]')" "$documents"
+is "it is cut anew" "$(json 'j["documents_read"]')" "$documents"
 
 # Lines that are wrong.
 "$PYTHON" - "$T/one.jsonl" >"$T/bad.jsonl" <<'PY'
