@@ -1,18 +1,18 @@
 /* pins.c - tenants that are held on a generation. */
 #include "pins.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
-#include "file.h"
 #include "generation.h"
-#include "hash.h"
+#include "list_file.h"
 #include "tenant.h"
 
 enum { PINS_FILE_MAX = PINS_MAX * 128 };
+
+static const char FILE_NAME[] = "pins";
 
 static const char *const origin_names[PIN_ORIGIN_MAX] = {
 #define X(symbol, name) [symbol] = name,
@@ -152,32 +152,18 @@ pins_forget(struct pins *p, const char *tenant)
 
 /* ---- the file ---- */
 
-static int
-path_of(char out[PATH_MAX], const char *data_dir, struct err *e)
-{
-	return file_join(out, PATH_MAX, data_dir, "pins", e);
-}
-
 int
 pins_save(const struct pins *p, const char *data_dir, struct err *e)
 {
-	char path[PATH_MAX];
-	struct buf lines, whole;
-	int rc = -1;
+	struct buf lines;
+	int rc;
 
 	buf_init(&lines, PINS_FILE_MAX);
-	buf_init(&whole, PINS_FILE_MAX + 128);
 	for (size_t i = 0; i < p->count; i++)
 		buf_addf(&lines, "%s\t%s\t%s\n", p->at[i].tenant,
 		    pin_origin_name(p->at[i].origin), p->at[i].generation);
-	buf_addf(&whole, "ragpool-pins 1 %zu %08x\n", p->count,
-	    hash_crc32c(0, lines.data, lines.len));
-	buf_add(&whole, lines.data, lines.len);
-	if (buf_check(&lines, "pins", e) == 0 && buf_check(&whole, "pins", e) == 0 &&
-	    path_of(path, data_dir, e) == 0)
-		rc = file_replace(path, whole.data, whole.len, 0640, e);
+	rc = list_file_save(data_dir, FILE_NAME, &lines, p->count, e);
 	buf_fini(&lines);
-	buf_fini(&whole);
 	return rc;
 }
 
@@ -192,76 +178,31 @@ origin_of(const char *name, enum pin_origin *out, struct err *e)
 	return err_set(e, ERR_CORRUPT, "unknown origin");
 }
 
-/* One line, split in place at its tabs; *at moves behind it. */
+/* Tenant, origin, generation. */
 static int
-load_line(struct pins *p, char **at, struct err *e)
+load_pin(void *context, char *const *field, struct err *e)
 {
-	char *tenant = *at, *end = strchr(tenant, '\n'), *origin, *generation;
+	struct pins *p = context;
 	enum pin_origin by = PIN_OPERATOR;
 	bool changed;
 
-	if (end == NULL)
-		return err_set(e, ERR_CORRUPT, "a line without its end");
-	*end = '\0';
-	*at = end + 1;
-	if ((origin = strchr(tenant, '\t')) == NULL ||
-	    (generation = strchr(origin + 1, '\t')) == NULL)
-		return err_set(e, ERR_CORRUPT, "a line without three fields");
-	*origin++ = '\0';
-	*generation++ = '\0';
-	if (origin_of(origin, &by, e) == -1)
+	if (origin_of(field[1], &by, e) == -1)
 		return -1;
-	if (p->count > 0 && compare(&p->at[p->count - 1], tenant, by) >= 0)
+	if (p->count > 0 && compare(&p->at[p->count - 1], field[0], by) >= 0)
 		return err_set(e, ERR_CORRUPT, "pins out of order");
-	return pins_set(p, tenant, generation, by, &changed, e);
-}
-
-static int
-load_text(struct pins *p, char *text, size_t n, struct err *e)
-{
-	size_t count;
-	unsigned crc;
-	char *lines = memchr(text, '\n', n);
-
-	if (lines == NULL || memchr(text, '\0', n) != NULL ||
-	    sscanf(text, "ragpool-pins 1 %zu %8x\n", &count, &crc) != 2)
-		return err_set(e, ERR_CORRUPT, "not a list of pins");
-	lines++;
-	if (hash_crc32c(0, lines, n - (size_t)(lines - text)) != crc)
-		return err_set(e, ERR_CORRUPT, "the checksum differs");
-	while (lines < text + n)
-		if (load_line(p, &lines, e) == -1)
-			return -1;
-	if (p->count != count)
-		return err_set(e, ERR_CORRUPT, "%zu pins, the header says %zu", p->count, count);
-	return 0;
+	if (pins_set(p, field[0], field[2], by, &changed, e) == 0)
+		return 0;
+	if (e != NULL && e->code != ERR_NOMEM)
+		e->code = ERR_CORRUPT;
+	return -1;
 }
 
 int
 pins_load(struct pins *p, const char *data_dir, struct err *e)
 {
-	char path[PATH_MAX], *text = NULL;
-	struct err why;
-	size_t n;
-	int rc;
-
 	pins_fini(p);
-	if (path_of(path, data_dir, e) == -1)
-		return -1;
-	if (file_read(&text, &n, path, PINS_FILE_MAX + 128, &why) == -1) {
-		if (why.code == ERR_NOT_FOUND)
-			return 0;
-		if (e != NULL)
-			*e = why;
-		return -1;
-	}
-	rc = load_text(p, text, n, e);
-	free(text);
-	if (rc == -1) {
-		if (e != NULL)
-			e->code = e->code == ERR_NOMEM ? ERR_NOMEM : ERR_CORRUPT;
-		err_prefix(e, "%s", path);
-		pins_fini(p);
-	}
-	return rc;
+	if (list_file_load(data_dir, FILE_NAME, 3, PINS_FILE_MAX, load_pin, p, e) == 0)
+		return 0;
+	pins_fini(p);
+	return -1;
 }

@@ -2,18 +2,18 @@
 #include "quarantine.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
-#include "file.h"
 #include "generation.h"
-#include "hash.h"
+#include "list_file.h"
 #include "tenant.h"
 
 enum { QUARANTINE_FILE_MAX = QUARANTINE_MAX * 512 };
+
+static const char FILE_NAME[] = "quarantine";
 
 void
 quarantine_fini(struct quarantine *q)
@@ -194,107 +194,47 @@ quarantine_add(struct quarantine *q, const char *tenant, const char *generation,
 
 /* ---- the file ---- */
 
-static int
-path_of(char out[PATH_MAX], const char *data_dir, struct err *e)
-{
-	return file_join(out, PATH_MAX, data_dir, "quarantine", e);
-}
-
 int
 quarantine_save(const struct quarantine *q, const char *data_dir, struct err *e)
 {
-	char path[PATH_MAX];
-	struct buf lines, whole;
-	int rc = -1;
+	struct buf lines;
+	int rc;
 
 	buf_init(&lines, QUARANTINE_FILE_MAX);
-	buf_init(&whole, QUARANTINE_FILE_MAX + 128);
-	for (size_t i = 0; i < q->count; i++) {
-		const struct quarantine_entry *x = &q->at[i];
-		buf_addf(&lines, "%s\t%s\t%" PRId64 "\t%s\n", x->tenant, x->generation,
-		    x->since_s, x->reason);
-	}
-	buf_addf(&whole, "ragpool-quarantine 1 %zu %08x\n", q->count,
-	    hash_crc32c(0, lines.data, lines.len));
-	buf_add(&whole, lines.data, lines.len);
-	if (buf_check(&lines, "quarantine", e) == 0 && buf_check(&whole, "quarantine", e) == 0 &&
-	    path_of(path, data_dir, e) == 0)
-		rc = file_replace(path, whole.data, whole.len, 0640, e);
+	for (size_t i = 0; i < q->count; i++)
+		buf_addf(&lines, "%s\t%s\t%" PRId64 "\t%s\n", q->at[i].tenant,
+		    q->at[i].generation, q->at[i].since_s, q->at[i].reason);
+	rc = list_file_save(data_dir, FILE_NAME, &lines, q->count, e);
 	buf_fini(&lines);
-	buf_fini(&whole);
 	return rc;
 }
 
-/* One line, split in place; *at moves behind it. */
+/* Tenant, generation, since when, why. */
 static int
-load_line(struct quarantine *q, char **at, struct err *e)
+load_entry(void *context, char *const *field, struct err *e)
 {
-	char *field[4], *end = strchr(*at, '\n'), *rest;
+	struct quarantine *q = context;
 	int64_t since;
+	char *rest;
 
-	if (end == NULL)
-		return err_set(e, ERR_CORRUPT, "a line without its end");
-	*end = '\0';
-	field[0] = *at;
-	for (int i = 1; i < 4; i++) {
-		if ((field[i] = strchr(field[i - 1], '\t')) == NULL)
-			return err_set(e, ERR_CORRUPT, "a line without four fields");
-		*field[i]++ = '\0';
-	}
-	*at = end + 1;
 	since = strtoll(field[2], &rest, 10);
 	if (*rest != '\0' || rest == field[2])
 		return err_set(e, ERR_CORRUPT, "not a time: %.40s", field[2]);
-	if (quarantine_add(q, field[0], field[1], field[3], since, e) == -1 &&
-	    (e == NULL || e->code != ERR_NOMEM))
-		return err_set(e, ERR_CORRUPT, "a line with names that are none");
-	return 0;
-}
-
-static int
-load_text(struct quarantine *q, char *text, size_t n, struct err *e)
-{
-	size_t count;
-	unsigned crc;
-	char *lines = n > 0 ? memchr(text, '\n', n) : NULL;
-
-	if (lines == NULL || memchr(text, '\0', n) != NULL ||
-	    sscanf(text, "ragpool-quarantine 1 %zu %8x\n", &count, &crc) != 2)
-		return err_set(e, ERR_CORRUPT, "not a list of generations");
-	lines++;
-	if (hash_crc32c(0, lines, n - (size_t)(lines - text)) != crc)
-		return err_set(e, ERR_CORRUPT, "the checksum differs");
-	while (lines < text + n)
-		if (load_line(q, &lines, e) == -1)
-			return -1;
-	if (q->count != count)
-		return err_set(e, ERR_CORRUPT, "%zu entries, the header says %zu", q->count, count);
-	return 0;
+	if (find(q, field[0], field[1]) != NULL)
+		return err_set(e, ERR_CORRUPT, "%.60s twice", field[1]);
+	if (quarantine_add(q, field[0], field[1], field[3], since, e) == 0)
+		return 0;
+	if (e != NULL && e->code != ERR_NOMEM)
+		e->code = ERR_CORRUPT;
+	return -1;
 }
 
 int
 quarantine_load(struct quarantine *q, const char *data_dir, struct err *e)
 {
-	char path[PATH_MAX], *text = NULL;
-	struct err why;
-	size_t n;
-	int rc;
-
 	quarantine_fini(q);
-	if (path_of(path, data_dir, e) == -1)
-		return -1;
-	if (file_read(&text, &n, path, QUARANTINE_FILE_MAX + 128, &why) == -1) {
-		if (why.code == ERR_NOT_FOUND)
-			return 0;
-		if (e != NULL)
-			*e = why;
-		return -1;
-	}
-	rc = load_text(q, text, n, e);
-	free(text);
-	if (rc == -1) {
-		err_prefix(e, "%s", path);
-		quarantine_fini(q);
-	}
-	return rc;
+	if (list_file_load(data_dir, FILE_NAME, 4, QUARANTINE_FILE_MAX, load_entry, q, e) == 0)
+		return 0;
+	quarantine_fini(q);
+	return -1;
 }
