@@ -14,7 +14,7 @@
  *         Scores of hits come from the exact vectors (halves: 11 bits).
  * Result  always min(k, rows with a vector that are allowed) hits, unless the deadline cut
  *         the search short.  The same question gives the same answer on every CPU tier.
- *         A scan is exact: its hits are those of comparing every exact vector.  (A file
+ *         A scan is exact, but for `nearly`: its hits are those of comparing every exact vector.  (A file
  *         without coarse codes is scanned by the 7-bit ones, of which 2k rows, at least 20,
  *         are re-ranked.)
  * Memory  a struct dense borrows the struct rpx it was opened on.
@@ -125,6 +125,9 @@ void dense_info(const struct dense *d, struct dense_info *out);
 bool dense_vector(const struct dense *d, uint32_t row, float *out);
 /* Exact score of one row; -INFINITY when it has no vector or does not exist. */
 float dense_score(const struct dense *d, uint32_t row, const float *query);
+/* The same of many rows for one query: ready[dim] is what dense_ready() made of it. */
+void dense_ready(const struct dense *d, const float *query, float *ready);
+float dense_score_ready(const struct dense *d, uint32_t row, const float *ready);
 
 /* Working memory, kept from query to query; grows to the largest index it met. */
 struct dense_scratch *dense_scratch_new(struct err *e);
@@ -142,6 +145,9 @@ struct dense_options {
 					 * a part of its squared distance, instead of recall */
 	uint32_t ef;			/* not 0: a walk of this fixed width instead */
 	bool exact;			/* scan in spite of a graph */
+	bool nearly;			/* a scan may go by what rounding loses in all
+					 * likelihood instead of at most: it misses one hit in a
+					 * million or fewer, and reads a tenth of the exact vectors */
 	const uint64_t *allowed;	/* bit of each row, borrowed; NULL: all rows */
 	uint32_t allowed_count;		/* how many bits are set, exactly */
 	int64_t deadline_ns;		/* on clk_ns(); 0: none */

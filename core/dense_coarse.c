@@ -27,6 +27,9 @@ enum { ROUNDS = 2 };
 /* Rounding of a turned vector, as a part of its length: some 50 steps of 2^-24. */
 #define TURN_ROUNDING 1e-5f
 
+/* How far off a likely bound may be: one product in millions is further. */
+#define DEVIATIONS 5.0f
+
 /* Steps tried, in standard deviations of the values; 0.59 is best for the bell curve. */
 static const float steps[] = {0.44f, 0.51f, 0.58f, 0.66f, 0.76f};
 enum { STEPS = sizeof steps / sizeof *steps };
@@ -240,4 +243,14 @@ dense_coarse_query(struct coarse_query *c, const struct dense *d, const struct d
 	c->by_error = two * sqrtf(q->norm2) * (1 + TURN_ROUNDING);
 	c->by_norm2 = q->by_norm2;
 	c->plus = margin(d, q, (float)(sqrt(lost) * (1 + 1e-6))) - (is_l2 ? q->norm2 : 0);
+}
+
+/* The step leaves nothing of the codes' direction in what is lost, so that by dividing by the
+ * part of the vector that was kept the estimate has no bias (as RaBitQ's).  What is left of the
+ * error points anywhere: its product with the query has a deviation of both lengths' product by
+ * the root of the dimension. */
+void
+dense_coarse_query_likely(struct coarse_query *c, uint32_t dim)
+{
+	c->by_error *= fminf(1, DEVIATIONS / sqrtf((float)dim));
 }

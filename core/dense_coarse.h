@@ -3,6 +3,8 @@
 #ifndef RAGPOOL_DENSE_COARSE_H
 #define RAGPOOL_DENSE_COARSE_H
 
+#include <math.h>
+
 #include "dense_format.h"
 
 /* A query ready to be compared with coarse codes.  No exact score of a row is larger than
@@ -35,6 +37,22 @@ static inline floats4
 floats4_pick(ints4 mask, floats4 a, floats4 b)
 {
 	return (floats4)(((ints4)a & mask) | ((ints4)b & ~mask));
+}
+
+/* Makes of it the bound that holds in all likelihood (dense_options.nearly), for tails that
+ * went through dense_coarse_make_likely() as well. */
+void dense_coarse_query_likely(struct coarse_query *c, uint32_t dim);
+
+/* Where most of the vector is lost, nothing is likely: the error is without bound. */
+static inline void
+dense_coarse_make_likely(floats4 *step, floats4 *error, floats4 norm2)
+{
+	const floats4 all = {INFINITY, INFINITY, INFINITY, INFINITY};
+	floats4 kept = norm2 - *error * *error;
+	ints4 is_sound = kept > 0.5f * norm2;
+
+	*step = floats4_pick(is_sound, *step * (norm2 / kept), *step);
+	*error = floats4_pick(is_sound, *error, all);
 }
 
 #endif

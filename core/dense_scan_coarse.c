@@ -48,24 +48,41 @@ unpack(const struct dense *d, uint8_t *out, const struct chunk *c, uint32_t at, 
 		vec_unpack3(out + i * values, chunk_record(d, c, at + i), values);
 }
 
+/* Tails of the four records that end at p[]; each is read with the four bytes before it. */
+static inline void
+read_four(struct batch *b, uint32_t at, const uint8_t *const p[4], bool is_likely)
+{
+	const floats4 all = {INFINITY, INFINITY, INFINITY, INFINITY};
+	floats4 w = *(const floats4 *)(p[0] - 16), x = *(const floats4 *)(p[1] - 16);
+	floats4 y = *(const floats4 *)(p[2] - 16), z = *(const floats4 *)(p[3] - 16);
+	floats4 wx = __builtin_shuffle(w, x, (ints4){2, 6, 3, 7});
+	floats4 yz = __builtin_shuffle(y, z, (ints4){2, 6, 3, 7});
+	floats4 step = __builtin_shuffle(__builtin_shuffle(w, x, (ints4){1, 5, 1, 5}),
+	    __builtin_shuffle(y, z, (ints4){1, 5, 1, 5}), (ints4){0, 1, 4, 5});
+	floats4 error = __builtin_shuffle(wx, yz, (ints4){0, 1, 4, 5});
+	floats4 norm2 = __builtin_shuffle(wx, yz, (ints4){2, 3, 6, 7});
+
+	*(floats4 *)(b->most + at) = floats4_pick(error == 0, -all, all);
+	if (is_likely)
+		dense_coarse_make_likely(&step, &error, norm2);
+	*(floats4 *)(b->step + at) = step;
+	*(floats4 *)(b->error + at) = error;
+	*(floats4 *)(b->norm2 + at) = norm2;
+}
+
 /* Tails of n places from `at` on; what is missing of a batch has no vectors. */
 static void
 read_tails(const struct dense *d, struct batch *b, const struct chunk *c, uint32_t at,
-    uint32_t n)
+    uint32_t n, bool is_likely)
 {
-	const size_t behind = d->coarse_stride - sizeof(struct coarse_tail);
+	static const struct coarse_tail none[2];	/* read with what is before it */
+	const uint8_t *p[4];
 
-	for (uint32_t i = 0; i < n; i++) {
-		const void *p = chunk_record(d, c, at + i) + behind;
-		const struct coarse_tail *t = p;
-		b->step[i] = t->step;
-		b->error[i] = t->error;
-		b->norm2[i] = t->norm2;
-		b->most[i] = t->error == 0 ? -INFINITY : INFINITY;
-	}
-	for (uint32_t i = n; i < VEC_BATCH; i++) {
-		b->step[i] = b->error[i] = b->norm2[i] = 0;
-		b->most[i] = -INFINITY;
+	for (uint32_t i = 0; i < VEC_BATCH; i += 4) {
+		for (uint32_t k = 0; k < 4; k++)
+			p[k] = i + k < n ? chunk_record(d, c, at + i + k) + d->coarse_stride
+					 : (const uint8_t *)(none + 2);
+		read_four(b, i, p, is_likely);
 	}
 }
 
@@ -110,23 +127,73 @@ bound_batch(const struct coarse_query *q, const struct batch *b, const int32_t *
 	return (any[0] | any[1] | any[2] | any[3]) != 0;
 }
 
+/* Moves the `wanted` largest of n keys to the front (Hoare 1961).  No two are equal. */
 static void
-put_aside(struct pool *aside, const float *upper, uint32_t at, float floor)
+select_largest(uint64_t *key, uint32_t n, uint32_t wanted)
 {
-	for (uint32_t i = 0; i < VEC_BATCH; i++)
-		if (upper[i] >= floor && pool_put(aside, key_of(upper[i], at + i)) < aside->cap &&
-		    aside->len == aside->cap)
-			floor = key_score(aside->floor);
+	int32_t low = 0, high = (int32_t)n - 1, last = (int32_t)wanted - 1;
+
+	while (low < high) {
+		uint64_t pivot = key[low + (high - low) / 2], moved;
+		int32_t i = low, k = high;
+		while (i <= k) {
+			while (key[i] > pivot)
+				i++;
+			while (key[k] < pivot)
+				k--;
+			if (i > k)
+				break;
+			moved = key[i];
+			key[i++] = key[k];
+			key[k--] = moved;
+		}
+		if (last <= k)
+			high = k;
+		else if (last >= i)
+			low = i;
+		else
+			return;
+	}
+}
+
+/* Leaves the k best of what was put aside, and its floor at the least of them. */
+static void
+thin_aside(struct pool *aside, uint32_t k)
+{
+	uint64_t least = UINT64_MAX;
+
+	if (aside->len <= k)
+		return;
+	select_largest(aside->key, aside->len, k);
+	aside->len = k;
+	for (uint32_t i = 0; i < k; i++)
+		least = aside->key[i] < least ? aside->key[i] : least;
+	aside->floor = least;
+}
+
+/* In no order, and thinned when it is full: a place in order costs ten times as much. */
+static void
+put_aside(struct pool *aside, uint32_t k, const float *upper, uint32_t at, float floor)
+{
+	for (uint32_t i = 0; i < VEC_BATCH; i++) {
+		if (!(upper[i] >= floor))
+			continue;
+		aside->key[aside->len++] = key_of(upper[i], at + i);
+		if (aside->len < aside->cap)
+			continue;
+		thin_aside(aside, k);
+		floor = key_score(aside->floor);
+	}
 }
 
 static void
 bound_lane(struct scan_lane *lane, const struct batch *b, const int32_t *dot, uint32_t at)
 {
 	struct pool *aside = &lane->pool;
-	float floor = aside->len < aside->cap ? -FLT_MAX : key_score(aside->floor);
+	float floor = aside->floor == 0 ? -FLT_MAX : key_score(aside->floor);
 
 	if (bound_batch(&lane->coarse, b, dot, floor, lane->upper + at))
-		put_aside(aside, lane->upper + at, at, floor);
+		put_aside(aside, lane->best.cap, lane->upper + at, at, floor);
 }
 
 static void
@@ -145,7 +212,7 @@ bound_chunk(const struct dense *d, struct dense_scratch *s, const struct dense_a
 		for (uint32_t l = 0; l < lanes; l++) {
 			multiply(d, &lane[l], &b, c, at, n, dot);
 			if (l == 0)	/* after the codes: memory is read in order */
-				read_tails(d, &b, c, at, n);
+				read_tails(d, &b, c, at, n, ask->nearly);
 			bound_lane(&lane[l], &b, dot, at);
 		}
 		report->scored += n * lanes;
@@ -209,6 +276,7 @@ settle_chunk(const struct dense *d, const struct dense_ask *ask, struct scan_lan
 	uint32_t place[VEC_BATCH + SIDE], at = 0, n, until_check = SCAN_ROWS_A_DEADLINE;
 	struct pool *aside = &lane->pool;
 
+	thin_aside(aside, lane->best.cap);
 	for (uint32_t i = 0; i < aside->len; i += n) {
 		n = aside->len - i < VEC_BATCH ? aside->len - i : VEC_BATCH;
 		for (uint32_t k = 0; k < n; k++)
@@ -248,6 +316,8 @@ fit_chunk(const struct dense *d, struct dense_scratch *s, const struct dense_ask
 		lane[l].upper = s->upper + l * each;
 		lane[l].coarse.code = s->coarse + l * values;
 		dense_coarse_query(&lane[l].coarse, d, &lane[l].query);
+		if (ask->nearly)
+			dense_coarse_query_likely(&lane[l].coarse, d->h.dim);
 	}
 	return 0;
 }

@@ -50,6 +50,7 @@ struct dense_ask {
 	uint32_t ef;			/* places in the pool */
 	uint32_t k;
 	uint32_t keep;			/* rows to find before slack counts */
+	bool nearly;			/* dense_options.nearly */
 	float slack;			/* behind the k-th; INFINITY: ef alone counts */
 	uint32_t budget;		/* codes a walk may compare before it gives up */
 };

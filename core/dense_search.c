@@ -238,7 +238,7 @@ dense_search(const struct dense *d, struct dense_scratch *s, const float *query,
 	struct dense_report mine = {0};
 	struct dense_ask ask = {.allowed = o->allowed, .allowed_count = o->allowed_count,
 	    .deadline_ns = o->deadline_ns, .ef = ef, .k = o->k, .keep = keep,
-	    .slack = slack_of(d, o)};
+	    .nearly = o->nearly, .slack = slack_of(d, o)};
 	struct scan_lane lane;
 	bool walked = false;
 
@@ -276,7 +276,8 @@ scan_block(const struct dense *d, struct dense_scratch *s, const float *query,
 	struct scan_lane lane[LANES_MAX], *live[LANES_MAX];
 	struct dense_report report = {0};
 	struct dense_ask ask = {.allowed = o->allowed, .allowed_count = o->allowed_count,
-	    .deadline_ns = o->deadline_ns, .k = o->k, .keep = rows_to_rerank(o)};
+	    .deadline_ns = o->deadline_ns, .k = o->k, .keep = rows_to_rerank(o),
+	    .nearly = o->nearly};
 	uint32_t wanted = rows_to_find(d, o), lanes = 0;
 
 	if (fit(d, s, queries, ask.keep, o->k, e) == -1)
@@ -323,17 +324,30 @@ dense_search_many(const struct dense *d, struct dense_scratch *s, const float *q
 	return 0;
 }
 
-float
-dense_score(const struct dense *d, uint32_t row, const float *query)
+void
+dense_ready(const struct dense *d, const float *query, float *ready)
 {
-	float unit[INDEX_DIM_MAX];
-	struct dense_query q = {.exact = unit};
+	if (d->h.metric == DENSE_COSINE)
+		vec_normalise(ready, query, d->h.dim);
+	else
+		memcpy(ready, query, d->h.dim * sizeof *query);
+}
+
+float
+dense_score_ready(const struct dense *d, uint32_t row, const float *ready)
+{
+	struct dense_query q = {.exact = (float *)ready};
 
 	if (row >= d->h.rows || !dense_has_vector(d, row))
 		return -INFINITY;
-	if (d->h.metric == DENSE_COSINE)
-		vec_normalise(unit, query, d->h.dim);
-	else
-		memcpy(unit, query, d->h.dim * sizeof *query);
 	return dense_exact_score(d, &q, row);
+}
+
+float
+dense_score(const struct dense *d, uint32_t row, const float *query)
+{
+	float ready[INDEX_DIM_MAX];
+
+	dense_ready(d, query, ready);
+	return dense_score_ready(d, row, ready);
 }

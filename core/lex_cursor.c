@@ -60,6 +60,8 @@ lex_cursor_decode(struct lex_cursor *c, struct err *e)
 	c->n = n;
 	c->i = 0;
 	c->decoded = c->block;
+	c->counted = 0;
+	c->counted_tf = 0;
 	c->tf = c->data + s.at + row_bytes;
 	c->tf_bits = s.tf_bits;
 	return 0;
@@ -108,11 +110,32 @@ lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e)
 	return c->row[low] == row;
 }
 
+/* Where row lies at or behind the block at hand, a few doubling steps from there; else
+ * anywhere before it. */
+static void
+bracket(const struct lex_cursor *c, uint32_t row, uint32_t *low, uint32_t *high)
+{
+	uint32_t at = c->block, step = 1;
+
+	*low = 0;
+	*high = c->blocks;
+	if (at >= c->blocks || (at > 0 && lex_cursor_skip(c, at - 1).last_row >= row))
+		return;
+	*low = at;
+	while (at < c->blocks && lex_cursor_skip(c, at).last_row < row) {
+		*low = at + 1;
+		at += step;
+		step *= 2;
+	}
+	*high = at < c->blocks ? at : c->blocks;
+}
+
 int
 lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
 {
-	uint32_t low = 0, high = c->blocks;
+	uint32_t low, high;
 
+	bracket(c, row, &low, &high);
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 		if (lex_cursor_skip(c, mid).last_row < row)
@@ -120,19 +143,37 @@ lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
 		else
 			high = mid;
 	}
+	if (low != c->block || c->decoded != low || c->i >= c->n || c->row[c->i] > row)
+		c->i = 0;
 	c->block = low;
-	c->i = 0;
 	return lex_cursor_seek(c, row, e);
 }
 
+/* Occurrences in the decoded block before posting i: where its positions begin. */
+static uint64_t
+count_before(struct lex_cursor *c, uint32_t i)
+{
+	if (i < c->counted) {
+		c->counted = 0;
+		c->counted_tf = 0;
+	}
+	if (c->tf_bits == 0) {
+		c->counted_tf += i - c->counted;
+		c->counted = i;
+	}
+	for (; c->counted < i; c->counted++)
+		c->counted_tf += lex_cursor_tf(c, c->counted);
+	return c->counted_tf;
+}
+
 int
-lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint32_t i,
+lex_cursor_positions(struct lex_cursor *c, const struct lex_term *t, uint32_t i,
     uint32_t *out, uint32_t max)
 {
 	const struct lex *x = c->x;
 	const unsigned char *list, *block;
 	size_t head = (size_t)c->blocks * 4, left;
-	uint64_t first = 0, position = 0;
+	uint64_t first, position = 0;
 	uint32_t at, tf = lex_cursor_tf(c, i);
 	unsigned bits;
 
@@ -149,8 +190,7 @@ lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint3
 	left = t->positions_bytes - head - at - 1;
 	if ((bits = *block++) > 32)
 		return -1;
-	for (uint32_t k = 0; k < i; k++)
-		first += lex_cursor_tf(c, k);
+	first = count_before(c, i);
 	if (lex_packed_bytes(first + tf, bits) > left)
 		return -1;
 	for (uint32_t k = 0; k < tf; k++) {

@@ -10,6 +10,7 @@ enum { TERMS_MAX = LEX_NEAR_PAIRS_MAX + 1 };	/* a chain of pairs; others end it 
 
 struct near_term {
 	struct lex_term term;
+	double idf;
 	struct lex_cursor cursor;
 	uint32_t places;			/* in the row at hand */
 	uint32_t place[LEX_NEAR_PLACES_MAX];	/* ascending */
@@ -181,8 +182,7 @@ score_row(const struct lex_near *n, const struct lex *x, uint32_t row)
 		const struct near_pair *p = &n->pair[i];
 		const struct near_term *a = &n->term[p->a], *b = &n->term[p->b];
 		double tp = a->places > 0 && b->places > 0 ? nearness(a, b) : 0;
-		sum += p->times * (lex_idf(x, a->term.df) + lex_idf(x, b->term.df)) / 2 *
-		    (x->k1 + 1.0) * tp / (tp + norm);
+		sum += p->times * (a->idf + b->idf) / 2 * (x->k1 + 1.0) * tp / (tp + norm);
 	}
 	return (float)sum;
 }
@@ -223,9 +223,11 @@ lex_near_rows(struct lex_near *n, const struct lex *x, const uint32_t *row, uint
 		return 0;
 	if (put_in_order(n, row, rows, e) == -1)
 		return -1;
-	for (uint32_t k = 0; k < n->terms; k++)
+	for (uint32_t k = 0; k < n->terms; k++) {
 		if (lex_cursor_open(&n->term[k].cursor, x, &n->term[k].term, 1, e) == -1)
 			return -1;
+		n->term[k].idf = lex_idf(x, n->term[k].term.df);
+	}
 	for (uint32_t i = 0; i < rows; i++) {
 		uint32_t at = (uint32_t)(n->order[i] >> 32);
 		if (at >= x->rows)

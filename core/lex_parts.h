@@ -41,6 +41,9 @@ struct lex_cursor {
 	/* For the search: */
 	uint32_t bound;		/* in the window at hand, 0 when it has no posting there */
 	uint32_t bound_block;
+	/* For positions: occurrences of the decoded block before posting `counted`. */
+	uint32_t counted;
+	uint64_t counted_tf;
 	uint32_t row[LEX_BLOCK];
 	uint32_t score[LEX_BLOCK];
 };
@@ -60,7 +63,7 @@ void lex_cursor_score(struct lex_cursor *c);
  * Rows have to be asked in ascending order. */
 int lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e);
 
-/* The same in any order, by binary search. */
+/* The same in any order, by binary search; cheapest where rows ascend and are far between. */
 int lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e);
 
 static inline struct lex_skip
@@ -95,7 +98,7 @@ lex_units_bound(float weight, const struct lex_skip *s)
 
 /* The first max positions of posting i of the decoded block into out; their number, -1
  * when the section contradicts itself. */
-int lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint32_t i,
+int lex_cursor_positions(struct lex_cursor *c, const struct lex_term *t, uint32_t i,
     uint32_t *out, uint32_t max);
 
 enum { LEX_POSITIONS_MAX = 8192 };	/* occurrences in one row a phrase looks at */

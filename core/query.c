@@ -7,7 +7,7 @@
 #include "bounds.h"
 #include "lex_near.h"
 
-enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4 };
+enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4, CANDIDATES_A_HIT = 5 };
 
 struct query_scratch {
 	struct {
@@ -33,6 +33,7 @@ struct ranking {
 	struct fuse_dense *dense;
 	uint32_t dense_count;
 	float *vector;			/* NULL: the query has none */
+	float *ready;			/* the same as rows are compared with it (dense.h) */
 	uint64_t *allowed;		/* NULL: all rows */
 	uint32_t allowed_count;
 	struct fuse_hit *hits;
@@ -214,7 +215,9 @@ embed_text(struct ranking *r, struct err *e)
 
 	if (r->x->dense == NULL)
 		return 0;
-	if ((vector = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *vector)) == NULL)
+	vector = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *vector);
+	r->ready = arena_alloc(r->a, embed_dim(r->x->embed) * sizeof *r->ready);
+	if (r->a->failed)
 		return no_memory(e);
 	enter_stage(r->q, QUERY_EMBED);
 	if (embed_kind(r->x->embed) == EMBED_KIND_EXTERNAL) {
@@ -235,6 +238,7 @@ search_vectors(struct ranking *r, struct err *e)
 	struct dense_options o = {.k = r->wanted,
 	    .recall = r->q->recall < 1 ? r->q->recall : 0,
 	    .exact = r->q->recall >= 1,
+	    .nearly = r->q->recall < 1,
 	    .allowed = r->allowed, .allowed_count = r->allowed_count};
 	struct dense_hit *hits;
 
@@ -257,7 +261,7 @@ cosine_of(void *context, uint32_t row)
 {
 	struct ranking *r = context;
 
-	return dense_score(r->x->dense, row, r->vector);
+	return dense_score_ready(r->x->dense, row, r->ready);
 }
 
 static bool
@@ -277,6 +281,7 @@ fuse_halves(struct ranking *r, struct err *e)
 
 	o.mode = r->q->mode;
 	if (r->vector != NULL) {
+		dense_ready(r->x->dense, r->vector, r->ready);
 		o.cosine = cosine_of;
 		o.context = r;
 	}
@@ -325,9 +330,10 @@ likeness_of(void *context, uint32_t row, uint32_t other)
 
 	if (r->other_row != other) {
 		dense_vector(r->x->dense, other, r->other);
+		dense_ready(r->x->dense, r->other, r->other);
 		r->other_row = other;
 	}
-	score = dense_score(r->x->dense, row, r->other);
+	score = dense_score_ready(r->x->dense, row, r->other);
 	return score > -1 ? score : 0;
 }
 
@@ -391,6 +397,23 @@ rank(struct ranking *r, struct err *e)
 	return arrange(r, e);
 }
 
+/* Of each half.  For ten hits or fewer 50 find what 100 find (doc/notes/ranking.md), at half
+ * the cost of all that follows; what is rearranged afterwards is chosen from more. */
+static uint32_t
+candidates_for(const struct index *x, const struct query *q)
+{
+	uint32_t wanted = FUSE_CANDIDATES, few = CANDIDATES_A_HIT * q->top_k;
+
+	if (has_passages(x)) {		/* several hits may be parts of one, shown once */
+		few = q->top_k < TOP_K_MAX / PARTS_OF_PASSAGE ? q->top_k * PARTS_OF_PASSAGE
+							      : TOP_K_MAX;
+		return few > wanted ? few : wanted;
+	}
+	if (!q->diverse && q->per_document == 0 && few < wanted)
+		wanted = few > FUSE_CANDIDATES_MIN ? few : FUSE_CANDIDATES_MIN;
+	return q->top_k > wanted ? q->top_k : wanted;
+}
+
 int
 query_rank(struct index *x, struct query_scratch *s, const struct query *q, struct arena *a,
     struct query_result *out, struct err *e)
@@ -401,11 +424,7 @@ query_rank(struct index *x, struct query_scratch *s, const struct query *q, stru
 	if (check_query(q, e) == -1)
 		return -1;
 	enter_stage(q, QUERY_SEARCH);
-	r.wanted = q->top_k > FUSE_CANDIDATES ? q->top_k : FUSE_CANDIDATES;
-	/* Several hits may be parts of one passage, which is shown once. */
-	if (has_passages(x) && q->top_k * PARTS_OF_PASSAGE > r.wanted)
-		r.wanted = q->top_k < TOP_K_MAX / PARTS_OF_PASSAGE ? q->top_k * PARTS_OF_PASSAGE
-								  : TOP_K_MAX;
+	r.wanted = candidates_for(x, q);
 	if (rank(&r, e) == -1)
 		return -1;
 	out->degraded = r.degraded;

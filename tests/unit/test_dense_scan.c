@@ -35,6 +35,7 @@ assert_exact(struct shelf *b, const float *q, const uint64_t *allowed, uint32_t 
 	uint32_t n, all = compare_all(b->d, q, allowed, K, want);
 
 	assert_ok(dense_search(b->d, b->s, q, &o, hit, &n, &report, &e), &e);
+	assert_ok(dense_search(b->d, b->s, q, &o, hit, &n, &report, &e), &e);
 	assert_true(report.scanned);
 	assert_int_equal(n, all);
 	for (uint32_t i = 0; i < n; i++) {
@@ -217,6 +218,73 @@ a_scan_reads_few_exact_vectors(void **state)
 	free(q);
 }
 
+/* Hits of a scan that goes by what is likely; how many exact vectors it read. */
+static uint32_t
+assert_nearly_is_exact(struct shelf *b, const float *q)
+{
+	struct dense_options o = {.k = K, .nearly = true};
+	struct dense_hit hit[K], want[K];
+	struct dense_report report;
+	struct err e;
+	uint32_t n, all = compare_all(b->d, q, NULL, K, want);
+
+	assert_ok(dense_search(b->d, b->s, q, &o, hit, &n, &report, &e), &e);
+	assert_ok(dense_search(b->d, b->s, q, &o, hit, &n, &report, &e), &e);
+	assert_int_equal(n, all);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(hit[i].row, want[i].row);
+		assert_true(hit[i].score == want[i].score);
+	}
+	return report.exact;
+}
+
+static void
+a_likely_bound_misses_none_of_these(void **state)
+{
+	enum { ROWS = 900, QUERIES = 40 };
+	static const uint32_t dims[] = {2, 24, 100, 256};
+
+	(void)state;
+	for (int kind = 0; kind < SORTS * DENSE_METRIC_MAX * 4; kind++) {
+		uint32_t dim = dims[kind % 4];
+		float *v = make_sort((enum sort)(kind / 4 / DENSE_METRIC_MAX), ROWS, dim);
+		float *q = make_rows(QUERIES, dim, 70 + (uint64_t)kind);
+		struct dense_params p = {.dim = dim, .graph = DENSE_GRAPH_NEVER,
+		    .metric = (enum dense_metric)(kind / 4 % DENSE_METRIC_MAX)};
+		struct shelf b;
+
+		put_on_shelf(&b, v, ROWS, &p);
+		for (uint32_t i = 0; i < QUERIES; i++)
+			assert_nearly_is_exact(&b, q + (size_t)i * dim);
+		for (uint32_t row = 0; row < ROWS; row += 29)	/* one of them, its own best hit */
+			assert_nearly_is_exact(&b, v + (size_t)row * dim);
+		clear_shelf(&b);
+		free(v);
+		free(q);
+	}
+}
+
+/* What it is for: of text, whose neighbours are many and near, the sure bound reads a fifth. */
+static void
+a_likely_bound_reads_hardly_more_than_the_hits(void **state)
+{
+	enum { ROWS = 8000, DIM = 256, QUERIES = 20 };
+	float *v = make_rows(ROWS, DIM, 71), *q = make_rows(QUERIES, DIM, 72);
+	struct dense_params p = {.dim = DIM, .graph = DENSE_GRAPH_NEVER};
+	struct shelf b;
+	uint32_t read = 0;
+
+	(void)state;
+	put_on_shelf(&b, v, ROWS, &p);
+	for (uint32_t i = 0; i < QUERIES; i++)
+		read += assert_nearly_is_exact(&b, q + i * DIM);
+	if (read > QUERIES * 8 * K)
+		fail_msg("%u exact vectors a query", read / QUERIES);
+	clear_shelf(&b);
+	free(v);
+	free(q);
+}
+
 /* ---- files of before: no coarse codes ---- */
 
 static void
@@ -283,6 +351,8 @@ main(void)
 	    cmocka_unit_test(scans_under_a_filter_are_exact),
 	    cmocka_unit_test(no_score_is_above_its_bound),
 	    cmocka_unit_test(a_scan_reads_few_exact_vectors),
+	    cmocka_unit_test(a_likely_bound_misses_none_of_these),
+	    cmocka_unit_test(a_likely_bound_reads_hardly_more_than_the_hits),
 	    cmocka_unit_test(a_file_without_coarse_codes_is_scanned_by_codes),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
