@@ -57,7 +57,7 @@ struct dense_params {
 					 * 384 dimensions do */
 	unsigned m;			/* 0: DENSE_M */
 	unsigned ef_construction;	/* 0: DENSE_EF_CONSTRUCTION */
-	unsigned threads;		/* 0, 1: the caller's; the bytes are always the same */
+	unsigned threads;		/* 0: crew_size(); the bytes are always the same */
 	uint64_t seed;
 	/* Vectors such as will be asked, dim floats each, borrowed: walks are calibrated by
 	 * 500 of them.  NULL, or fewer than 50: by vectors made of rows. */

@@ -15,6 +15,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crew.h"
+
 enum {
 	BATCH_MAX = 256,
 	BATCH_MIN_FOR_THREADS = 32,
@@ -516,7 +518,7 @@ hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *
 	draw_levels(b, levels);
 	if (lay_out_upper(b, e) == -1)
 		return -1;
-	return hire_hands(b, p->threads, e);
+	return hire_hands(b, p->threads > 0 ? p->threads : crew_size(), e);
 }
 
 /* Fills short lists up and names upper neighbours by index. */

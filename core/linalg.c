@@ -4,79 +4,117 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-/* Four floats: one register on every 64-bit machine, so the compiler's baseline is enough
- * and no code path depends on what the CPU can do beyond it. */
-typedef float float4 __attribute__((vector_size(16)));
+#include "crew.h"
+#include "vec.h"
+
+/* Eight floats: two registers on every 64-bit machine, one with AVX2.  The kernels are
+ * compiled for both; element by element they do the same sums in the same order. */
+typedef float float8 __attribute__((vector_size(32)));
 
 /* Columns or rows a kernel keeps in registers.  The loops over it are unrolled by pragma:
  * at -O2 the compiler would keep the sums in memory instead, four times as slow. */
-enum { TILE = 4 };
+enum { TILE = 4, ROWS_A_PART = 4096, LARGE_PAGE = 2 << 20 };
 
+bool
+linalg_is_wide(void)
+{
+#if defined(__x86_64__)
+	return vec_ops() != &vec_scalar_ops;
+#else
+	return false;
+#endif
+}
+
+/* Rows are met in no order: large matrices ask for large pages, each of which saves 512 walks
+ * through the page tables. */
 float *
 linalg_alloc(size_t rows, size_t stride)
 {
-	size_t bytes;
+	size_t bytes, align;
 	float *m;
 
 	if (__builtin_mul_overflow(rows > 0 ? rows : 1, stride * sizeof(float), &bytes) ||
-	    bytes > SIZE_MAX - 32)
+	    bytes > SIZE_MAX - LARGE_PAGE)
 		return NULL;
-	bytes = (bytes + 31) & ~(size_t)31;	/* what aligned_alloc() asks for */
-	if ((m = aligned_alloc(32, bytes)) != NULL)
-		memset(m, 0, bytes);
+	align = bytes < LARGE_PAGE ? 32 : LARGE_PAGE;
+	bytes = (bytes + align - 1) & ~(align - 1);	/* what aligned_alloc() asks for */
+	if ((m = aligned_alloc(align, bytes)) == NULL)
+		return NULL;
+	if (align == LARGE_PAGE)
+		madvise(m, bytes, MADV_HUGEPAGE);
+	memset(m, 0, bytes);
 	return m;
-}
-
-void
-linalg_axpy(float *y, float a, const float *x, size_t stride)
-{
-	float4 *to = (float4 *)(void *)y;
-	const float4 *from = (const float4 *)(const void *)x;
-
-	for (size_t i = 0; i < stride / 4; i += 2) {
-		to[i] += a * from[i];
-		to[i + 1] += a * from[i + 1];
-	}
 }
 
 /* ---- Y' Y ---- */
 
 /* Columns i..i+3 against j..j+7 of at most LINALG_BLOCK rows. */
-static void
+static inline __attribute__((always_inline)) void
 gram_tile(float out[TILE][8], const float *y, size_t rows, size_t stride, size_t i, size_t j)
 {
-	float4 sum[TILE][2] = {{{0}}};
+	float8 sum[TILE] = {{0}}, right;
 
 	for (size_t r = 0; r < rows; r++) {
 		const float *left = y + r * stride + i;
-		const float4 *right = (const float4 *)(const void *)(y + r * stride + j);
+		memcpy(&right, y + r * stride + j, sizeof right);
 #pragma GCC unroll 4
-		for (int k = 0; k < TILE; k++) {
-			sum[k][0] += left[k] * right[0];
-			sum[k][1] += left[k] * right[1];
-		}
+		for (int k = 0; k < TILE; k++)
+			sum[k] += left[k] * right;
 	}
 	memcpy(out, sum, sizeof sum);
 }
 
-void
-linalg_gram(double *g, const float *y, size_t rows, size_t n, size_t stride)
+struct gram {
+	double *g;
+	const float *y;
+	size_t rows, n, stride;
+	size_t parts;
+};
+
+/* Every parts-th four rows of g, from the diagonal on; of Y a block at a time. */
+static inline __attribute__((always_inline)) void
+gram_rows(const struct gram *x, size_t first)
 {
 	float tile[TILE][8];
 
-	memset(g, 0, n * n * sizeof *g);
-	for (size_t at = 0; at < rows; at += LINALG_BLOCK) {
-		size_t part = rows - at < LINALG_BLOCK ? rows - at : LINALG_BLOCK;
-		const float *block = y + at * stride;
-		for (size_t i = 0; i < n; i += TILE)
-			for (size_t j = i / 8 * 8; j < n; j += 8) {
-				gram_tile(tile, block, part, stride, i, j);
-				for (size_t a = i; a < i + TILE && a < n; a++)
-					for (size_t b = j; b < j + 8 && b < n; b++)
-						g[a * n + b] += (double)tile[a - i][b - j];
+	for (size_t at = 0; at < x->rows; at += LINALG_BLOCK) {
+		size_t rows = x->rows - at < LINALG_BLOCK ? x->rows - at : LINALG_BLOCK;
+		for (size_t i = first * TILE; i < x->n; i += x->parts * TILE)
+			for (size_t j = i / 8 * 8; j < x->n; j += 8) {
+				gram_tile(tile, x->y + at * x->stride, rows, x->stride, i, j);
+				for (size_t a = i; a < i + TILE && a < x->n; a++)
+					for (size_t b = j; b < j + 8 && b < x->n; b++)
+						x->g[a * x->n + b] += (double)tile[a - i][b - j];
 			}
 	}
+}
+
+static void
+gram_part(void *context, size_t part)
+{
+	gram_rows(context, part);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+gram_part_avx2(void *context, size_t part)
+{
+	gram_rows(context, part);
+}
+#else
+#define gram_part_avx2 gram_part
+#endif
+
+void
+linalg_gram(double *g, const float *y, size_t rows, size_t n, size_t stride)
+{
+	struct gram x = {.g = g, .y = y, .rows = rows, .n = n, .stride = stride,
+	    .parts = crew_size()};
+
+	memset(g, 0, n * n * sizeof *g);
+	crew_run(linalg_is_wide() ? gram_part_avx2 : gram_part, &x, x.parts);
 	for (size_t a = 0; a < n; a++)
 		for (size_t b = 0; b < a; b++)
 			g[a * n + b] = g[b * n + a];
@@ -85,43 +123,77 @@ linalg_gram(double *g, const float *y, size_t rows, size_t n, size_t stride)
 /* ---- Y M ---- */
 
 /* Four rows of Y against eight columns of M. */
-static void
+static inline __attribute__((always_inline)) void
 times_tile(float *out, size_t out_stride, const float *y, size_t stride, const float *m,
     size_t m_stride, size_t n)
 {
-	float4 sum[TILE][2] = {{{0}}};
+	float8 sum[TILE] = {{0}}, right;
 
 	for (size_t k = 0; k < n; k++) {
-		const float4 *right = (const float4 *)(const void *)(m + k * m_stride);
+		memcpy(&right, m + k * m_stride, sizeof right);
 #pragma GCC unroll 4
-		for (int r = 0; r < TILE; r++) {
-			float a = y[(size_t)r * stride + k];
-			sum[r][0] += a * right[0];
-			sum[r][1] += a * right[1];
-		}
+		for (int r = 0; r < TILE; r++)
+			sum[r] += y[(size_t)r * stride + k] * right;
 	}
 	for (int r = 0; r < TILE; r++)
-		memcpy(out + (size_t)r * out_stride, sum[r], sizeof sum[r]);
+		memcpy(out + (size_t)r * out_stride, &sum[r], sizeof sum[r]);
+}
+
+struct times {
+	float *y;
+	size_t rows, n, stride;
+	const float *m;
+	size_t m_stride;
+	float *scratch;		/* 2 * TILE rows a part */
+};
+
+static inline __attribute__((always_inline)) void
+times_rows(const struct times *x, float *y, size_t rows, float *in)
+{
+	float *out = in + TILE * x->stride;
+
+	memset(in, 0, TILE * x->stride * sizeof *in);
+	memcpy(in, y, rows * x->stride * sizeof *in);
+	memset(out, 0, TILE * x->stride * sizeof *out);
+	for (size_t j = 0; j < x->m_stride; j += 8)
+		times_tile(out + j, x->stride, in, x->stride, x->m + j, x->m_stride, x->n);
+	memcpy(y, out, rows * x->stride * sizeof *out);
+}
+
+static inline __attribute__((always_inline)) void
+times_many(const struct times *x, size_t part)
+{
+	size_t at = part * ROWS_A_PART, end = at + ROWS_A_PART < x->rows ? at + ROWS_A_PART : x->rows;
+	float *in = x->scratch + part * 2 * TILE * x->stride;
+
+	for (; at < end; at += TILE)
+		times_rows(x, x->y + at * x->stride, end - at < TILE ? end - at : TILE, in);
 }
 
 static void
-times_rows(float *y, size_t rows, size_t n, size_t stride, const float *m, size_t m_stride,
-    float *in, float *out)
+times_part(void *context, size_t part)
 {
-	memset(in, 0, TILE * stride * sizeof *in);
-	memcpy(in, y, rows * stride * sizeof *in);
-	memset(out, 0, TILE * stride * sizeof *out);
-	for (size_t j = 0; j < m_stride; j += 8)
-		times_tile(out + j, stride, in, stride, m + j, m_stride, n);
-	memcpy(y, out, rows * stride * sizeof *out);
+	times_many(context, part);
 }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+times_part_avx2(void *context, size_t part)
+{
+	times_many(context, part);
+}
+#else
+#define times_part_avx2 times_part
+#endif
 
 int
 linalg_times(float *y, size_t rows, size_t n, size_t stride, const double *m, size_t m_columns,
     struct err *e)
 {
-	size_t m_stride = linalg_stride(m_columns);
-	float *right = linalg_alloc(n, m_stride), *scratch = linalg_alloc(2 * TILE, stride);
+	size_t m_stride = linalg_stride(m_columns), parts = (rows + ROWS_A_PART - 1) / ROWS_A_PART;
+	float *right = linalg_alloc(n, m_stride), *scratch = linalg_alloc(parts * 2 * TILE, stride);
+	struct times x = {.y = y, .rows = rows, .n = n, .stride = stride, .m = right,
+	    .m_stride = m_stride, .scratch = scratch};
 	int rc = -1;
 
 	if (right == NULL || scratch == NULL) {
@@ -131,9 +203,7 @@ linalg_times(float *y, size_t rows, size_t n, size_t stride, const double *m, si
 	for (size_t k = 0; k < n; k++)
 		for (size_t j = 0; j < m_columns; j++)
 			right[k * m_stride + j] = (float)m[k * m_columns + j];
-	for (size_t at = 0; at < rows; at += TILE)
-		times_rows(y + at * stride, rows - at < TILE ? rows - at : TILE, n, stride, right,
-		    m_stride, scratch, scratch + TILE * stride);
+	crew_run(linalg_is_wide() ? times_part_avx2 : times_part, &x, parts);
 	rc = 0;
 out:
 	free(right);

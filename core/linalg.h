@@ -4,8 +4,9 @@
  * of LINALG_PAD, the memory is aligned to 32 bytes, and the columns between the width and
  * the stride are zero and stay zero.  Square matrices are double, without padding.
  *
- * Determinism  every sum is taken in one fixed order by code that does not look at the
- *         CPU: the same build gives the same bits on every machine of its kind.
+ * Determinism  every sum is taken in one fixed order, product and sum rounded apart, however
+ *         wide the CPU's registers and however many the threads (crew.h): the same build gives
+ *         the same bits on every machine of its kind.
  * Errors  products of floats are summed in float over LINALG_BLOCK rows at most and in
  *         double beyond, so a sum over n rows keeps about single precision for any n.
  * Memory  owned by the caller throughout: linalg_alloc(), free().
@@ -17,6 +18,7 @@
 #ifndef RAGPOOL_LINALG_H
 #define RAGPOOL_LINALG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,8 +36,8 @@ linalg_stride(size_t n)
 /* rows * stride floats, zero; NULL when there is no memory or the size overflows. */
 float *linalg_alloc(size_t rows, size_t stride);
 
-/* y[i] += a * x[i] for i < stride. */
-void linalg_axpy(float *y, float a, const float *x, size_t stride);
+/* Registers of eight floats: the kernels compiled for AVX2 may run. */
+bool linalg_is_wide(void);
 
 /* g = Y' Y, n x n, both triangles; n <= stride. */
 void linalg_gram(double *g, const float *y, size_t rows, size_t n, size_t stride);

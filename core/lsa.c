@@ -22,17 +22,8 @@ lsa_idf(uint64_t rows, uint32_t df)
 void
 lsa_add(const struct lsa *m, uint32_t slot, float weight, float *sum)
 {
-	const int8_t *code = m->code + (size_t)slot * m->dim;
-	float factor = weight * m->scale[slot];
-
-	uint32_t i = 0;
-
-	for (; i + 8 <= m->dim; i += 8)
-#pragma GCC unroll 8
-		for (uint32_t k = i; k < i + 8; k++)
-			sum[k] += factor * (float)code[k];
-	for (; i < m->dim; i++)
-		sum[i] += factor * (float)code[i];
+	vec_ops()->add_codes(
+	    sum, weight * m->scale[slot], m->code + (size_t)slot * m->dim, m->dim);
 }
 
 bool

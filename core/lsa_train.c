@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crew.h"
 #include "embed_format.h"
 #include "linalg.h"
 #include "lsa_format.h"
+#include "sparse.h"
 #include "vec.h"
 
 enum {
@@ -97,22 +99,6 @@ weigh(struct lsa_weigher *w, uint32_t r)
 
 /* ---- the sparse matrix of the training sample ---- */
 
-struct lsa_matrix {
-	size_t rows;
-	size_t slots;		/* columns: the terms that get a vector */
-	uint64_t *at;		/* rows + 1 */
-	uint32_t *slot;
-	float *value;
-};
-
-static void
-matrix_fini(struct lsa_matrix *a)
-{
-	free(a->at);
-	free(a->slot);
-	free(a->value);
-}
-
 /* Evenly spaced, all of them up to LSA_SAMPLE_ROWS. */
 static size_t
 sample_rows(const struct termdoc *t)
@@ -168,49 +154,24 @@ assign_slots(struct lsa_weigher *w, uint32_t *slot_of, uint64_t *entries)
 }
 
 static int
-matrix_build(struct lsa_matrix *a, struct lsa_weigher *w, uint32_t *slot_of, struct err *e)
+matrix_build(struct sparse *a, struct lsa_weigher *w, uint32_t *slot_of, struct err *e)
 {
 	uint64_t entries, n = 0;
+	size_t slots = assign_slots(w, slot_of, &entries);
 
-	*a = (struct lsa_matrix){.rows = sample_rows(w->t)};
-	a->slots = assign_slots(w, slot_of, &entries);
-	a->at = calloc(a->rows + 1, sizeof *a->at);
-	a->slot = calloc(entries + 1, sizeof *a->slot);
-	a->value = calloc(entries + 1, sizeof *a->value);
-	if (a->at == NULL || a->slot == NULL || a->value == NULL)
-		return err_set(e, ERR_NOMEM, "a matrix of %llu entries",
-		    (unsigned long long)entries);
+	if (sparse_init(a, sample_rows(w->t), slots, entries, e) == -1)
+		return -1;
 	for (size_t i = 0; i < a->rows; i++) {
 		weigh(w, sampled(w->t, i));
 		for (uint32_t k = 0; k < w->n; k++) {
 			if (slot_of[w->term[k]] == LSA_NO_SLOT)
 				continue;
-			a->slot[n] = slot_of[w->term[k]];
+			a->column[n] = slot_of[w->term[k]];
 			a->value[n++] = w->weight[k];
 		}
 		a->at[i + 1] = n;
 	}
 	return 0;
-}
-
-/* y = A z */
-static void
-times(const struct lsa_matrix *a, const float *z, float *y, size_t stride)
-{
-	memset(y, 0, a->rows * stride * sizeof *y);
-	for (size_t i = 0; i < a->rows; i++)
-		for (uint64_t k = a->at[i]; k < a->at[i + 1]; k++)
-			linalg_axpy(y + i * stride, a->value[k], z + a->slot[k] * stride, stride);
-}
-
-/* z = A' y */
-static void
-times_transposed(const struct lsa_matrix *a, const float *y, float *z, size_t stride)
-{
-	memset(z, 0, a->slots * stride * sizeof *z);
-	for (size_t i = 0; i < a->rows; i++)
-		for (uint64_t k = a->at[i]; k < a->at[i + 1]; k++)
-			linalg_axpy(z + a->slot[k] * stride, a->value[k], y + i * stride, stride);
 }
 
 /* ---- the decomposition ---- */
@@ -238,21 +199,22 @@ fill_signs(float *z, size_t rows, size_t n, size_t stride)
 
 /* y: an orthonormal basis of about the leading left singular space, z = A' y. */
 static int
-find_range(const struct lsa_matrix *a, size_t n, float *y, float *z, struct err *e)
+find_range(const struct sparse *a, const struct sparse *transposed, size_t n, float *y,
+    float *z, struct err *e)
 {
 	size_t stride = linalg_stride(n), rank;
 
-	fill_signs(z, a->slots, n, stride);
-	times(a, z, y, stride);
+	fill_signs(z, a->columns, n, stride);
+	sparse_times(a, z, y, stride);
 	for (int i = 0; i < POWER_ITERATIONS; i++) {
 		if (linalg_orthonormalise(y, a->rows, n, stride, &rank, e) == -1)
 			return -1;
-		times_transposed(a, y, z, stride);
-		times(a, z, y, stride);
+		sparse_times(transposed, y, z, stride);
+		sparse_times(a, z, y, stride);
 	}
 	if (linalg_orthonormalise(y, a->rows, n, stride, &rank, e) == -1)
 		return -1;
-	times_transposed(a, y, z, stride);
+	sparse_times(transposed, y, z, stride);
 	return 0;
 }
 
@@ -346,29 +308,33 @@ smaller(size_t a, size_t b)
 }
 
 static int
-train(struct lsa *m, const struct lsa_matrix *a, uint32_t terms, struct err *e)
+train(struct lsa *m, const struct sparse *a, uint32_t terms, struct err *e)
 {
-	size_t most = smaller(a->rows, a->slots);
-	size_t dim = smaller(LSA_DIM_MAX, smaller(a->rows - 1, a->slots));
+	size_t most = smaller(a->rows, a->columns);
+	size_t dim = smaller(LSA_DIM_MAX, smaller(a->rows - 1, a->columns));
 	size_t n = smaller(dim + OVERSAMPLE, most), stride = linalg_stride(n);
-	float *y = linalg_alloc(a->rows, stride), *z = linalg_alloc(a->slots, stride);
+	float *y = linalg_alloc(a->rows, stride), *z = linalg_alloc(a->columns, stride);
+	struct sparse transposed = {0};
 	int rc = -1;
 
 	if (y == NULL || z == NULL) {
-		err_set(e, ERR_NOMEM, "a matrix of %zu rows, %zu terms", a->rows, a->slots);
+		err_set(e, ERR_NOMEM, "a matrix of %zu rows, %zu terms", a->rows, a->columns);
 		goto out;
 	}
-	if (find_range(a, n, y, z, e) == -1)
+	if (sparse_transpose(&transposed, a, e) == -1 ||
+	    find_range(a, &transposed, n, y, z, e) == -1)
 		goto out;
+	sparse_fini(&transposed);
 	free(y);
 	y = NULL;
-	if (term_vectors(z, a->slots, n, dim, e) == -1 ||
-	    model_alloc(m, terms, (uint32_t)a->slots, (uint32_t)dim, e) == -1)
+	if (term_vectors(z, a->columns, n, dim, e) == -1 ||
+	    model_alloc(m, terms, (uint32_t)a->columns, (uint32_t)dim, e) == -1)
 		goto out;
 	m->trained_rows = a->rows;
 	quantise(m, z, stride);
 	rc = 0;
 out:
+	sparse_fini(&transposed);
 	free(y);
 	free(z);
 	return rc;
@@ -378,7 +344,7 @@ int
 lsa_train(struct lsa *m, const struct termdoc *t, struct err *e)
 {
 	struct lsa_weigher w;
-	struct lsa_matrix a = {0};
+	struct sparse a = {0};
 	uint32_t *slot_of = NULL;
 	int rc = -1;
 
@@ -394,7 +360,7 @@ lsa_train(struct lsa *m, const struct termdoc *t, struct err *e)
 	}
 	if (matrix_build(&a, &w, slot_of, e) == -1)
 		goto out;
-	if (a.slots == 0) {
+	if (a.columns == 0) {
 		err_set(e, ERR_INPUT, "no two rows share a term");
 		goto out;
 	}
@@ -406,7 +372,7 @@ out:
 	if (rc == -1)
 		lsa_fini(m);
 	weigher_fini(&w);
-	matrix_fini(&a);
+	sparse_fini(&a);
 	free(slot_of);
 	return rc;
 }
@@ -465,40 +431,67 @@ fold_in(const struct lsa *m, struct lsa_weigher *w, uint32_t row, float *v)
 	vec_normalise(v, v, m->dim);
 }
 
+/* Rows, each by one of the threads. */
+struct folding {
+	const struct lsa *m;
+	const uint32_t *row;	/* NULL: first, first + 1, ... */
+	uint32_t first, n;
+	float *out;		/* of row `first` */
+	struct lsa_weigher weigher[CREW_MAX];
+	unsigned parts;
+};
+
+static void
+fold_part(void *context, size_t part)
+{
+	struct folding *f = context;
+	uint64_t from = (uint64_t)f->n * part / f->parts, to = (uint64_t)f->n * (part + 1) / f->parts;
+
+	for (uint64_t i = from; i < to; i++) {
+		uint32_t row = f->row != NULL ? f->row[i] : f->first + (uint32_t)i;
+		fold_in(f->m, &f->weigher[part], row,
+		    f->out + (size_t)(row - f->first) * f->m->dim);
+	}
+}
+
+static int
+fold_all(struct folding *f, const struct termdoc *t, struct err *e)
+{
+	int rc = 0;
+
+	while (f->parts < crew_size() && rc == 0)
+		if ((rc = weigher_init(&f->weigher[f->parts], t, e)) == 0)
+			f->parts++;
+	if (rc == 0)
+		crew_run(fold_part, f, f->parts);
+	while (f->parts > 0)
+		weigher_fini(&f->weigher[--f->parts]);
+	return rc;
+}
+
 int
 lsa_rows(const struct lsa *m, const struct termdoc *t, uint32_t first, uint32_t n, float *out,
     struct err *e)
 {
-	struct lsa_weigher w;
+	struct folding f = {.m = m, .first = first, .n = n, .out = out};
 
 	if (m->terms != t->terms || first > t->rows || n > t->rows - first)
 		return err_set(e, ERR_INTERNAL, "rows and model do not belong together");
-	if (weigher_init(&w, t, e) == -1)
-		return -1;
-	for (uint32_t r = 0; r < n; r++)
-		fold_in(m, &w, first + r, out + (size_t)r * m->dim);
-	weigher_fini(&w);
-	return 0;
+	return fold_all(&f, t, e);
 }
 
 int
 lsa_rows_listed(const struct lsa *m, const struct termdoc *t, const uint32_t *row, uint32_t n,
     float *out, struct err *e)
 {
-	struct lsa_weigher w;
-	int rc = 0;
+	struct folding f = {.m = m, .row = row, .n = n, .out = out};
 
 	if (m->terms != t->terms)
 		return err_set(e, ERR_INTERNAL, "rows and model do not belong together");
-	if (weigher_init(&w, t, e) == -1)
-		return -1;
-	for (uint32_t i = 0; i < n && rc == 0; i++)
-		if (row[i] < t->rows)
-			fold_in(m, &w, row[i], out + (size_t)row[i] * m->dim);
-		else
-			rc = err_set(e, ERR_INTERNAL, "row %u of %u", row[i], t->rows);
-	weigher_fini(&w);
-	return rc;
+	for (uint32_t i = 0; i < n; i++)
+		if (row[i] >= t->rows)
+			return err_set(e, ERR_INTERNAL, "row %u of %u", row[i], t->rows);
+	return fold_all(&f, t, e);
 }
 
 int

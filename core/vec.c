@@ -211,6 +211,13 @@ from_half(float *out, const uint16_t *in, size_t n)
 		out[i] = float_of(in[i]);
 }
 
+static void
+add_codes(float *sum, float factor, const int8_t *code, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sum[i] += factor * (float)code[i];
+}
+
 const struct vec_ops vec_scalar_ops = {
     .name = "scalar",
     .dot7 = dot7,
@@ -224,6 +231,7 @@ const struct vec_ops vec_scalar_ops = {
     .l2_half = l2_half,
     .to_half = to_half,
     .from_half = from_half,
+    .add_codes = add_codes,
 };
 
 double

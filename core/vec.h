@@ -55,6 +55,8 @@ struct vec_ops {
 	float (*l2_half)(const float *a, const uint16_t *b, size_t n);
 	void (*to_half)(uint16_t *out, const float *in, size_t n);
 	void (*from_half)(float *out, const uint16_t *in, size_t n);
+	/* sum[i] += factor * code[i], product and sum rounded apart. */
+	void (*add_codes)(float *sum, float factor, const int8_t *code, size_t n);
 };
 
 /* Three bits a value: 128 values u8 in 0..7 to and from 48 bytes a, b, c of 16 each.

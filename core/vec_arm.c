@@ -311,6 +311,13 @@ neon_l2_half(const float *a, const uint16_t *b, size_t n)
 	return over_halves(add_l2, a, b, n);
 }
 
+NEON static void
+neon_add_codes(float *sum, float factor, const int8_t *code, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sum[i] += factor * (float)code[i];
+}
+
 const struct vec_ops vec_neon_ops = {
     .name = "neon",
     .dot7 = neon_dot7,
@@ -324,6 +331,7 @@ const struct vec_ops vec_neon_ops = {
     .l2_half = neon_l2_half,
     .to_half = neon_to_half,
     .from_half = neon_from_half,
+    .add_codes = neon_add_codes,
 };
 
 #else

@@ -414,6 +414,22 @@ avx2_from_half(float *out, const uint16_t *in, size_t n)
 		out[i] = _cvtsh_ss(in[i]);
 }
 
+AVX2 static void
+avx2_add_codes(float *sum, float factor, const int8_t *code, size_t n)
+{
+	__m256 by = _mm256_set1_ps(factor), wide;
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		wide = _mm256_cvtepi32_ps(
+		    _mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)(code + i))));
+		_mm256_storeu_ps(sum + i,
+		    _mm256_add_ps(_mm256_loadu_ps(sum + i), _mm256_mul_ps(by, wide)));
+	}
+	for (; i < n; i++)
+		sum[i] += factor * (float)code[i];
+}
+
 const struct vec_ops vec_avx2_ops = {
     .name = "avx2",
     .dot7 = avx2_dot7,
@@ -427,6 +443,7 @@ const struct vec_ops vec_avx2_ops = {
     .l2_half = avx2_l2_half,
     .to_half = avx2_to_half,
     .from_half = avx2_from_half,
+    .add_codes = avx2_add_codes,
 };
 
 /* ---- AVX-512 with VNNI: the codes; floats are not the bottleneck and stay AVX2 ---- */
@@ -574,6 +591,7 @@ const struct vec_ops vec_avx512_ops = {
     .l2_half = avx2_l2_half,
     .to_half = avx2_to_half,
     .from_half = avx2_from_half,
+    .add_codes = avx2_add_codes,
 };
 
 #else

@@ -13,6 +13,7 @@
 #include "buf.h"
 #include "clk.h"
 #include "conf.h"
+#include "crew.h"
 #include "config.h"
 #include "failpoint.h"
 #include "file.h"
@@ -47,6 +48,7 @@ static const char usage[] =
     "                      how much longer\n"
     "      --list-failpoints   the places where RAGPOOL_FAILPOINT=name[:N] kills it, for tests\n"
     "      --no-publish    leave the pointer `current` as it is\n"
+    "      --threads N     threads that compute (build_threads of the pool); 0: one a processor\n"
     "      --full          do not grow from the current generation\n"
     "      --dry-run       say what a build would do and embed, and change nothing\n"
     "      --gateway SOCKET  where models are reached (or RAGPOOL_GATEWAY)\n"
@@ -59,6 +61,7 @@ static const char usage[] =
 
 struct options {
 	const char *data_dir, *tenant, *config_path, *pool_path;
+	int threads;		/* -1: as the pool says */
 	bool json, publish, allow_shrink, full, quiet, dry_run, progress;
 };
 
@@ -76,11 +79,22 @@ list_failpoints(void)
 		puts(failpoint_name(i));
 }
 
+static int
+threads_of(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || n > CREW_MAX)
+		refuse("--threads takes a number from 0 to 64");
+	return (int)n;
+}
+
 static void
 read_options(struct options *o, int argc, char **argv)
 {
 	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL, DRY_RUN, GATEWAY, PROGRESS,
-		FAILPOINT_LIST };
+		FAILPOINT_LIST, THREADS };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"tenant", required_argument, NULL, 't'},
@@ -91,6 +105,7 @@ read_options(struct options *o, int argc, char **argv)
 	    {"list-failpoints", no_argument, NULL, FAILPOINT_LIST},
 	    {"no-publish", no_argument, NULL, NO_PUBLISH},
 	    {"allow-shrink", no_argument, NULL, ALLOW_SHRINK},
+	    {"threads", required_argument, NULL, THREADS},
 	    {"full", no_argument, NULL, FULL},
 	    {"dry-run", no_argument, NULL, DRY_RUN},
 	    {"gateway", required_argument, NULL, GATEWAY},
@@ -129,6 +144,9 @@ read_options(struct options *o, int argc, char **argv)
 			exit(0);
 		case NO_PUBLISH:
 			o->publish = false;
+			break;
+		case THREADS:
+			o->threads = threads_of(optarg);
 			break;
 		case ALLOW_SHRINK:
 			o->allow_shrink = true;
@@ -343,8 +361,10 @@ build(const struct options *o, struct err *e)
 	if (tenant_name_check(o->tenant, strlen(o->tenant), e) == -1 ||
 	    read_document(&doc, o->config_path, e) == -1)
 		return -1;
-	if (open_source(&source, o, &doc, &conf, e) == -1 ||
-	    open_models(&models, &doc.config, e) == -1)
+	if (open_source(&source, o, &doc, &conf, e) == -1)
+		goto out;
+	crew_set_size(o->threads >= 0 ? (unsigned)o->threads : (unsigned)conf.global.build_threads);
+	if (open_models(&models, &doc.config, e) == -1)
 		goto out;
 	request = (struct build_request){
 	    .service = models.client != NULL ? &models.gateway.service : NULL,
@@ -387,7 +407,7 @@ out:
 int
 main(int argc, char **argv)
 {
-	struct options o = {.publish = true};
+	struct options o = {.publish = true, .threads = -1};
 	struct err e;
 
 	log_init("build", LOG_INFO);

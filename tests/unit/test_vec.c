@@ -176,6 +176,30 @@ floats_are_equal_bit_for_bit(void **state)
 }
 
 static void
+codes_are_added_bit_for_bit_alike(void **state)
+{
+	static float want[N_MAX + 1], got[N_MAX + 1];
+	static int8_t code[N_MAX];
+	const struct vec_ops *ops;
+
+	(void)state;
+	for (size_t n = 0; n < N_MAX; n += n < 140 ? 1 : 53) {
+		for (size_t i = 0; i < n; i++) {
+			want[i] = random_float();
+			code[i] = (int8_t)(i * 37 + n);
+		}
+		want[n] = 7;		/* not touched */
+		EACH_TIER(ops) {
+			memcpy(got, want, sizeof got);
+			ops->add_codes(got, 0.37f, code, n);
+			for (size_t i = 0; i < n; i++)
+				assert_same_bits(got[i], want[i] + 0.37f * (float)code[i]);
+			assert_same_bits(got[n], 7);
+		}
+	}
+}
+
+static void
 dot_stays_within_its_error_bound(void **state)
 {
 	static float a[N_MAX], b[N_MAX];
@@ -255,6 +279,7 @@ main(void)
 	    cmocka_unit_test(three_bits_come_back_from_their_bytes),
 	    cmocka_unit_test(coarse_batches_give_the_same_integers),
 	    cmocka_unit_test(floats_are_equal_bit_for_bit),
+	    cmocka_unit_test(codes_are_added_bit_for_bit_alike),
 	    cmocka_unit_test(dot_stays_within_its_error_bound),
 	    cmocka_unit_test(halves_round_alike_and_come_back),
 	    cmocka_unit_test(normalised_vectors_have_length_one),
