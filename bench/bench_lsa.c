@@ -122,7 +122,7 @@ main(int argc, char **argv)
 
 	make_corpus(&t, rows, words);
 	start = cpu_seconds();
-	if (lsa_train(&m, &t, &e) == -1) {
+	if (lsa_train(&m, &t, NULL, &e) == -1) {
 		fprintf(stderr, "bench_lsa: %s\n", e.text);
 		return 70;
 	}

@@ -38,6 +38,7 @@ struct assembly {
 	float *vectors;			/* of either model, a row each */
 	struct buf passage;		/* what is embedded */
 	const struct index *base;	/* borrowed, NULL: a full build */
+	const struct told *training, *linking;	/* borrowed, or NULL */
 };
 
 /* The folder in "static:<folder>", NULL for another embedder. */
@@ -99,6 +100,14 @@ void
 assembly_set_vectors(struct assembly *a, struct vectors *v)
 {
 	a->elsewhere = v;
+}
+
+void
+assembly_set_told(
+    struct assembly *a, const struct told *training, const struct told *linking)
+{
+	a->training = training;
+	a->linking = linking;
 }
 
 void
@@ -347,7 +356,9 @@ write_index(struct assembly *a, struct assembly_report *report, struct err *e)
 	    .model_name = a->model != NULL ? static_folder(a->config) : a->config->embedding_model,
 	    .dim = a->dim,
 	    .base = a->base,
-	    .config = a->config};
+	    .config = a->config,
+	    .training = a->training,
+	    .linking = a->linking};
 	struct index_made made;
 	char path[PATH_MAX];
 

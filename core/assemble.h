@@ -21,6 +21,7 @@
 #include "hash.h"
 #include "index.h"
 #include "store.h"
+#include "told.h"
 #include "vectors.h"
 
 struct assembly;
@@ -41,6 +42,9 @@ int assembly_new(struct assembly **out, const char *dir, const char *tenant,
 void assembly_set_base(struct assembly *a, const struct index *base);
 /* A model elsewhere has made the vectors of all chunks that will come; borrowed. */
 void assembly_set_vectors(struct assembly *a, struct vectors *v);
+/* Who is told of the passes of training, and of rows that are linked; borrowed. */
+void assembly_set_told(
+    struct assembly *a, const struct told *training, const struct told *linking);
 /* NULL is fine. */
 void assembly_free(struct assembly *a);
 int assembly_add_document(struct assembly *a, const struct store_document *d, struct err *e);

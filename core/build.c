@@ -43,10 +43,22 @@ tell(const struct build_request *r, enum build_step step, uint64_t done, uint64_
 		r->progress(r->progress_context, &p);
 }
 
+static void
+tell_training(void *context, uint64_t done, uint64_t all)
+{
+	tell(context, BUILD_TRAINING, done, all);
+}
+
+static void
+tell_linking(void *context, uint64_t done, uint64_t all)
+{
+	tell(context, BUILD_LINKING, done, all);
+}
+
 struct filling {
 	const struct build_request *r;
 	struct assembly *a;
-	uint64_t chunks;
+	uint64_t chunks, all;
 };
 
 static int
@@ -54,7 +66,7 @@ take_document(void *context, const struct store_document *d, struct err *e)
 {
 	struct filling *f = context;
 
-	tell(f->r, BUILD_INDEXING, f->chunks, 0);
+	tell(f->r, BUILD_INDEXING, f->chunks, f->all);
 	return assembly_add_document(f->a, d, e);
 }
 
@@ -72,14 +84,18 @@ write_files(struct knowledge *k, const struct build_request *r, struct vectors *
     const struct index *base, const char *dir, struct build_report *report, struct err *e)
 {
 	static const struct knowledge_walk walk = {take_document, take_chunk};
+	void *mine = (void *)(uintptr_t)r;
+	const struct told training = {tell_training, mine}, linking = {tell_linking, mine};
 	struct assembly_report made;
 	struct filling f = {.r = r};
 	struct assembly *a;
 	int rc = -1;
 
-	if (assembly_new(&a, dir, r->tenant, r->config, e) == -1)
+	if (knowledge_count_chunks(k, &f.all, e) == -1 ||
+	    assembly_new(&a, dir, r->tenant, r->config, e) == -1)
 		return -1;
 	f.a = a;
+	assembly_set_told(a, &training, &linking);
 	assembly_set_base(a, base);
 	assembly_set_vectors(a, vectors);
 	if (knowledge_each(k, &walk, &f, e) == 0 && assembly_finish(a, &made, e) == 0) {
@@ -118,11 +134,50 @@ build_embeds_elsewhere(const struct build_config *c)
 	    strncmp(c->embedding_model, "static:", 7) != 0;
 }
 
+/* Passages as they are walked: what is behind the walk is asked for, or was there. */
+struct embedding {
+	struct knowledge *k;
+	const struct build_request *r;
+	uint64_t done, all;
+	const struct knowledge_walk *walk;
+	void *walker;
+};
+
+static int
+embed_document(void *context, const struct store_document *d, struct err *e)
+{
+	struct embedding *x = context;
+
+	return x->walk->document(x->walker, d, e);
+}
+
+static int
+embed_chunk(void *context, const struct store_chunk *c, struct err *e)
+{
+	struct embedding *x = context;
+
+	tell(x->r, BUILD_EMBEDDING, x->done++, x->all);
+	return x->walk->chunk(x->walker, c, e);
+}
+
+static int
+each_embedded(void *context, const struct knowledge_walk *walk, void *walker, struct err *e)
+{
+	static const struct knowledge_walk mine = {embed_document, embed_chunk};
+	struct embedding *x = context;
+
+	x->walk = walk;
+	x->walker = walker;
+	return knowledge_each(x->k, &mine, x, e);
+}
+
 /* *out is NULL where the embedder is another. */
 static int
 embed_elsewhere(struct vectors **out, struct knowledge *k, const struct build_request *r,
     const struct embed_service *service, struct build_report *report, struct err *e)
 {
+	struct embedding x = {.k = k, .r = r};
+	struct embed_passages passages = {each_embedded, &x};
 	struct embed_missing_report made;
 
 	*out = NULL;
@@ -131,9 +186,11 @@ embed_elsewhere(struct vectors **out, struct knowledge *k, const struct build_re
 	if (r->about == NULL)
 		return err_set(e, ERR_MODEL_UNKNOWN, "nobody here reaches the model %s",
 		    r->config->embedding_model);
-	if (vectors_open(out, knowledge_db(k), r->about->identity, e) == -1)
+	if (knowledge_count_chunks(k, &x.all, e) == -1 ||
+	    vectors_open(out, knowledge_db(k), r->about->identity, e) == -1)
 		return -1;
-	if (embed_missing(k, *out, r->config->embedding_model, r->about, service, &made, e) == -1) {
+	if (embed_missing(&passages, *out, r->config->embedding_model, r->about, service, &made,
+		e) == -1) {
 		vectors_close(*out);
 		*out = NULL;
 		return -1;

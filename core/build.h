@@ -57,7 +57,10 @@ struct build_config {
 	X(BUILD_TAKING_IN, "intake")	/* what waits in the inbox */ \
 	X(BUILD_LISTING, "list") \
 	X(BUILD_READING, "read")	/* done and all: documents */ \
-	X(BUILD_INDEXING, "index")	/* done: passages; all: as many, once known */ \
+	X(BUILD_EMBEDDING, "embed")	/* passages, by a model elsewhere */ \
+	X(BUILD_INDEXING, "index")	/* passages */ \
+	X(BUILD_TRAINING, "train")	/* passes over the words, of the built-in embedder */ \
+	X(BUILD_LINKING, "link")	/* passages, in the graph */ \
 	X(BUILD_PUBLISHING, "publish")
 enum build_step {
 #define X(symbol, name) symbol,

@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "told.h"
 #include "rpx.h"
 
 enum dense_metric { DENSE_COSINE, DENSE_IP, DENSE_L2, DENSE_METRIC_MAX };
@@ -59,6 +60,7 @@ struct dense_params {
 	unsigned ef_construction;	/* 0: DENSE_EF_CONSTRUCTION */
 	unsigned threads;		/* 0: crew_size(); the bytes are always the same */
 	uint64_t seed;
+	const struct told *told;	/* of the rows that are linked; may be NULL */
 	/* Vectors such as will be asked, dim floats each, borrowed: walks are calibrated by
 	 * 500 of them.  NULL, or fewer than 50: by vectors made of rows. */
 	const float *questions;

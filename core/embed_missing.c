@@ -194,7 +194,7 @@ take_chunk(void *context, const struct store_chunk *c, struct err *e)
 }
 
 int
-embed_missing_of(const struct embed_passages *p, struct vectors *v, const char *model,
+embed_missing(const struct embed_passages *p, struct vectors *v, const char *model,
     const struct embed_about *about, const struct embed_service *service,
     struct embed_missing_report *report, struct err *e)
 {
@@ -226,20 +226,4 @@ out:
 	free(m.asked);
 	free(m.title);
 	return rc;
-}
-
-static int
-each_known(void *context, const struct knowledge_walk *walk, void *walker, struct err *e)
-{
-	return knowledge_each(context, walk, walker, e);
-}
-
-int
-embed_missing(struct knowledge *k, struct vectors *v, const char *model,
-    const struct embed_about *about, const struct embed_service *service,
-    struct embed_missing_report *report, struct err *e)
-{
-	struct embed_passages p = {each_known, k};
-
-	return embed_missing_of(&p, v, model, about, service, report, e);
 }

@@ -32,11 +32,7 @@ struct embed_passages {
 };
 
 /* service NULL: a rehearsal, which counts what would be asked and asks nothing. */
-int embed_missing_of(const struct embed_passages *p, struct vectors *v, const char *model,
-    const struct embed_about *about, const struct embed_service *service,
-    struct embed_missing_report *report, struct err *e);
-/* The same of a tenant's source.db. */
-int embed_missing(struct knowledge *k, struct vectors *v, const char *model,
+int embed_missing(const struct embed_passages *p, struct vectors *v, const char *model,
     const struct embed_about *about, const struct embed_service *service,
     struct embed_missing_report *report, struct err *e);
 

@@ -96,7 +96,7 @@ embed_set(struct embedded *v, const char *data, const struct eval_set *s,
 		return -1;
 	if (db_open_write(&v->db, o->vectors != NULL ? o->vectors : path, e) == -1 ||
 	    vectors_open(&v->vectors, v->db, o->about->identity, e) == -1 ||
-	    embed_missing_of(&passages, v->vectors, o->embedder, o->about, o->service, &made, e) == -1)
+	    embed_missing(&passages, v->vectors, o->embedder, o->about, o->service, &made, e) == -1)
 		return -1;
 	t->embedded = made.embedded;
 	return 0;

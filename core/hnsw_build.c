@@ -425,6 +425,7 @@ hnsw_insert(struct hnsw_builder *b, const uint32_t *rows, uint32_t n)
 		b->batch = rows + i;
 		b->batch_len = n - i < len ? n - i : len;
 		insert_batch(b);
+		told_that(b->told, i + b->batch_len, n);
 	}
 }
 
@@ -505,6 +506,7 @@ hnsw_begin(struct hnsw_builder *b, const struct dense_params *p, const uint8_t *
 	b->m = p->m;
 	b->ef = p->ef_construction;
 	b->seed = p->seed;
+	b->told = p->told;
 	b->seen_bytes = (rows + 63) / 64 * 8;
 	b->level = calloc(rows + 1, 1);
 	b->count0 = calloc(rows + 1, 1);

@@ -39,6 +39,7 @@ struct hnsw_hand {
 };
 
 struct hnsw_builder {
+	const struct told *told;	/* may be NULL */
 	const struct dense *d;
 	const struct dense_same *same;
 	struct hnsw *g;

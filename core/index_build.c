@@ -72,6 +72,7 @@ write_vectors(struct writing *x, const float *vectors, uint32_t dim, struct dens
 	    .graph = c->graph,
 	    .m = c->m,
 	    .ef_construction = c->ef_construction,
+	    .told = x->in->linking,
 	    .questions = x->questions,
 	    .question_count = x->question_count};
 	struct dense_base base;
@@ -147,7 +148,7 @@ write_lsa(struct writing *x, struct err *e)
 
 	if (!lsa_is_worthwhile(t))
 		return 0;
-	if ((x->grows ? carry_model(&m, x, e) : lsa_train(&m, t, e)) == -1)
+	if ((x->grows ? carry_model(&m, x, e) : lsa_train(&m, t, x->in->training, e)) == -1)
 		return -1;
 	if ((vectors = calloc((size_t)t->rows * m.dim, sizeof *vectors)) == NULL) {
 		err_sys(e, ERR_NOMEM, "vectors");

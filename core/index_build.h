@@ -22,6 +22,7 @@
 #include "index.h"
 #include "static_model.h"
 #include "termdoc.h"
+#include "told.h"
 
 struct index_input {
 	const char *tenant;
@@ -36,6 +37,7 @@ struct index_input {
 	/* Of the same parameters, borrowed; NULL: from the input alone. */
 	const struct index *base;
 	const struct build_config *config;	/* how vectors are indexed */
+	const struct told *training, *linking;	/* may be NULL */
 };
 
 struct index_made {

@@ -50,6 +50,7 @@ static const char *const statements[STATEMENTS] = {
     [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?,?,?,?,?,?)",
     [COUNT_DOCUMENTS] = "select count(*), count(*) filter (where refused = '') from document"
 			" where part_of is null",
+    [COUNT_CHUNKS] = "select count(*) from chunk",
     [DROP_UNSEEN] = "delete from document where part_of is null"
 		    " and id not in (select id from temp.seen)",
     [KEEP_IMPORTED] = "update document set size = ?, stamp = ? where id = ?",
@@ -231,6 +232,17 @@ knowledge_each(
 	}
 	sqlite3_reset(s);
 	return rc;
+}
+
+int
+knowledge_count_chunks(struct knowledge *k, uint64_t *count, struct err *e)
+{
+	sqlite3_stmt *s = k->s[COUNT_CHUNKS];
+	int got = db_step_row(s, e);
+
+	*count = got == 1 ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	sqlite3_reset(s);
+	return got == 1 ? 0 : -1;
 }
 
 int

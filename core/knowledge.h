@@ -72,6 +72,9 @@ struct knowledge_walk {
 int knowledge_each(
     struct knowledge *k, const struct knowledge_walk *walk, void *context, struct err *e);
 
+/* How many chunks it walks. */
+int knowledge_count_chunks(struct knowledge *k, uint64_t *count, struct err *e);
+
 /* Walks what was refused: key and reason. */
 int knowledge_each_refused(struct knowledge *k,
     void (*each)(void *context, const char *key, const char *why), void *context,

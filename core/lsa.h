@@ -49,6 +49,7 @@
 #include "err.h"
 #include "rpx.h"
 #include "termdoc.h"
+#include "told.h"
 
 enum {
 	LSA_DIM_MAX = 256,
@@ -90,8 +91,8 @@ bool lsa_embed(
 
 /* Is the collection large enough for a model? */
 bool lsa_is_worthwhile(const struct termdoc *t);
-/* Trains a model; owned, lsa_fini().  ERR_INPUT when it is not worthwhile. */
-int lsa_train(struct lsa *m, const struct termdoc *t, struct err *e);
+/* Trains a model; owned, lsa_fini(); told (may be NULL) counts passes over the matrix.  ERR_INPUT when it is not worthwhile. */
+int lsa_train(struct lsa *m, const struct termdoc *t, const struct told *told, struct err *e);
 /* The model `base` for the lexicon of t: terms keep their vectors, terms that base did not
  * know have none.  old_id answers a term's id in base's lexicon, or -1.  Owned. */
 int lsa_carry(struct lsa *m, const struct lsa *base,

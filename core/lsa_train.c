@@ -15,6 +15,7 @@
 enum {
 	OVERSAMPLE = 16,	/* columns beyond dim: Halko et al. ask for 5 to 10 */
 	POWER_ITERATIONS = 4,
+	PASSES = 2 + 2 * POWER_ITERATIONS,
 };
 
 bool
@@ -200,21 +201,27 @@ fill_signs(float *z, size_t rows, size_t n, size_t stride)
 /* y: an orthonormal basis of about the leading left singular space, z = A' y. */
 static int
 find_range(const struct sparse *a, const struct sparse *transposed, size_t n, float *y,
-    float *z, struct err *e)
+    float *z, const struct told *told, struct err *e)
 {
 	size_t stride = linalg_stride(n), rank;
+	uint64_t passes = 0;
 
 	fill_signs(z, a->columns, n, stride);
+	told_that(told, passes++, PASSES);
 	sparse_times(a, z, y, stride);
 	for (int i = 0; i < POWER_ITERATIONS; i++) {
 		if (linalg_orthonormalise(y, a->rows, n, stride, &rank, e) == -1)
 			return -1;
+		told_that(told, passes++, PASSES);
 		sparse_times(transposed, y, z, stride);
+		told_that(told, passes++, PASSES);
 		sparse_times(a, z, y, stride);
 	}
 	if (linalg_orthonormalise(y, a->rows, n, stride, &rank, e) == -1)
 		return -1;
+	told_that(told, passes++, PASSES);
 	sparse_times(transposed, y, z, stride);
+	told_that(told, passes, PASSES);
 	return 0;
 }
 
@@ -308,7 +315,8 @@ smaller(size_t a, size_t b)
 }
 
 static int
-train(struct lsa *m, const struct sparse *a, uint32_t terms, struct err *e)
+train(struct lsa *m, const struct sparse *a, uint32_t terms, const struct told *told,
+    struct err *e)
 {
 	size_t most = smaller(a->rows, a->columns);
 	size_t dim = smaller(LSA_DIM_MAX, smaller(a->rows - 1, a->columns));
@@ -322,7 +330,7 @@ train(struct lsa *m, const struct sparse *a, uint32_t terms, struct err *e)
 		goto out;
 	}
 	if (sparse_transpose(&transposed, a, e) == -1 ||
-	    find_range(a, &transposed, n, y, z, e) == -1)
+	    find_range(a, &transposed, n, y, z, told, e) == -1)
 		goto out;
 	sparse_fini(&transposed);
 	free(y);
@@ -341,7 +349,7 @@ out:
 }
 
 int
-lsa_train(struct lsa *m, const struct termdoc *t, struct err *e)
+lsa_train(struct lsa *m, const struct termdoc *t, const struct told *told, struct err *e)
 {
 	struct lsa_weigher w;
 	struct sparse a = {0};
@@ -364,7 +372,7 @@ lsa_train(struct lsa *m, const struct termdoc *t, struct err *e)
 		err_set(e, ERR_INPUT, "no two rows share a term");
 		goto out;
 	}
-	if (train(m, &a, t->terms, e) == -1)
+	if (train(m, &a, t->terms, told, e) == -1)
 		goto out;
 	memcpy(WRITABLE(uint32_t, m->slot), slot_of, t->terms * sizeof *slot_of);
 	rc = 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bounds.h"
@@ -22,13 +23,13 @@
 #include "json.h"
 #include "last_line.h"
 #include "log.h"
+#include "progress.h"
 #include "shrink.h"
 #include "source_kinds.h"
 #include "tenant.h"
 #include "tenant_doc.h"
 
 enum { EXIT_USAGE = 64 };
-#define PROGRESS_NS ((int64_t)500 * 1000 * 1000)
 
 static const char usage[] =
     "usage: ragpool-build --data DIR --tenant NAME --config FILE [options]\n"
@@ -204,8 +205,10 @@ chunks_embedded(const struct build_report *b)
 }
 
 static void
-print_json(const struct build_report *b, double seconds)
+print_json(const struct build_report *b, const struct progress *p, double seconds)
 {
+	struct rusage used = {0};
+	bool first = true;
 	uint64_t embedded = chunks_embedded(b);
 
 	printf("{\"generation\": \"%s\", \"unchanged\": %s, \"documents\": %llu, \"chunks\": %llu, ",
@@ -222,9 +225,14 @@ print_json(const struct build_report *b, double seconds)
 	printf("\"jobs\": %llu, \"rejected\": %llu, \"asked_removals\": %llu, ",
 	    (unsigned long long)b->jobs, (unsigned long long)b->rejected,
 	    (unsigned long long)b->asked_removals);
-	printf("\"base\": \"%s\", \"full\": %s, \"reused_rows\": %llu, \"seconds\": %.3f}\n",
-	    b->base, b->base[0] == '\0' ? "true" : "false", (unsigned long long)b->reused_rows,
-	    seconds);
+	printf("\"base\": \"%s\", \"full\": %s, \"reused_rows\": %llu, ",
+	    b->base, b->base[0] == '\0' ? "true" : "false", (unsigned long long)b->reused_rows);
+	getrusage(RUSAGE_SELF, &used);
+	printf("\"peak_mib\": %ld, \"steps\": {", used.ru_maxrss / 1024);
+	for (int i = 0; i < BUILD_STEP_MAX; i++, first = false)
+		printf("%s\"%s\": %.3f", first ? "" : ", ", build_step_name((enum build_step)i),
+		    p->seconds[i]);
+	printf("}, \"seconds\": %.3f}\n", seconds);
 }
 
 static void
@@ -240,40 +248,6 @@ say_refused(void *context, const char *key, const char *why)
 {
 	(void)context;
 	log_warn("left out %s: %s", key, why);
-}
-
-/* ---- progress ---- */
-
-struct progress {
-	enum build_step step;
-	int64_t began_ns, said_ns;	/* of the step; the last line */
-	uint64_t from;			/* done when the step began */
-};
-
-/* {"progress": "read", "done": 120, "all": 1000, "rate": 61.2, "eta_s": 14.4} */
-static void
-say_progress(void *context, const struct build_progress *b)
-{
-	struct progress *p = context;
-	int64_t now = clk_ns();
-	double seconds, rate = 0;
-
-	if (b->step != p->step || p->began_ns == 0) {
-		*p = (struct progress){.step = b->step, .began_ns = now, .from = b->done};
-	} else if (now - p->said_ns < PROGRESS_NS && b->done != b->all) {
-		return;
-	}
-	p->said_ns = now;
-	seconds = (double)(now - p->began_ns) / 1e9;
-	if (seconds > 0)
-		rate = (double)(b->done - p->from) / seconds;
-	printf("{\"progress\": \"%s\", \"done\": %llu, \"all\": %llu, \"rate\": %.1f",
-	    build_step_name(b->step), (unsigned long long)b->done, (unsigned long long)b->all,
-	    rate);
-	if (rate > 0 && b->all > b->done)
-		printf(", \"eta_s\": %.1f", (double)(b->all - b->done) / rate);
-	puts("}");
-	fflush(stdout);
 }
 
 /* The source as the tenant's document and the operator want it. */
@@ -351,7 +325,7 @@ build(const struct options *o, struct err *e)
 	struct build_request request;
 	struct build_report report;
 	struct source *source = NULL;
-	struct progress progress = {0};
+	struct progress progress = {.is_told = o->progress};
 	struct conf conf = {0};
 	struct models models = {0};
 	int64_t from = clk_ns();
@@ -376,7 +350,7 @@ build(const struct options *o, struct err *e)
 	    .max_shrink = max_shrink(o, &doc, &conf),
 	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
-	    .progress = o->progress ? say_progress : NULL,
+	    .progress = progress_note,
 	    .progress_context = &progress,
 	};
 	if (o->dry_run) {
@@ -391,8 +365,9 @@ build(const struct options *o, struct err *e)
 		generation_set_current(o->data_dir, o->tenant, report.generation, e) == -1)
 		goto out;
 	seconds = (double)(clk_ns() - from) / 1e9;
+	progress_end(&progress, clk_ms());
 	if (o->json)
-		print_json(&report, seconds);
+		print_json(&report, &progress, seconds);
 	else
 		print_plain(o->tenant, &report, seconds);
 	rc = fflush(stdout) == 0 ? 0 : err_sys(e, ERR_IO, "standard output");

@@ -85,7 +85,7 @@ builtin_embedder_works_on_words_of_the_lexicon(void **state)
 
 	(void)state;
 	remove(path);
-	assert_ok(lsa_train(&model, &docs, &e), &e);
+	assert_ok(lsa_train(&model, &docs, NULL, &e), &e);
 	assert_ok(rpx_create(&w, path, "alpha", &e), &e);
 	assert_ok(lsa_put(&model, w, &e), &e);
 	assert_ok(rpx_finish(w, &e), &e);

@@ -125,7 +125,7 @@ rows_lie_as_the_exact_decomposition_says(void **state)
 		struct err e;
 		double worst = 0;
 		make_rows(&d, t[c].rows, t[c].words, t[c].vocabulary);
-		assert_ok(lsa_train(&m, &d, &e), &e);
+		assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 		assert_int_equal(m.dim, t[c].dim);
 		assert_int_equal(m.trained_rows, t[c].rows);
 		float *v = calloc((size_t)d.rows * m.dim, sizeof *v);
@@ -164,7 +164,7 @@ queries_find_rows_of_their_topic_without_sharing_a_word(void **state)
 		assert_ok(termdoc_add_text(&d, a, text[i % 3], strlen(text[i % 3]), &e), &e);
 	}
 	assert_ok(termdoc_seal(&d, &e), &e);
-	assert_ok(lsa_train(&m, &d, &e), &e);
+	assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 	float *rows = calloc((size_t)d.rows * m.dim, sizeof *rows);
 	float *query = calloc(m.dim, sizeof *query);
 	assert_ok(lsa_rows(&m, &d, 0, d.rows, rows, &e), &e);
@@ -196,8 +196,8 @@ same_rows_give_the_same_bytes(void **state)
 
 	(void)state;
 	make_rows(&d, 200, 50, 700);
-	assert_ok(lsa_train(&one, &d, &e), &e);
-	assert_ok(lsa_train(&two, &d, &e), &e);
+	assert_ok(lsa_train(&one, &d, NULL, &e), &e);
+	assert_ok(lsa_train(&two, &d, NULL, &e), &e);
 	assert_int_equal(model_bytes(&one), model_bytes(&two));
 	assert_memory_equal(one.owned, two.owned, model_bytes(&one));
 	lsa_fini(&one);
@@ -214,7 +214,7 @@ a_row_folded_in_lies_where_training_put_it(void **state)
 
 	(void)state;
 	make_rows(&d, 120, 40, 500);
-	assert_ok(lsa_train(&m, &d, &e), &e);
+	assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 	float *all = calloc((size_t)d.rows * m.dim, sizeof *all);
 	float *one = calloc(m.dim, sizeof *one);
 	assert_ok(lsa_rows(&m, &d, 0, d.rows, all, &e), &e);
@@ -240,7 +240,7 @@ listed_rows_are_embedded_as_all_are(void **state)
 
 	(void)state;
 	make_rows(&d, 120, 40, 400);
-	assert_ok(lsa_train(&m, &d, &e), &e);
+	assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 	all = calloc((size_t)d.rows * m.dim, sizeof *all);
 	some = calloc((size_t)d.rows * m.dim, sizeof *some);
 	assert_ok(lsa_rows(&m, &d, 0, d.rows, all, &e), &e);
@@ -277,7 +277,7 @@ carried_model_keeps_each_terms_vector(void **state)
 	(void)state;
 	make_rows(&old, 100, 40, 400);
 	make_rows(&new, 110, 40, 600);
-	assert_ok(lsa_train(&m, &old, &e), &e);
+	assert_ok(lsa_train(&m, &old, NULL, &e), &e);
 	assert_ok(lsa_carry(&carried, &m, find_old, &old, &new, &e), &e);
 	assert_int_equal(carried.dim, m.dim);
 	assert_int_equal(carried.terms, new.terms);
@@ -313,10 +313,10 @@ too_little_is_refused_and_nothing_known_has_no_vector(void **state)
 	(void)state;
 	make_rows(&d, LSA_ROWS_MIN - 1, 10, 100);
 	assert_false(lsa_is_worthwhile(&d));
-	assert_refused(lsa_train(&m, &d, &e), &e, ERR_INPUT);
+	assert_refused(lsa_train(&m, &d, NULL, &e), &e, ERR_INPUT);
 	termdoc_fini(&d);
 	make_rows(&d, LSA_ROWS_MIN, 10, 100);
-	assert_ok(lsa_train(&m, &d, &e), &e);
+	assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 	float *v = calloc(m.dim, sizeof *v);
 	v[0] = 1;
 	assert_false(lsa_embed(&m, d.rows, &outside, 1, v));
@@ -348,9 +348,9 @@ poor_collections_still_train(void **state)
 		}
 		assert_ok(termdoc_seal(&d, &e), &e);
 		if (c == 1) {
-			assert_refused(lsa_train(&m, &d, &e), &e, ERR_INPUT);
+			assert_refused(lsa_train(&m, &d, NULL, &e), &e, ERR_INPUT);
 		} else {
-			assert_ok(lsa_train(&m, &d, &e), &e);
+			assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 			float *v = calloc((size_t)d.rows * m.dim, sizeof *v);
 			assert_ok(lsa_rows(&m, &d, 0, d.rows, v, &e), &e);
 			for (uint32_t r = 0; r < d.rows; r++) {
@@ -402,7 +402,7 @@ model_reads_back_as_written(void **state)
 
 	(void)state;
 	make_rows(&d, 90, 30, 300);
-	assert_ok(lsa_train(&m, &d, &e), &e);
+	assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 	assert_ok(rpx_create(&w, path, "alpha", &e), &e);
 	assert_ok(lsa_put(&m, w, &e), &e);
 	assert_ok(rpx_finish(w, &e), &e);
