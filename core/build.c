@@ -17,6 +17,7 @@
 #include "index.h"
 #include "intake.h"
 #include "knowledge.h"
+#include "leftover.h"
 #include "pushed.h"
 #include "store.h"
 
@@ -111,18 +112,47 @@ write_files(struct knowledge *k, const struct build_request *r, struct vectors *
 	return rc;
 }
 
+static const char folder_suffix[] = "-build";
+
 static int
-make_folder(char dir[PATH_MAX], const struct build_request *r, struct err *e)
+folder_of(char dir[PATH_MAX], const char *data_dir, const char *tenant, pid_t pid, struct err *e)
 {
 	size_t used;
 
-	if (generation_dir(dir, r->data_dir, r->tenant, "", e) == -1)
+	if (generation_dir(dir, data_dir, tenant, "", e) == -1)
 		return -1;
 	used = strlen(dir);
-	snprintf(dir + used, PATH_MAX - used, "/.tmp-%d-build", (int)getpid());
-	if (file_remove_tree(dir, e) == -1)
+	snprintf(dir + used, PATH_MAX - used, "/.tmp-%d%s", (int)pid, folder_suffix);
+	return 0;
+}
+
+static int
+make_folder(char dir[PATH_MAX], const struct build_request *r, struct err *e)
+{
+	if (folder_of(dir, r->data_dir, r->tenant, getpid(), e) == -1)
 		return -1;
 	return mkdir(dir, 0755) == 0 ? 0 : err_sys(e, ERR_IO, "mkdir %s", dir);
+}
+
+int
+build_remove_folder(const char *data_dir, const char *tenant, pid_t pid, struct err *e)
+{
+	char dir[PATH_MAX];
+
+	return folder_of(dir, data_dir, tenant, pid, e) == -1 ? -1 : file_remove_tree(dir, e);
+}
+
+/* What builds that were killed left of the tenant, whose lock we hold: first, because the disk
+ * may be full of it. */
+static int
+sweep_leftovers(const struct build_request *r, struct err *e)
+{
+	char gen[PATH_MAX], dir[PATH_MAX];
+
+	if (generation_dir(gen, r->data_dir, r->tenant, "", e) == -1 ||
+	    generation_tenant_dir(dir, r->data_dir, r->tenant, e) == -1)
+		return -1;
+	return leftover_sweep_locked(gen, folder_suffix, e) == -1 ? -1 : leftover_sweep(dir, e);
 }
 
 /* ---- vectors of a model elsewhere ---- */
@@ -449,12 +479,12 @@ build_locked(struct knowledge *k, struct intake *in, const struct build_request 
 	int rc = -1;
 
 	tell(r, BUILD_TAKING_IN, 0, 0);
-	if (intake_run(in, r->data_dir, r->tenant, e) == -1)
+	if (sweep_leftovers(r, e) == -1 || intake_run(in, r->data_dir, r->tenant, e) == -1)
 		return -1;
 	report->jobs = in->jobs;
 	report->rejected = in->rejected;
 	report->asked_removals = in->removed_since;
-	knowledge_expect_removals(k, in->removed_since);
+	knowledge_expect_removals(k, in->removed_ever);
 	if (open_sources(&s, r, e) == 0 &&
 	    sync_source(k, s.all, r, knowledge_sync, report, e) == 0 &&
 	    make_generation(k, r, report, e) == 0 &&

@@ -3,8 +3,8 @@
  *   inbox -> pushed documents (intake.h)
  *   source and these -> source.db (sync) -> store.db + terms -> index.rpx -> manifest -> publish
  *
- * Everything is written into gen/.tmp-<pid>-<n>, removed again on failure; the
- * generation that serves is never touched.  Publishing does not make it live: that is
+ * Everything is written into gen/.tmp-<pid>-build, removed again on failure, and by the tenant's
+ * next build if this one is killed; the generation that serves is never touched.  Publishing does not make it live: that is
  * the pointer's business (generation_set_current()).
  *
  * Base    a build grows from the tenant's current generation, if that is whole, has the same
@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bounds.h"
 #include "chunk.h"
@@ -121,5 +122,8 @@ bool build_embeds_elsewhere(const struct build_config *c);
  * nothing is kept, and no model is asked. */
 int build_rehearse(const struct build_request *r, struct build_report *report, struct err *e);
 int build_run(const struct build_request *r, struct build_report *report, struct err *e);
+/* The folder of the build that ran as this process and was killed; none is fine.  The next build
+ * of the tenant would do it: this gives the room on the disk back now. */
+int build_remove_folder(const char *data_dir, const char *tenant, pid_t pid, struct err *e);
 
 #endif

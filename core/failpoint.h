@@ -14,7 +14,8 @@
 	X(FAIL_INTAKE_UNLINKED, "intake.unlinked")	/* one of them is gone */ \
 	X(FAIL_INTAKE_DONE, "intake.done") \
 	X(FAIL_SYNC_DOCUMENT, "sync.document")		/* a document is read and cut */ \
-	X(FAIL_SYNC_COMMIT, "sync.commit")		/* before source.db takes it all */ \
+	X(FAIL_SYNC_PIECE, "sync.piece")		/* source.db has taken a part of it */ \
+	X(FAIL_SYNC_COMMIT, "sync.commit")		/* before it takes the rest */ \
 	X(FAIL_SYNC_DONE, "sync.done") \
 	X(FAIL_FOLDER_MADE, "folder.made") \
 	X(FAIL_FILES_WRITTEN, "files.written") \

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "failpoint.h"
 #include "file.h"
+#include "leftover.h"
 #include "rpx.h"
 #include "tenant.h"
 
@@ -338,40 +338,19 @@ generation_set_current(const char *data_dir, const char *tenant, const char *nam
 
 /* ---- sweeping ---- */
 
-/* .tmp-<pid>-...: left by a build that was killed, unless its process is there. */
-static bool
-is_orphan(const char *name)
-{
-	static const char prefix[] = ".tmp-";
-	long pid;
-
-	if (strncmp(name, prefix, sizeof prefix - 1) != 0)
-		return false;
-	pid = strtol(name + sizeof prefix - 1, NULL, 10);
-	return pid > 0 && kill((pid_t)pid, 0) == -1 && errno == ESRCH;
-}
-
 static int
-sweep_orphans(const char *data_dir, const char *tenant, struct err *e)
+sweep_leftovers(const char *data_dir, const char *tenant, struct err *e)
 {
-	char parent[PATH_MAX], path[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
-	int rc = 0;
+	static const char *const folders[] = {"gen", "verdict", "."};
+	char dir[PATH_MAX], path[PATH_MAX];
 
-	if (generation_dir(parent, data_dir, tenant, "", e) == -1)
+	if (generation_tenant_dir(dir, data_dir, tenant, e) == -1)
 		return -1;
-	if ((dir = opendir(parent)) == NULL)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", parent);
-	while (rc == 0 && (entry = readdir(dir)) != NULL) {
-		if (!is_orphan(entry->d_name))
-			continue;
-		rc = file_join(path, sizeof path, parent, entry->d_name, e);
-		if (rc == 0)
-			rc = file_remove_tree(path, e);
-	}
-	closedir(dir);
-	return rc;
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+		if (file_join(path, sizeof path, dir, folders[i], e) == -1 ||
+		    leftover_sweep(path, e) == -1)
+			return -1;
+	return 0;
 }
 
 static int
@@ -419,5 +398,5 @@ generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
 			rc = remove_generation(data_dir, tenant, names[i], e);
 	}
 	free(names);
-	return rc == 0 ? sweep_orphans(data_dir, tenant, e) : rc;
+	return rc == 0 ? sweep_leftovers(data_dir, tenant, e) : rc;
 }

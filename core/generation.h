@@ -100,8 +100,8 @@ typedef struct generation_use generation_use_fn(void *context, const char *name)
 
 /* Removes generations beyond the newest `keep` of those that may serve, and beyond the newest
  * one of those that may not, so that what was refused costs no place to go back to.  What
- * `current` names and what is used stays.  Temporary folders whose process is gone are removed
- * too.  use NULL: nothing is used, nothing refused. */
+ * `current` names and what is used stays.  Temporary files and folders of the tenant whose process
+ * is gone are removed too (leftover.h).  use NULL: nothing is used, nothing refused. */
 int generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
     generation_use_fn *use, void *context, struct err *e);
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "file.h"
 #include "inbox_parts.h"
 #include "json.h"
+#include "leftover.h"
 
 /* ---- listing ---- */
 
@@ -249,22 +249,6 @@ inbox_sync(const char *data_dir, const char *tenant, struct err *e)
 	return file_sync(folder, e);
 }
 
-static int
-sweep_file(void *context, int folder, const char *file, struct err *e)
-{
-	static const char prefix[] = ".tmp-";
-	long pid;
-
-	(void)context;
-	(void)e;
-	if (strncmp(file, prefix, sizeof prefix - 1) != 0)
-		return 0;
-	pid = strtol(file + sizeof prefix - 1, NULL, 10);
-	if (pid > 0 && kill((pid_t)pid, 0) == -1 && errno == ESRCH)
-		unlinkat(folder, file, 0);
-	return 0;
-}
-
 int
 inbox_sweep(const char *data_dir, const char *tenant, struct err *e)
 {
@@ -272,5 +256,5 @@ inbox_sweep(const char *data_dir, const char *tenant, struct err *e)
 
 	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1)
 		return -1;
-	return inbox_each_file(folder, sweep_file, NULL, e);
+	return leftover_sweep(folder, e);
 }

@@ -21,6 +21,7 @@ struct run {
 	const char *data_dir, *tenant;
 	char (*names)[INBOX_NAME_BYTES];
 	size_t count;
+	bool *is_rejected;	/* of each */
 	char tries[PATH_MAX];	/* "<name> <count>": the entry that is taken in */
 	struct inbox_name name;	/* in hand */
 };
@@ -78,6 +79,8 @@ check_item(void *context, const struct inbox_item *item, const char *bytes, stru
 	return pushed_check_key(item->key, e);
 }
 
+/* A removal that was carried out by a run that was killed is still known to the ledger: it counts
+ * as one now. */
 static int
 apply_item(void *context, const struct inbox_item *item, const char *bytes, struct err *e)
 {
@@ -86,16 +89,14 @@ apply_item(void *context, const struct inbox_item *item, const char *bytes, stru
 	struct run *r = context;
 	bool was = false;
 
-	if (item->op == INBOX_REMOVE) {
-		if (pushed_remove_later(r->data_dir, r->tenant, item->key, &was, e) == -1)
-			return -1;
-		r->in->removed += was;
-	} else {
-		if (pushed_put_later(r->data_dir, r->tenant, &d, e) == -1)
-			return -1;
-		r->in->documents++;
-	}
-	return ledger_add_item(r->in->ledger, r->name.id, item, was, e);
+	if ((item->op == INBOX_REMOVE ?
+		    pushed_remove(r->data_dir, r->tenant, item->key, &was, e) :
+		    pushed_put(r->data_dir, r->tenant, &d, e)) == -1 ||
+	    ledger_add_item(r->in->ledger, r->name.id, item, &was, e) == -1)
+		return -1;
+	r->in->documents += item->op == INBOX_PUT;
+	r->in->removed += was;
+	return 0;
 }
 
 /* The moment of its writing is all that says when it was accepted. */
@@ -111,29 +112,30 @@ accepted_ms(const struct run *r, const char *name)
 	    0;
 }
 
+/* It is moved once the ledger is sure to know: a job is never nowhere. */
 static int
-reject(struct run *r, const char *name, const char *why, struct err *e)
+reject(struct run *r, size_t at, const char *why, struct err *e)
 {
-	log_warn("tenant=%s entry %s is put aside: %s", r->tenant, name, why);
+	log_warn("tenant=%s entry %s is put aside: %s", r->tenant, r->names[at], why);
+	r->is_rejected[at] = true;
 	r->in->rejected++;
-	if (ledger_reject(r->in->ledger, &r->name, why, e) == -1)
-		return -1;
-	return inbox_bury(r->data_dir, r->tenant, name, why, e);
+	return ledger_reject(r->in->ledger, &r->name, why, e);
 }
 
 static int
-take_entry(struct run *r, const char *name, struct err *e)
+take_entry(struct run *r, size_t at, struct err *e)
 {
+	const char *name = r->names[at];
 	unsigned n = tries_of(r, name);
 	struct err why;
 
 	inbox_name_parse(&r->name, name);
 	if (n >= INTAKE_TRIES_MAX)
-		return reject(r, name, "taking it in ended several builds", e);
+		return reject(r, at, "taking it in ended several builds", e);
 	if (inbox_read(r->data_dir, r->tenant, name, false, check_item, r, &why) == -1) {
 		if (why.code == ERR_CORRUPT || why.code == ERR_INPUT ||
 		    err_row(why.code)->http_status < 500)
-			return reject(r, name, why.text, e);
+			return reject(r, at, why.text, e);
 		*e = why;
 		return -1;
 	}
@@ -158,23 +160,35 @@ take_entries(struct run *r, struct err *e)
 	    ledger_begin_build(l, &r->in->build, &r->in->jobs, e) == -1)
 		return -1;
 	for (size_t i = 0; i < r->count; i++)
-		if (take_entry(r, r->names[i], e) == -1)
+		if (take_entry(r, i, e) == -1)
 			return -1;
-	if (r->in->entries > 0 && pushed_sync(r->data_dir, r->tenant, e) == -1)
+	if (r->count > 0 && pushed_sync(r->data_dir, r->tenant, e) == -1)
 		return -1;
 	failpoint(FAIL_INTAKE_SYNCED);
-	if (ledger_removed(l, &r->in->removed_since, e) == -1)
+	if (ledger_removed(l, &r->in->removed_since, &r->in->removed_ever, e) == -1)
 		return -1;
 	return ledger_commit(l, e);
 }
 
-/* What was rejected lies elsewhere already. */
+static int
+bury(struct run *r, const char *name, struct err *e)
+{
+	struct ledger_job j = {0};
+	struct inbox_name n;
+
+	inbox_name_parse(&n, name);
+	return ledger_find_job(r->in->ledger, n.id, &j, e) == -1 ?
+	    -1 :
+	    inbox_bury(r->data_dir, r->tenant, name, j.reason, e);
+}
+
 static int
 end_entries(struct run *r, struct err *e)
 {
 	failpoint(FAIL_INTAKE_RECORDED);
 	for (size_t i = 0; i < r->count; i++) {
-		if (inbox_done(r->data_dir, r->tenant, r->names[i], e) == -1)
+		if ((r->is_rejected[i] ? bury(r, r->names[i], e) :
+					 inbox_done(r->data_dir, r->tenant, r->names[i], e)) == -1)
 			return -1;
 		failpoint(FAIL_INTAKE_UNLINKED);
 	}
@@ -191,6 +205,7 @@ take_all(struct run *r, struct err *e)
 	if (take_entries(r, e) == 0)
 		return end_entries(r, e);
 	ledger_rollback(r->in->ledger);
+	unlink(r->tries);	/* a disk that is full, say, is not the entry's fault */
 	return -1;
 }
 
@@ -221,8 +236,11 @@ intake_run(struct intake *i, const char *data_dir, const char *tenant, struct er
 		return -1;
 	if (is_unused(&r))
 		rc = 0;
+	else if ((r.is_rejected = calloc(r.count + 1, sizeof *r.is_rejected)) == NULL)
+		err_sys(e, ERR_NOMEM, "an inbox");
 	else if (ledger_open(&i->ledger, data_dir, tenant, e) == 0)
 		rc = take_all(&r, e);
+	free(r.is_rejected);
 	free(r.names);
 	return rc;
 }

@@ -6,7 +6,8 @@
  * Killed anywhere in it, the next run takes the same entries again and comes to the same.
  * The caller holds the tenant's lock.  An entry that is damaged, or names a document by a key
  * that is none, is moved to the inbox's dead/ with the reason, and is a failed job; so is one
- * that ended INTAKE_TRIES_MAX builds while it was taken in.  The others are not touched by it.
+ * that ended INTAKE_TRIES_MAX builds while it was taken in, by a crash and not by an error.  The
+ * others are not touched by it.
  * Cost    two passes over an entry, mapped; memory of one document.
  */
 #ifndef RAGPOOL_INTAKE_H
@@ -28,6 +29,7 @@ struct intake {
 	uint64_t entries, rejected;	/* taken in now, put aside now */
 	uint64_t documents, removed;	/* put and removed now */
 	uint64_t removed_since;	/* removed on request since the last build that succeeded */
+	uint64_t removed_ever;
 };
 
 /* Everything that waits; intake_close() also after -1. */

@@ -14,6 +14,7 @@
 #include "generation.h"
 
 #define KNOWLEDGE_APPLICATION_ID 0x5250534bu	/* "RPSK" */
+enum { VERSION_IN_PLACE = 3 };	/* from here on it is brought up without losing anything */
 
 static const char schema[] =
     "create table document(id integer primary key, key text not null unique,"
@@ -28,6 +29,12 @@ static const char schema[] =
     " heading text not null, page integer not null, parent_start integer not null,"
     " parent_end integer not null, parent_heading text not null,"
     " parent_page integer not null, primary key(document, ordinal)) strict, without rowid;";
+
+static const char schema_synced[] =
+    "create table synced(id integer primary key check (id = 1), documents integer not null,"
+    " texts integer not null, removals integer not null) strict;"
+    "insert into synced select 1, count(*), count(*) filter (where refused = ''), 0"
+    " from document where part_of is null;";
 
 static const char drop_older[] = "drop table if exists chunk; drop table if exists document";
 
@@ -45,12 +52,17 @@ static const char *const statements[STATEMENTS] = {
 		     " part_of = excluded.part_of, has_parts = excluded.has_parts"
 		     " returning id",
     [SEE_DOCUMENT] = "insert or ignore into temp.seen values(?)",
+    [HOLD_STAMP] = "insert or replace into temp.held values(?,?)",
+    [GIVE_STAMPS] = "update document set stamp = held.stamp from temp.held as held"
+		    " where document.id = held.id",
     [CLEAR_CHUNKS] = "delete from chunk where document = ?",
     [CLEAR_PARTS] = "delete from document where part_of = ?",
     [PUT_CHUNK] = "insert into chunk values(?,?,?,?,?,?,?,?,?,?)",
     [COUNT_DOCUMENTS] = "select count(*), count(*) filter (where refused = '') from document"
 			" where part_of is null",
     [COUNT_CHUNKS] = "select count(*) from chunk",
+    [FIND_SYNCED] = "select documents, texts, removals from synced",
+    [PUT_SYNCED] = "update synced set documents = ?, texts = ?, removals = ?",
     [DROP_UNSEEN] = "delete from document where part_of is null"
 		    " and id not in (select id from temp.seen)",
     [KEEP_IMPORTED] = "update document set size = ?, stamp = ? where id = ?",
@@ -92,7 +104,9 @@ prepare_schema(struct knowledge *k, const char *path, struct err *e)
 	int64_t version = db_pragma(k->db, "user_version");
 
 	if (db_run(k->db, "pragma foreign_keys = on; pragma temp_store = memory;"
-			  "create temp table seen(id integer primary key)", e) == -1)
+			  "create temp table seen(id integer primary key);"
+			  "create temp table held(id integer primary key, stamp text not null)",
+		e) == -1)
 		return -1;
 	if (version == KNOWLEDGE_VERSION)
 		return 0;
@@ -102,9 +116,10 @@ prepare_schema(struct knowledge *k, const char *path, struct err *e)
 	snprintf(identity, sizeof identity,
 	    "pragma application_id = %d; pragma user_version = %d;",
 	    (int)KNOWLEDGE_APPLICATION_ID, KNOWLEDGE_VERSION);
-	if (db_run(k->db, "begin immediate", e) == -1 || db_run(k->db, drop_older, e) == -1 ||
-	    db_run(k->db, schema, e) == -1 ||
-	    db_run(k->db, identity, e) == -1)
+	if (db_run(k->db, "begin immediate", e) == -1 ||
+	    (version < VERSION_IN_PLACE &&
+		(db_run(k->db, drop_older, e) == -1 || db_run(k->db, schema, e) == -1)) ||
+	    db_run(k->db, schema_synced, e) == -1 || db_run(k->db, identity, e) == -1)
 		return -1;
 	return db_run(k->db, "commit", e);
 }

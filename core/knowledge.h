@@ -2,7 +2,10 @@
  *
  * The truth that generations are made from.  Syncing compares the source's listing with
  * what is kept: unchanged documents are neither read nor chunked again, changed ones
- * are, vanished ones go.  One transaction: after a crash it is the old state or the new.
+ * are, vanished ones go.  What is read is committed in pieces, so that a sync that was killed
+ * goes on where it was; what vanished goes with the last piece, after a complete listing and
+ * when all is read.  In between source.db is neither the old state nor the new: what makes a
+ * generation of it is a sync that came to its end.
  *
  *   document(key primary key, size, stamp, sha256, params, title, charset, refused, text,
  *            meta, part_of -> document.id, has_parts)
@@ -11,7 +14,10 @@
  *   chunk(document -> document.id, ordinal, start, end, heading, page, parent_start,
  *         parent_end, parent_heading, parent_page)      page 0: none; parent 0..0: none
  *
- * A source.db of an older version is emptied and filled again by the next sync.
+ *   synced(documents, texts, removals)     how many there were when a sync last came to its end:
+ *            what the next one is compared with, however many were killed between
+ *
+ * A source.db of an older version than 3 is emptied and filled again by the next sync.
  *
  * One process at a time writes a tenant: knowledge_open() takes DATA/tenants/<t>/lock
  * (ERR_BUSY when another build has it) and holds it until knowledge_close().
@@ -49,11 +55,15 @@ void knowledge_close(struct knowledge *k);
 /* source.db itself, borrowed, for what is kept beside the documents (vectors.h). */
 sqlite3 *knowledge_db(struct knowledge *k);
 
-/* So many documents were removed on request: that is no shrinking. */
-void knowledge_expect_removals(struct knowledge *k, uint64_t count);
+/* So many documents were ever removed on request: those since the last sync that came to its end
+ * are no shrinking. */
+void knowledge_expect_removals(struct knowledge *k, uint64_t ever);
 /* Told now and then while documents are read: how many are, of how many. */
 void knowledge_set_progress(struct knowledge *k,
     void (*progress)(void *context, uint64_t done, uint64_t all), void *context);
+
+/* After so many documents or bytes read a piece is committed. */
+enum { SYNC_PIECE_DOCUMENTS = 500, SYNC_PIECE_BYTES = 32 << 20 };
 
 /* ERR_SHRINK when more than max_shrink percent of the documents kept before are gone (shrink.h),
  * or more than that of those that gave text give none any more; 100 lets everything through. */

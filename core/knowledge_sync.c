@@ -35,6 +35,9 @@ struct sync {
 	struct source_item *wanted;	/* listed, new or changed: still to be read */
 	size_t wanted_count, wanted_room, wanted_done;
 	unsigned max_shrink;	/* percent of what was kept that may be gone */
+	bool keeps;		/* no rehearsal */
+	size_t piece_documents;	/* read and not committed yet */
+	uint64_t piece_bytes;
 	struct sync_report *report;
 };
 
@@ -124,7 +127,7 @@ put_row(struct sync *y, const struct source_item *item, const struct place *at,
 	bind_text(s, 1, at->key);
 	sqlite3_bind_int64(
 	    s, 2, at->part_of == 0 ? (sqlite3_int64)item->size : (sqlite3_int64)d->text.len);
-	bind_text(s, 3, item->stamp);
+	bind_text(s, 3, d->refused[0] == '\0' ? item->stamp : "");	/* hold_stamp() */
 	bind_text(s, 4, d->sha256);
 	bind_text(s, 5, y->params);
 	bind_text(s, 6, d->text.title);
@@ -146,6 +149,18 @@ put_row(struct sync *y, const struct source_item *item, const struct place *at,
 	return db_step_done(s, e);	/* the row is written once the statement is done */
 }
 
+/* A document that gave no text gets its stamp when the sync has come to its end: if that ends
+ * because too many of them do not, they are read again. */
+static int
+hold_stamp(struct sync *y, int64_t id, const char *stamp, struct err *e)
+{
+	sqlite3_stmt *s = y->k->s[HOLD_STAMP];
+
+	sqlite3_bind_int64(s, 1, id);
+	bind_text(s, 2, stamp);
+	return db_step_done(s, e);
+}
+
 static int
 put_document(struct sync *y, const struct source_item *item, const struct place *at,
     const struct digest *d, int64_t *id, struct err *e)
@@ -158,6 +173,8 @@ put_document(struct sync *y, const struct source_item *item, const struct place 
 	    put_row(y, item, at, d, id, e) == -1 || clear(y, CLEAR_PARTS, *id, e) == -1)
 		return -1;
 	if (at->part_of == 0 && see(y, *id, e) == -1)
+		return -1;
+	if (d->refused[0] != '\0' && hold_stamp(y, *id, item->stamp, e) == -1)
 		return -1;
 	return put_chunks(y, *id, d, e);
 }
@@ -393,6 +410,49 @@ tell_progress(struct sync *y)
 		y->k->progress(y->k->progress_context, y->wanted_done, y->wanted_count);
 }
 
+/* A reader that copies source.db may hold the commit up: then the piece grows. */
+static int
+end_piece(struct sync *y, uint64_t bytes, struct err *e)
+{
+	struct err why;
+
+	y->piece_documents++;
+	y->piece_bytes += bytes;
+	if (!y->keeps || (y->piece_documents < SYNC_PIECE_DOCUMENTS &&
+			     y->piece_bytes < SYNC_PIECE_BYTES))
+		return 0;
+	y->piece_documents = 0;
+	y->piece_bytes = 0;
+	if (db_run(y->k->db, "commit", &why) == 0) {
+		failpoint(FAIL_SYNC_PIECE);
+		return db_run(y->k->db, "begin immediate", e);
+	}
+	if (why.code == ERR_BUSY)
+		return 0;
+	if (e != NULL)
+		*e = why;
+	return -1;
+}
+
+static int
+take_read(struct sync *y, const struct source_item *item, const char *bytes, size_t n,
+    const struct err *why, struct err *e)
+{
+	if (why == NULL && bytes == NULL)
+		return see_unchanged(y, item->key, e);
+	if (count_read(y, item, e) == -1)
+		return -1;
+	if (why == NULL)
+		return take_document(y, item, bytes, n, e);
+	if (why->code == ERR_NOT_FOUND)
+		return 0;	/* vanished since it was listed: it goes as unseen */
+	if (digest_is_fault(why))
+		return refuse(y, item, why, e);
+	if (e != NULL)
+		*e = *why;
+	return -1;
+}
+
 /* What reading a wanted document came to. */
 static int
 take_wanted(void *context, const struct source_item *item, const char *bytes, size_t n,
@@ -404,19 +464,7 @@ take_wanted(void *context, const struct source_item *item, const char *bytes, si
 	tell_progress(y);
 	if (taken.size == SOURCE_SIZE_UNKNOWN)
 		taken.size = n;
-	if (why == NULL && bytes == NULL)
-		return see_unchanged(y, item->key, e);
-	if (count_read(y, item, e) == -1)
-		return -1;
-	if (why == NULL)
-		return take_document(y, &taken, bytes, n, e);
-	if (why->code == ERR_NOT_FOUND)
-		return 0;	/* vanished since it was listed: it goes as unseen */
-	if (digest_is_fault(why))
-		return refuse(y, &taken, why, e);
-	if (e != NULL)
-		*e = *why;
-	return -1;
+	return take_read(y, &taken, bytes, n, why, e) == -1 ? -1 : end_piece(y, n, e);
 }
 
 static char *
@@ -518,7 +566,7 @@ sync_item(void *context, const struct source_item *item, struct err *e)
 
 /* ---- the whole of it ---- */
 
-/* Of what was kept before: how many documents, and how many with text in them. */
+/* How many documents there are or were, and how many with text in them. */
 struct kept {
 	int64_t documents, texts;
 };
@@ -573,36 +621,64 @@ count_kept(struct knowledge *k, struct kept *kept, struct err *e)
 	return got == 1 ? 0 : -1;
 }
 
-static void
-expect(int64_t *count, uint64_t fewer)
+static int
+find_synced(struct sync *y, struct kept *before, struct err *e)
 {
-	*count = (uint64_t)*count > fewer ? *count - (int64_t)fewer : 0;
+	sqlite3_stmt *s = y->k->s[FIND_SYNCED];
+	uint64_t removals = 0, was;
+	int got = db_step_row(s, e);
+
+	if (got == 1) {
+		*before = (struct kept){sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1)};
+		was = (uint64_t)sqlite3_column_int64(s, 2);
+		removals = y->k->removals > was ? y->k->removals - was : 0;
+		before->documents -= (int64_t)removals;
+		before->texts -= (int64_t)removals;
+		if (before->documents < 0)
+			before->documents = 0;
+		if (before->texts < 0)
+			before->texts = 0;
+	}
+	sqlite3_reset(s);
+	if (got == 0)
+		err_set(e, ERR_CORRUPT, "source.db: it does not say what was synced");
+	return got == 1 ? 0 : -1;
 }
 
-/* In a transaction. */
+static int
+put_synced(struct sync *y, const struct kept *now, struct err *e)
+{
+	sqlite3_stmt *s = y->k->s[PUT_SYNCED];
+
+	sqlite3_bind_int64(s, 1, now->documents);
+	sqlite3_bind_int64(s, 2, now->texts);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)y->k->removals);
+	return db_step_done(s, e);
+}
+
+/* In a transaction, which is another one when it returns. */
 static int
 sync_all(struct sync *y, struct source *source, struct err *e)
 {
 	struct kept before, now;
 
-	if (db_run(y->k->db, "delete from temp.seen", e) == -1 ||
-	    count_kept(y->k, &before, e) == -1)
+	if (db_run(y->k->db, "delete from temp.seen; delete from temp.held", e) == -1 ||
+	    find_synced(y, &before, e) == -1)
 		return -1;
-	expect(&before.documents, y->k->removals);
-	expect(&before.texts, y->k->removals);
 	if (source->list(source, sync_item, y, e) == -1 ||
 	    check_listed(y, &before, e) == -1 ||
 	    source_read_each(source, y->wanted, y->wanted_count, take_wanted, y, e) == -1 ||
-	    drop_vanished(y, e) == -1 || count_kept(y->k, &now, e) == -1)
+	    drop_vanished(y, e) == -1 || count_kept(y->k, &now, e) == -1 ||
+	    check_texts(y, &now, &before, e) == -1)
 		return -1;
-	return check_texts(y, &now, &before, e);
+	return db_step_done(y->k->s[GIVE_STAMPS], e) == -1 ? -1 : put_synced(y, &now, e);
 }
 
 static int
 sync_source(struct knowledge *k, struct source *source, const struct build_config *config,
     unsigned max_shrink, bool keeps, struct sync_report *report, struct err *e)
 {
-	struct sync y = {.k = k, .report = report, .max_shrink = max_shrink};
+	struct sync y = {.k = k, .report = report, .max_shrink = max_shrink, .keeps = keeps};
 	char chunking[CHUNKING_TEXT_BYTES];
 	int rc;
 
@@ -632,9 +708,9 @@ sync_source(struct knowledge *k, struct source *source, const struct build_confi
 }
 
 void
-knowledge_expect_removals(struct knowledge *k, uint64_t count)
+knowledge_expect_removals(struct knowledge *k, uint64_t ever)
 {
-	k->removals = count;
+	k->removals = ever;
 }
 
 void

@@ -14,7 +14,7 @@
 #include "hash.h"
 
 #define LEDGER_APPLICATION_ID 0x5250534cu	/* "RPSL" */
-enum { LEDGER_VERSION = 1 };
+enum { LEDGER_VERSION = 2, MADE_KEPT = 100 };
 
 static const char schema[] =
     "create table job(id text primary key, key text not null, content text not null,"
@@ -34,6 +34,11 @@ static const char schema[] =
     "create table build(id integer primary key check (id = 1), number integer not null,"
     " removed integer not null) strict;"
     "insert into build values(1, 0, 0);";
+
+/* Which build made a generation last: everything taken in by then is in it.  Since version 2. */
+static const char schema_made[] =
+    "create table made(generation text primary key, build integer not null) strict;"
+    "alter table build add column removed_ever integer not null default 0;";
 
 struct ledger {
 	sqlite3 *db;
@@ -107,8 +112,9 @@ prepare_schema(sqlite3 *db, const char *path, struct err *e)
 	snprintf(identity, sizeof identity,
 	    "pragma application_id = %d; pragma user_version = %d;", (int)LEDGER_APPLICATION_ID,
 	    LEDGER_VERSION);
-	if (db_run(db, "begin immediate", e) == -1 || db_run(db, schema, e) == -1 ||
-	    db_run(db, identity, e) == -1)
+	if (db_run(db, "begin immediate", e) == -1 ||
+	    (version == 0 && db_run(db, schema, e) == -1) ||
+	    db_run(db, schema_made, e) == -1 || db_run(db, identity, e) == -1)
 		return -1;
 	return db_run(db, "commit", e);
 }
@@ -303,19 +309,20 @@ put_document(struct ledger *l, const char *job, const struct inbox_item *item, s
 }
 
 static int
-remove_document(struct ledger *l, const char *key, bool was_there, struct err *e)
+remove_document(struct ledger *l, const char *key, bool *was_there, struct err *e)
 {
-	if (was_there && db_run(l->db, "update build set removed = removed + 1", e) == -1)
+	if (run(l, "delete from document where key = ?", "s", VALUES(key), e) == -1)
 		return -1;
-	return run(l, "delete from document where key = ?", "s", VALUES(key), e);
+	*was_there |= sqlite3_changes64(l->db) > 0;
+	return !*was_there ? 0 : db_run(l->db,
+	    "update build set removed = removed + 1, removed_ever = removed_ever + 1", e);
 }
 
 int
 ledger_add_item(struct ledger *l, const char *job, const struct inbox_item *item,
-    bool was_there, struct err *e)
+    bool *was_there, struct err *e)
 {
-	int64_t put = item->op == INBOX_PUT, removed = item->op == INBOX_REMOVE && was_there;
-	int64_t bytes = (int64_t)item->bytes;
+	int64_t put = item->op == INBOX_PUT, removed, bytes = (int64_t)item->bytes;
 
 	if ((put ? put_document(l, job, item, e) :
 		   remove_document(l, item->key, was_there, e)) == -1 ||
@@ -323,6 +330,7 @@ ledger_add_item(struct ledger *l, const char *job, const struct inbox_item *item
 		"insert into item select ?1, count(*), ?2, ?3 from item where job = ?1", "sss",
 		VALUES(job, put ? "put" : "remove", item->key), e) == -1)
 		return -1;
+	removed = !put && *was_there;
 	return run(l,
 	    "update job set documents = documents + ?, removed = removed + ?, bytes = bytes + ?"
 	    " where id = ?",
@@ -341,17 +349,21 @@ ledger_reject(
 }
 
 int
-ledger_removed(struct ledger *l, uint64_t *count, struct err *e)
+ledger_removed(struct ledger *l, uint64_t *since, uint64_t *ever, struct err *e)
 {
-	return ask(l, "select removed from build", count, e);
+	return ask(l, "select removed from build", since, e) == -1 ?
+	    -1 :
+	    ask(l, "select removed_ever from build", ever, e);
 }
 
 int
 ledger_built(struct ledger *l, uint64_t build, const char *generation, struct err *e)
 {
-	int64_t n = (int64_t)build;
+	int64_t n = (int64_t)build, oldest = n - MADE_KEPT;
 
-	if (db_run(l->db, "update build set removed = 0", e) == -1)
+	if (db_run(l->db, "update build set removed = 0", e) == -1 ||
+	    run(l, "insert or replace into made values(?,?)", "si", VALUES(generation, &n), e) == -1 ||
+	    run(l, "delete from made where build < ?", "i", VALUES(&oldest), e) == -1)
 		return -1;
 	return run(l,
 	    "update job set state = 'gated', generation = ?, reason = '' where build = ?"
@@ -407,7 +419,7 @@ ledger_settle(const char *data_dir, const char *tenant, const char *generation, 
 	rc = run(l,
 	    "update job set state = 'live', ended = ?1, reason = '' where generation <> ''"
 	    " and state in ('gated', 'failed')"
-	    " and build <= (select max(build) from job where generation = ?2)",
+	    " and build <= (select build from made where generation = ?2)",
 	    "is", VALUES(&now, generation), e);
 	if (rc == 0)
 		rc = ask(l, count_open, &left, e);
@@ -438,15 +450,16 @@ ledger_fail(const char *data_dir, const char *tenant, const char *generation,
 	return rc;
 }
 
+/* Opened for writing, because a reader may not undo what a build that was killed left half done. */
 int
 ledger_count_open(const char *data_dir, const char *tenant, size_t *open, struct err *e)
 {
 	struct ledger *l;
-	uint64_t n;
+	uint64_t n = 0;
 	int rc;
 
 	*open = 0;
-	if (ledger_open_read(&l, data_dir, tenant, e) == -1)
+	if (open_existing(&l, data_dir, tenant, e) == -1)
 		return -1;
 	if (l == NULL)
 		return 0;

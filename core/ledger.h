@@ -7,6 +7,9 @@
  *   item(job, n, op, key)                 what it said of which document
  *   document(key, file, name, title, type, bytes, taken, job)     what is pushed now
  *   refused(key, why)                     of these, what the last build got no text from
+ *   made(generation, build)               what the last builds made: all that was taken in by
+ *                                         then is in it, also of jobs of a generation before it
+ *                                         that never went live
  *
  * A job      queued      its entry waits in the inbox (there is no row yet)
  *            building    taken in; a build makes a generation with it, or will be retried
@@ -86,13 +89,14 @@ void ledger_rollback(struct ledger *l);
 int ledger_begin_build(struct ledger *l, uint64_t *build, size_t *open, struct err *e);
 int ledger_add_job(struct ledger *l, const struct inbox_name *name, uint64_t build,
     int64_t accepted_ms, struct err *e);
+/* *was_there, of a removal: it was found where documents lie; set when it was known here. */
 int ledger_add_item(struct ledger *l, const char *job, const struct inbox_item *item,
-    bool was_there, struct err *e);
+    bool *was_there, struct err *e);
 /* The entry cannot be taken in; replaces what ledger_add_job() said. */
 int ledger_reject(
     struct ledger *l, const struct inbox_name *name, const char *why, struct err *e);
-/* Documents that were removed on request since the last build that succeeded. */
-int ledger_removed(struct ledger *l, uint64_t *count, struct err *e);
+/* Documents that were removed on request since the last build that succeeded, and ever. */
+int ledger_removed(struct ledger *l, uint64_t *since, uint64_t *ever, struct err *e);
 /* The build has sealed this generation. */
 int ledger_built(struct ledger *l, uint64_t build, const char *generation, struct err *e);
 int ledger_clear_refused(struct ledger *l, struct err *e);

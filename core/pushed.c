@@ -19,6 +19,7 @@
 #include "utf8.h"
 
 enum { HEAD_MAX = SOURCE_META_BYTES + 8192 };
+static const char unfinished[] = ".unfinished";
 
 int
 pushed_check_key(const char *key, struct err *e)
@@ -117,23 +118,6 @@ write_document(struct buf *all, const struct pushed_document *d, struct err *e)
 	return buf_check(all, "a document", e);
 }
 
-int
-pushed_put(const char *data_dir, const char *tenant, const struct pushed_document *d,
-    struct err *e)
-{
-	char path[PATH_MAX];
-	struct buf all;
-	int rc = -1;
-
-	if (place_of(path, data_dir, tenant, d->key, e) == -1 || make_parent(path, e) == -1)
-		return -1;
-	buf_init(&all, HEAD_MAX);
-	if (write_document(&all, d, e) == 0)
-		rc = file_replace(path, all.data, all.len, 0640, e);
-	buf_fini(&all);
-	return rc;
-}
-
 static bool
 is_there(const char *path, const struct buf *all)
 {
@@ -147,14 +131,18 @@ is_there(const char *path, const struct buf *all)
 	return same;
 }
 
+/* One name for all that is being written, because one process writes: what a crash leaves is
+ * written over by the next. */
 static int
-replace_later(const char *path, const struct buf *all, struct err *e)
+replace(const char *data_dir, const char *tenant, const char *path, const struct buf *all,
+    struct err *e)
 {
-	char tmp[PATH_MAX];
+	char folder[PATH_MAX], tmp[PATH_MAX];
 	int fd, rc;
 
-	if (snprintf(tmp, sizeof tmp, "%s.tmp", path) >= (int)sizeof tmp)
-		return err_set(e, ERR_LIMIT, "path too long: %.200s", path);
+	if (folder_of(folder, data_dir, tenant, e) == -1 ||
+	    file_join(tmp, sizeof tmp, folder, unfinished, e) == -1)
+		return -1;
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (fd == -1)
 		return err_sys(e, ERR_IO, "%s", tmp);
@@ -169,7 +157,7 @@ replace_later(const char *path, const struct buf *all, struct err *e)
 }
 
 int
-pushed_put_later(const char *data_dir, const char *tenant, const struct pushed_document *d,
+pushed_put(const char *data_dir, const char *tenant, const struct pushed_document *d,
     struct err *e)
 {
 	char path[PATH_MAX];
@@ -180,13 +168,13 @@ pushed_put_later(const char *data_dir, const char *tenant, const struct pushed_d
 		return -1;
 	buf_init(&all, HEAD_MAX);
 	if (write_document(&all, d, e) == 0)
-		rc = is_there(path, &all) ? 0 : replace_later(path, &all, e);
+		rc = is_there(path, &all) ? 0 : replace(data_dir, tenant, path, &all, e);
 	buf_fini(&all);
 	return rc;
 }
 
 int
-pushed_remove_later(
+pushed_remove(
     const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e)
 {
 	char path[PATH_MAX];
@@ -201,22 +189,6 @@ pushed_remove_later(
 }
 
 int
-pushed_remove(
-    const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e)
-{
-	char path[PATH_MAX];
-
-	if (pushed_remove_later(data_dir, tenant, key, was, e) == -1)
-		return -1;
-	if (!*was)
-		return 0;
-	if (place_of(path, data_dir, tenant, key, e) == -1)
-		return -1;
-	*strrchr(path, '/') = '\0';
-	return file_sync(path, e);
-}
-
-int
 pushed_sync(const char *data_dir, const char *tenant, struct err *e)
 {
 	char folder[PATH_MAX];
@@ -226,6 +198,7 @@ pushed_sync(const char *data_dir, const char *tenant, struct err *e)
 		return -1;
 	if ((fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", folder);
+	unlinkat(fd, unfinished, 0);	/* of a crash in an entry that was given up since */
 	rc = syncfs(fd) == 0 ? 0 : err_sys(e, ERR_IO, "%s", folder);
 	close(fd);
 	return rc;
@@ -347,7 +320,7 @@ pass_document(const char *path, source_item_fn *each, void *context, struct err 
 static int
 only_visible(const struct dirent *entry)
 {
-	/* Names of ours are hex; file_replace() leaves ".tmp-" behind when it is killed. */
+	/* Names of ours are hex. */
 	return entry->d_name[strspn(entry->d_name, "0123456789abcdef")] == '\0';
 }
 

@@ -38,20 +38,15 @@ int pushed_check_key(const char *key, struct err *e);
 int pushed_get(const char *data_dir, const char *tenant, const char *key, char **owned,
     const char **text, size_t *n, struct err *e);
 
-/* For many at once: in place, but durable only after pushed_sync().  What is there already,
- * byte for byte, is left alone, so that it does not count as changed. */
-int pushed_put_later(const char *data_dir, const char *tenant, const struct pushed_document *d,
-    struct err *e);
-int pushed_remove_later(
-    const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e);
-int pushed_sync(const char *data_dir, const char *tenant, struct err *e);
-
-/* Durable when it returns; replaces what the key had. */
+/* In place, but durable only after pushed_sync(); one process at a time (the build, under the
+ * tenant's lock).  What is there already, byte for byte, is left alone, so that it does not count
+ * as changed. */
 int pushed_put(const char *data_dir, const char *tenant, const struct pushed_document *d,
     struct err *e);
-/* *was: there was one.  Durable. */
+/* *was: there was one. */
 int pushed_remove(
     const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e);
+int pushed_sync(const char *data_dir, const char *tenant, struct err *e);
 
 int source_pushed_open(
     struct source **out, const char *data_dir, const char *tenant, struct err *e);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "build.h"
 #include "generation.h"
 #include "json.h"
 #include "log.h"
@@ -173,7 +174,11 @@ fail_run(struct sup *s, struct build_run *r, const char *reason)
 {
 	bool is_busy = child_is_busy(&r->child) && !r->is_cancelled, again = is_busy;
 
+	struct err e;
+
 	log_error("build failed tenant=%s: %s", r->tenant, reason);
+	if (build_remove_folder(s->conf.global.data_dir, r->tenant, r->child.pid, &e) == -1)
+		log_warn("build tenant=%s: %s", r->tenant, e.text);
 	fail_build(s, r->tenant, reason, is_busy);
 	if (!is_busy && !r->is_cancelled && may_pass(r) &&
 	    (again = builds_retry_later(&s->builds, r->tenant, s->now_ms)))

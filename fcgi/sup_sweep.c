@@ -1,10 +1,13 @@
 /* sup_sweep.c - old rosters, and generations that no worker can be asked for any more. */
 #include "sup.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "generation.h"
+#include "leftover.h"
 #include "log.h"
 
 /* What the oldest worker may still serve from. */
@@ -97,6 +100,20 @@ sweep_tenants(struct sup *s, struct in_use *u)
 	}
 }
 
+/* Of processes that were killed while they replaced a file of the pool's own. */
+static void
+sweep_leftovers(const struct sup *s)
+{
+	static const char *const folders[] = {".", "roster", "lkg"};
+	char path[PATH_MAX];
+	struct err e;
+
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+		if (file_join(path, sizeof path, s->conf.global.data_dir, folders[i], &e) == -1 ||
+		    leftover_sweep(path, &e) == -1)
+			log_warn("sweep: %s", e.text);
+}
+
 void
 sup_sweep(struct sup *s)
 {
@@ -120,4 +137,5 @@ sup_sweep(struct sup *s)
 	free(u.rosters);
 	if (roster_sweep(s->conf.global.data_dir, oldest, &e) == -1)
 		log_warn("%s", e.text);
+	sweep_leftovers(s);
 }

@@ -230,7 +230,7 @@ sweeping_spares_current_and_used(void **state)
 static void
 a_dead_builds_folder_is_swept_a_live_ones_is_not(void **state)
 {
-	char dead[600], live[600];
+	char dead[600], live[600], pointer[600];
 	struct err e;
 
 	(void)state;
@@ -238,9 +238,12 @@ a_dead_builds_folder_is_swept_a_live_ones_is_not(void **state)
 	snprintf(live, sizeof live, "%s/tenants/t/gen/.tmp-%d-build", data, (int)getpid());
 	assert_ok(file_make_dirs(dead, 0755, &e), &e);
 	assert_ok(file_make_dirs(live, 0755, &e), &e);
+	snprintf(pointer, sizeof pointer, "%s/tenants/t/current.tmp-%d", data, 0x3fffff0);
+	assert_ok(file_replace(pointer, "x", 1, 0644, &e), &e);
 	assert_ok(generation_sweep(data, "t", 100, NULL, NULL, &e), &e);
 	assert_false(file_is_folder(dead));
 	assert_true(file_is_folder(live));
+	assert_int_equal(access(pointer, F_OK), -1);
 }
 
 int

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "failpoint.h"
 #include "file.h"
 #include "inbox.h"
@@ -250,11 +252,15 @@ static void
 killed_anywhere_the_next_run_takes_all_in(void **state)
 {
 	struct intake i;
+	uint64_t before = 0;
 	int status;
 	pid_t child;
 
 	(void)state;
 	for (unsigned at = FAIL_INTAKE_BEGUN; at <= FAIL_INTAKE_DONE; at++) {
+		put("old", "of a former build");
+		run_intake(&i);
+		take("old");
 		put("a", "one");
 		put("a", "two");
 		put("b", "stays");
@@ -271,7 +277,147 @@ killed_anywhere_the_next_run_takes_all_in(void **state)
 		holds("a", "two");
 		holds("b", NULL);
 		holds("c", "three");
+		holds("old", NULL);
+		/* The removal counts, whoever carried it out: a build that finds less is right. */
+		assert_in_range(i.removed_ever, before + 1, before + 4);
+		before = i.removed_ever;
 	}
+}
+
+/* Moved by a run that was killed before the ledger knew, its job would be nowhere. */
+static void
+a_job_that_is_put_aside_is_never_nowhere(void **state)
+{
+	static const char id[] = "000000000064-00000000";
+	char name[INBOX_NAME_BYTES + 40];
+	struct ledger_job j;
+	struct ledger *l;
+	struct intake i;
+	struct err e;
+	int status;
+	pid_t child;
+
+	(void)state;
+	for (unsigned at = FAIL_INTAKE_BEGUN; at <= FAIL_INTAKE_DONE; at++) {
+		put("a", "x");
+		write_file(id, "x");
+		if ((child = fork()) == 0) {
+			failpoint_arm(failpoint_name(at));
+			run_intake(&i);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+		assert_ok(ledger_open_read(&l, base, "t", &e), &e);
+		if (!inbox_has(base, "t", id))
+			assert_int_equal(ledger_find_job(l, id, &j, &e), 1);
+		ledger_close(l);
+		run_intake(&i);
+		assert_false(inbox_has(base, "t", id));
+		snprintf(name, sizeof name, "%s/inbox/t/dead/%s.why", base, id);
+		assert_int_equal(access(name, F_OK), 0);
+		assert_int_equal(unlink(name), 0);
+	}
+}
+
+static void
+an_error_is_not_the_entrys_fault(void **state)
+{
+	char folder[300], place[320];
+	struct intake i;
+	struct err e;
+
+	(void)state;
+	put("a", "kept");
+	snprintf(folder, sizeof folder, "%s/tenants/t/pushed", base);
+	for (int n = 0; n < 2 * INTAKE_TRIES_MAX; n++) {
+		assert_ok(file_replace(folder, "", 0, 0644, &e), &e);	/* no folder can be made */
+		assert_int_equal(intake_run(&i, base, "t", &e), -1);
+		intake_close(&i);
+	}
+	assert_int_equal(unlink(folder), 0);
+	run_intake(&i);
+	assert_int_equal(i.rejected, 0);
+	holds("a", "kept");
+	snprintf(place, sizeof place, "%s/tenants/t/intake.tries", base);
+	assert_int_equal(access(place, F_OK), -1);
+}
+
+static void
+what_ends_every_build_is_put_aside(void **state)
+{
+	struct intake i;
+	int status;
+	pid_t child;
+
+	(void)state;
+	put("a", "hostile");
+	for (int n = 0; n < INTAKE_TRIES_MAX; n++) {
+		if ((child = fork()) == 0) {
+			failpoint_arm("intake.applied");
+			run_intake(&i);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status));
+	}
+	put("b", "harmless");
+	run_intake(&i);
+	assert_int_equal(i.rejected, 1);
+	holds("b", "harmless");
+}
+
+/* Two builds, and the first one's generation never goes live: the second one brings its jobs. */
+static void
+a_generation_brings_the_jobs_of_those_before_it(void **state)
+{
+	char first[INBOX_ID_BYTES];
+	struct ledger_job j;
+	struct ledger *l;
+	struct intake i;
+	size_t open;
+	bool existed;
+	struct err e;
+
+	(void)state;
+	assert_ok(send_text("a", "x", NULL, first, &existed, &e), &e);
+	for (int round = 0; round < 2; round++) {	/* the second has nothing new */
+		assert_ok(intake_run(&i, base, "t", &e), &e);
+		assert_ok(ledger_built(i.ledger, i.build,
+			      round == 0 ? "1-0123456789ab" : "2-0123456789ab", &e), &e);
+		intake_close(&i);
+	}
+	assert_ok(ledger_settle(base, "t", "2-0123456789ab", &open, &e), &e);
+	assert_int_equal(open, 0);
+	assert_ok(ledger_open_read(&l, base, "t", &e), &e);
+	assert_int_equal(ledger_find_job(l, first, &j, &e), 1);
+	assert_int_equal(j.state, JOB_LIVE);
+	ledger_close(l);
+}
+
+static void
+a_ledger_of_the_first_version_is_brought_up(void **state)
+{
+	char path[300];
+	struct ledger *l;
+	struct intake i;
+	sqlite3 *db;
+	size_t open;
+	struct err e;
+
+	(void)state;
+	put("a", "x");
+	run_intake(&i);
+	snprintf(path, sizeof path, "%s/tenants/t/ledger.db", base);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "drop table made; pragma user_version = 1;"
+		"alter table build drop column removed_ever", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_ok(ledger_count_open(base, "t", &open, &e), &e);
+	assert_int_equal(open, 1);
+	assert_ok(ledger_open(&l, base, "t", &e), &e);
+	assert_ok(ledger_built(l, i.build, "1-0123456789ab", &e), &e);
+	ledger_close(l);
 }
 
 static void
@@ -325,7 +471,15 @@ main(void)
 	    cmocka_unit_test_setup_teardown(every_cut_of_an_entry_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		killed_anywhere_the_next_run_takes_all_in, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_job_that_is_put_aside_is_never_nowhere, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_error_is_not_the_entrys_fault, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_ends_every_build_is_put_aside, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(jobs_go_from_building_to_live, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_generation_brings_the_jobs_of_those_before_it, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_ledger_of_the_first_version_is_brought_up, set_up, tear_down),
 	};
 
 	log_init("test", LOG_ERROR);

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "failpoint.h"
 #include "file.h"
 #include "knowledge.h"
 
@@ -75,8 +77,8 @@ sync_with(unsigned chunk_size, unsigned max_shrink, struct sync_report *report, 
 }
 
 struct seen {
-	char keys[2000];
-	char texts[8000];
+	char keys[40000];
+	char texts[80000];
 	int chunks;
 };
 
@@ -277,6 +279,179 @@ two_builds_of_one_tenant_exclude_each_other(void **state)
 	knowledge_close(two);
 }
 
+/* ---- a sync that is killed ---- */
+
+static char *shared;	/* the folder of the tests before */
+
+static int
+make_own(void **state)
+{
+	shared = base;
+	return make_folder(state);
+}
+
+static int
+drop_own(void **state)
+{
+	drop_folder(state);
+	base = shared;
+	return 0;
+}
+
+enum { MANY = 2 * SYNC_PIECE_DOCUMENTS + 200 };
+
+static void
+put_many(unsigned from, unsigned to, const char *text)
+{
+	char path[800];
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(path, sizeof path, "%s/%05u.txt", docs, i);
+		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		assert_true(fd != -1);
+		assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+		close(fd);
+	}
+}
+
+static void
+killed_at(const char *failpoint_and_count)
+{
+	struct sync_report r;
+	struct err e;
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		failpoint_arm(failpoint_and_count);
+		sync_with(512, 50, &r, &e);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void
+a_killed_sync_goes_on_where_it_was(void **state)
+{
+	struct sync_report r;
+	struct err e;
+
+	(void)state;
+	put_many(0, MANY, "One of many.");
+	killed_at("sync.document:1150");	/* two pieces are kept, 149 documents are not */
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	assert_int_equal(r.unchanged, 2 * SYNC_PIECE_DOCUMENTS);
+	assert_int_equal(r.added, MANY - 2 * SYNC_PIECE_DOCUMENTS);
+	put_many(0, MANY, "Every one has changed.");
+	killed_at("sync.piece:2");
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	assert_int_equal(r.changed, MANY - 2 * SYNC_PIECE_DOCUMENTS);
+}
+
+/* What is not listed goes with the last piece and not before. */
+static void
+a_killed_sync_has_deleted_nothing(void **state)
+{
+	char path[800];
+	struct sync_report r;
+	struct seen s;
+	struct err e;
+
+	(void)state;
+	put_many(0, MANY, "One of many.");
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	snprintf(path, sizeof path, "%s/00001.txt", docs);
+	assert_int_equal(unlink(path), 0);
+	put_many(2, MANY, "Every one has changed.");
+	killed_at("sync.commit");
+	look(&s);
+	assert_non_null(strstr(s.keys, "00001.txt"));
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	assert_int_equal(r.removed, 1);
+}
+
+/* Killed again and again, it is still held against what there was when one came to its end. */
+static void
+what_shrinks_bit_by_bit_in_killed_syncs_is_refused(void **state)
+{
+	struct sync_report r;
+	struct err e;
+
+	(void)state;
+	put_many(0, MANY, "One of many.");
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	put_many(0, MANY, "\x7f" "ELF\x01\x02\x03");	/* no text any more */
+	killed_at("sync.piece:1");
+	killed_at("sync.piece:1");
+	assert_refused(sync_with(512, 50, &r, &e), &e, ERR_SHRINK);
+	assert_refused(sync_with(512, 50, &r, &e), &e, ERR_SHRINK);
+	/* Nor is one of them taken for read, when it can be again: with the same stamp. */
+	assert_ok(sync_with(512, 100, &r, &e), &e);
+	assert_int_equal(r.changed, MANY);
+	assert_int_equal(r.refused, MANY);
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	assert_int_equal(r.unchanged, MANY);
+}
+
+static void
+what_was_asked_for_is_no_shrinking_and_counts_once(void **state)
+{
+	struct build_config c = config_of(512);
+	struct knowledge *k;
+	struct sync_report r;
+	struct source *s;
+	struct err e;
+
+	(void)state;
+	put_many(0, 100, "One of many.");
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	assert_ok(source_open(&s, &c, &e), &e);
+	assert_ok(knowledge_open(&k, data, "t", &e), &e);
+	for (unsigned i = 0; i < 70; i++) {
+		char path[800];
+		snprintf(path, sizeof path, "%s/%05u.txt", docs, i);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_refused(knowledge_sync(k, s, &c, 50, &r, &e), &e, ERR_SHRINK);
+	knowledge_expect_removals(k, 70);
+	assert_ok(knowledge_sync(k, s, &c, 50, &r, &e), &e);
+	assert_int_equal(r.removed, 70);
+	for (unsigned i = 70; i < 90; i++) {	/* these nobody asked for */
+		char path[800];
+		snprintf(path, sizeof path, "%s/%05u.txt", docs, i);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_refused(knowledge_sync(k, s, &c, 50, &r, &e), &e, ERR_SHRINK);
+	knowledge_close(k);
+	source_close(s);
+}
+
+static void
+a_file_of_the_version_before_is_brought_up_as_it_is(void **state)
+{
+	struct sync_report r;
+	char path[800];
+	sqlite3 *db;
+	struct err e;
+
+	(void)state;
+	put_many(0, 100, "One of many.");
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	snprintf(path, sizeof path, "%s/tenants/t/source.db", data);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "drop table synced; pragma user_version = 3", NULL, NULL,
+		NULL), SQLITE_OK);
+	sqlite3_close(db);
+	for (unsigned i = 0; i < 70; i++) {
+		snprintf(path, sizeof path, "%s/%05u.txt", docs, i);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_refused(sync_with(512, 50, &r, &e), &e, ERR_SHRINK);
+	assert_ok(sync_with(512, 100, &r, &e), &e);
+	assert_int_equal(r.unchanged, 30);
+}
+
 int
 main(void)
 {
@@ -288,6 +463,16 @@ main(void)
 	    cmocka_unit_test(a_listing_that_shrinks_is_refused_and_changes_nothing),
 	    cmocka_unit_test(links_and_hidden_files_are_not_documents),
 	    cmocka_unit_test(two_builds_of_one_tenant_exclude_each_other),
+	    cmocka_unit_test_setup_teardown(
+		a_killed_sync_goes_on_where_it_was, make_own, drop_own),
+	    cmocka_unit_test_setup_teardown(
+		a_killed_sync_has_deleted_nothing, make_own, drop_own),
+	    cmocka_unit_test_setup_teardown(
+		what_shrinks_bit_by_bit_in_killed_syncs_is_refused, make_own, drop_own),
+	    cmocka_unit_test_setup_teardown(
+		what_was_asked_for_is_no_shrinking_and_counts_once, make_own, drop_own),
+	    cmocka_unit_test_setup_teardown(
+		a_file_of_the_version_before_is_brought_up_as_it_is, make_own, drop_own),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -119,11 +119,14 @@ a_damaged_file_ends_the_listing(void **state)
 	assert_int_equal(s->list(s, note, out, &e), -1);
 	unlink(path);
 	/* What a killed writer left is passed by. */
-	snprintf(path, sizeof path, "%s/tenants/t/pushed/aa/aaaa.tmp-1", base);
+	snprintf(path, sizeof path, "%s/tenants/t/pushed/.unfinished", base);
 	assert_ok(file_replace(path, "half", 4, 0644, &e), &e);
 	out[0] = '\0';
 	assert_ok(s->list(s, note, out, &e), &e);
 	assert_string_equal(out, "[good|5||]");
+	/* And goes with the next one that comes to its end. */
+	assert_ok(pushed_sync(base, "t", &e), &e);
+	assert_int_equal(access(path, F_OK), -1);
 	source_close(s);
 }
 
