@@ -281,6 +281,7 @@ ledger_begin_build(struct ledger *l, uint64_t *build, size_t *open, struct err *
 	return 0;
 }
 
+/* Taken in again after a crash: what was removed then is not there to be removed now. */
 int
 ledger_add_job(struct ledger *l, const struct inbox_name *name, uint64_t build,
     int64_t accepted_ms, struct err *e)
@@ -290,7 +291,9 @@ ledger_add_job(struct ledger *l, const struct inbox_name *name, uint64_t build,
 	if (run(l, "delete from item where job = ?", "s", VALUES(name->id), e) == -1)
 		return -1;
 	return run(l,
-	    "insert or replace into job values(?,?,?,?,?,0,'building',?,0,0,0,'','',0)", "sssiii",
+	    "insert into job values(?1,?2,?3,?4,?5,0,'building',?6,0,0,0,'','',0)"
+	    " on conflict(id) do update set taken = ?5, ended = 0, state = 'building', build = ?6,"
+	    " documents = 0, bytes = 0, generation = '', reason = '', rejected = 0", "sssiii",
 	    VALUES(name->id, name->key, name->content, &accepted_ms, &now, &n), e);
 }
 
