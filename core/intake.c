@@ -209,20 +209,6 @@ take_all(struct run *r, struct err *e)
 	return -1;
 }
 
-/* Without entries and without a ledger nothing was ever sent here. */
-static bool
-is_unused(const struct run *r)
-{
-	struct ledger *l = NULL;
-	bool unused;
-
-	if (r->count > 0 || ledger_open_read(&l, r->data_dir, r->tenant, NULL) == -1)
-		return false;
-	unused = l == NULL;
-	ledger_close(l);
-	return unused;
-}
-
 int
 intake_run(struct intake *i, const char *data_dir, const char *tenant, struct err *e)
 {
@@ -234,8 +220,8 @@ intake_run(struct intake *i, const char *data_dir, const char *tenant, struct er
 	if (find_tries(&r, e) == -1 || inbox_sweep(data_dir, tenant, e) == -1 ||
 	    inbox_list(&r.names, &r.count, data_dir, tenant, e) == -1)
 		return -1;
-	if (is_unused(&r))
-		rc = 0;
+	if (r.count == 0 && !ledger_is_there(data_dir, tenant))
+		rc = 0;		/* nothing was ever sent here */
 	else if ((r.is_rejected = calloc(r.count + 1, sizeof *r.is_rejected)) == NULL)
 		err_sys(e, ERR_NOMEM, "an inbox");
 	else if (ledger_open(&i->ledger, data_dir, tenant, e) == 0)

@@ -138,6 +138,16 @@ ledger_open(struct ledger **out, const char *data_dir, const char *tenant, struc
 	return -1;
 }
 
+bool
+ledger_is_there(const char *data_dir, const char *tenant)
+{
+	char path[PATH_MAX];
+
+	return path_of(path, data_dir, tenant, NULL) == 0 && access(path, F_OK) == 0;
+}
+
+/* A transaction that was killed half way can only be undone by who may write: until then what is
+ * there cannot be told, which is an error and not "nothing". */
 int
 ledger_open_read(struct ledger **out, const char *data_dir, const char *tenant, struct err *e)
 {
@@ -152,6 +162,10 @@ ledger_open_read(struct ledger **out, const char *data_dir, const char *tenant, 
 	if ((l = calloc(1, sizeof *l)) == NULL)
 		return err_sys(e, ERR_NOMEM, "%s", path);
 	if (db_open_foreign(&l->db, path, e) == -1) {
+		ledger_close(l);
+		return -1;
+	}
+	if (db_run(l->db, "select count(*) from sqlite_schema", e) == -1) {
 		ledger_close(l);
 		return -1;
 	}
@@ -397,12 +411,8 @@ static const char count_open[] =
 static int
 open_existing(struct ledger **out, const char *data_dir, const char *tenant, struct err *e)
 {
-	char path[PATH_MAX];
-
 	*out = NULL;
-	if (path_of(path, data_dir, tenant, e) == -1)
-		return -1;
-	return access(path, F_OK) == -1 ? 0 : ledger_open(out, data_dir, tenant, e);
+	return !ledger_is_there(data_dir, tenant) ? 0 : ledger_open(out, data_dir, tenant, e);
 }
 
 int

@@ -79,6 +79,7 @@ void ledger_file_of(const char *key, char out[LEDGER_FILE_BYTES]);
 
 /* ---- the build ---- */
 
+bool ledger_is_there(const char *data_dir, const char *tenant);
 int ledger_open(struct ledger **out, const char *data_dir, const char *tenant, struct err *e);
 void ledger_close(struct ledger *l);
 /* Everything from here to ledger_commit() is one transaction. */

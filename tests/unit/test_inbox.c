@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -395,6 +396,51 @@ a_generation_brings_the_jobs_of_those_before_it(void **state)
 	ledger_close(l);
 }
 
+/* Killed while it wrote to the file, as far as the journal on disk. */
+static void
+leave_half_a_transaction(const char *path)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		sqlite3 *db;
+		sqlite3_open(path, &db);
+		sqlite3_exec(db,
+		    "pragma cache_size = 1; begin immediate;"
+		    "update job set state = 'live';"
+		    "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000)"
+		    " insert into item select 'x', i, 'put', 'some key of some length' from n",
+		    NULL, NULL, NULL);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void
+a_ledger_left_half_written_is_no_empty_one(void **state)
+{
+	char path[300], journal[320];
+	struct ledger *l;
+	struct intake i;
+	struct err e;
+
+	(void)state;
+	put("a", "x");
+	run_intake(&i);
+	snprintf(path, sizeof path, "%s/tenants/t/ledger.db", base);
+	snprintf(journal, sizeof journal, "%s-journal", path);
+	leave_half_a_transaction(path);
+	assert_int_equal(access(journal, F_OK), 0);
+	assert_int_equal(ledger_open_read(&l, base, "t", &e), -1);
+	run_intake(&i);
+	assert_int_equal(i.jobs, 1);	/* it is still to be built */
+	assert_int_equal(access(journal, F_OK), -1);
+	assert_ok(ledger_open_read(&l, base, "t", &e), &e);
+	ledger_close(l);
+}
+
 static void
 a_ledger_of_the_first_version_is_brought_up(void **state)
 {
@@ -478,6 +524,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(jobs_go_from_building_to_live, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_generation_brings_the_jobs_of_those_before_it, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_ledger_left_half_written_is_no_empty_one, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_ledger_of_the_first_version_is_brought_up, set_up, tear_down),
 	};
