@@ -7,6 +7,8 @@
 #ifndef RAGPOOL_CMD_H
 #define RAGPOOL_CMD_H
 
+#include <sys/stat.h>
+
 #include <json-c/json.h>
 
 #include "conf.h"
@@ -58,6 +60,9 @@ int cmd_misused(const struct cmd *cmd, const char *what);
 /* Into out[size]: where the data is.  ERR_CONFIG when the configuration cannot be read. */
 int cmd_data_dir(const struct cmd *cmd, char *out, size_t size, struct err *e);
 int cmd_check_tenant(const char *name, struct err *e);
+/* Root acts as the owner of what it writes into, so that it stays the pool's; NULL: as itself
+ * again.  Nothing for others. */
+void cmd_act_as(const struct stat *owner_or_null);
 
 /* One question to the supervisor.  *answer is owned (json_object_put); an answer that is a
  * refusal is -1, with the exit code the supervisor names in *exit_code, else that of *e. */

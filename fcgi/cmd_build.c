@@ -130,29 +130,13 @@ enum { BATCH_BYTES = 64 << 20, BATCH_DOCUMENTS = 500, FOLDERS_OPEN = 16 };
 /* nftw() hands nothing through. */
 static struct ingest {
 	const char *data_dir, *tenant;
-	uid_t uid;			/* whose the inbox is */
-	gid_t gid;
+	struct stat owner;		/* whose the inbox is */
 	struct inbox_entry entry;
 	bool is_open;
 	size_t skip;			/* of a path, what is not part of its id */
 	uint64_t documents, bytes, requests;
 	struct err e;
 } in;
-
-/* What root writes there has to be the pool's. */
-static void
-be_owner(bool owner)
-{
-	if (getuid() != 0)
-		return;
-	if (owner) {
-		(void)!setegid(in.gid);
-		(void)!seteuid(in.uid);
-	} else {
-		(void)!seteuid(0);
-		(void)!setegid(0);
-	}
-}
 
 static int
 end_entry(void)
@@ -165,9 +149,9 @@ end_entry(void)
 	if (!in.is_open)
 		return 0;
 	in.is_open = false;
-	be_owner(true);
+	cmd_act_as(&in.owner);
 	rc = inbox_commit(&in.entry, &limits, NULL, id, &existed, &in.e);
-	be_owner(false);
+	cmd_act_as(NULL);
 	if (rc == -1)
 		return -1;
 	in.requests++;
@@ -188,9 +172,9 @@ begin_entry(void)
 		return -1;
 	if (in.is_open)
 		return 0;
-	be_owner(true);
+	cmd_act_as(&in.owner);
 	rc = inbox_begin(&in.entry, in.data_dir, in.tenant, &in.e);
-	be_owner(false);
+	cmd_act_as(NULL);
 	in.is_open = true;
 	return rc;
 }
@@ -259,7 +243,6 @@ int
 cmd_ingest(const struct cmd *cmd, int argc, char **argv)
 {
 	char data[1024], inbox[PATH_MAX];
-	struct stat st;
 	int rc = 0;
 
 	if (argc < 3)
@@ -269,14 +252,12 @@ cmd_ingest(const struct cmd *cmd, int argc, char **argv)
 	    cmd_data_dir(cmd, data, sizeof data, &in.e) == -1)
 		return cmd_fail(cmd, &in.e);
 	snprintf(inbox, sizeof inbox, "%s/inbox", data);
-	if (stat(inbox, &st) == -1) {
+	if (stat(inbox, &in.owner) == -1) {
 		err_sys(&in.e, ERR_IO, "%s", inbox);
 		return cmd_fail(cmd, &in.e);
 	}
 	in.data_dir = data;
 	in.tenant = argv[1];
-	in.uid = st.st_uid;
-	in.gid = st.st_gid;
 	for (int i = 2; rc == 0 && i < argc; i++)
 		rc = send_path(argv[i]);
 	if (rc == 0)

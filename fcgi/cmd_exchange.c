@@ -76,6 +76,7 @@ cmd_import(const struct cmd *cmd, int argc, char **argv)
 	struct refusing refusing = {.cmd = cmd};
 	struct exchange_report made;
 	char data[1100];
+	struct stat owner;
 	FILE *in = stdin;
 	struct err e;
 	int rc;
@@ -88,7 +89,13 @@ cmd_import(const struct cmd *cmd, int argc, char **argv)
 		err_sys(&e, ERR_IO, "%s", argv[2]);
 		return cmd_fail(cmd, &e);
 	}
-	rc = exchange_import(data, argv[1], in, say_refused, &refusing, &made, &e);
+	if (stat(data, &owner) == -1) {
+		rc = err_sys(&e, ERR_IO, "%s", data);
+	} else {
+		cmd_act_as(&owner);
+		rc = exchange_import(data, argv[1], in, say_refused, &refusing, &made, &e);
+		cmd_act_as(NULL);
+	}
 	if (in != stdin)
 		fclose(in);
 	if (rc == -1)

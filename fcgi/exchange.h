@@ -13,12 +13,14 @@
  * Vectors  of a model elsewhere as it made them, for each model that source.db remembers.  Of
  *          a generation: those of its index, whatever the embedder, with identity 0 where
  *          nobody could use them again.
- * Import   documents become pushed ones, and source.db is given their chunks and vectors: the
- *          next build of a tenant whose source is "push", with the same index_params, makes
- *          the same passages without reading, cutting or embedding any.
+ * Import   documents are sent to the tenant's inbox, in batches, each accepted when it is durable
+ *          (inbox.h), and source.db is given their chunks and vectors: the next build of a tenant
+ *          whose source is "push", with the same index_params, makes the same passages without
+ *          reading, cutting or embedding any.  A build cannot begin meanwhile.
  * Memory   one document at a time.
  * Errors   export: ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO.  import: ERR_BUSY a build runs,
- *          ERR_INPUT not an export; a line that is refused is told of, the others are taken.
+ *          ERR_INPUT not an export; a line that is refused is told of, the others are taken;
+ *          after an error those of the batches before are accepted all the same.
  */
 #ifndef RAGPOOL_EXCHANGE_H
 #define RAGPOOL_EXCHANGE_H

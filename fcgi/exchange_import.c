@@ -14,9 +14,11 @@
 #include "buf.h"
 #include "db.h"
 #include "hash.h"
+#include "inbox.h"
 #include "json.h"
 #include "knowledge_exchange.h"
 #include "pushed.h"
+#include "utf8.h"
 #include "vectors.h"
 
 #define LINE_BYTES_MAX ((size_t)1 << 30)
@@ -29,7 +31,8 @@ enum {
 	PARAMS_BYTES = 256,
 	VECTORS_MAX = 64,		/* models of one passage */
 	PAGE_MAX = 1 << 24,
-	COMMIT_LINES = 256,
+	BATCH_DOCUMENTS = 256,
+	BATCH_BYTES = 64 << 20,
 };
 
 struct importing {
@@ -40,6 +43,9 @@ struct importing {
 	struct buf line, text, passage;
 	struct arena words;
 	float vector[INDEX_DIM_MAX];
+	struct inbox_entry entry;	/* of this batch */
+	bool is_open;
+	bool broke;			/* not for the line's sake */
 	struct exchange_report *report;
 };
 
@@ -328,35 +334,99 @@ name_of(struct json_object *o)
 	return strcmp(kind, "markdown") == 0 ? "text.md" : "text.txt";
 }
 
+/* A batch is a transaction of source.db and, after it, an entry of the inbox.  With the entry the
+ * documents are accepted, like those sent by the API; what source.db was given before is only what
+ * the build needs not make again, and goes if the entry never comes. */
+static int
+begin_batch(struct importing *x, struct err *e)
+{
+	if (x->is_open)
+		return 0;
+	if (db_run(knowledge_db(x->k), "begin immediate", e) == -1)
+		return -1;
+	x->is_open = true;
+	return inbox_begin(&x->entry, x->data_dir, x->tenant, e);
+}
+
+static void
+abandon_batch(struct importing *x)
+{
+	if (!x->is_open)
+		return;
+	x->is_open = false;
+	inbox_abandon(&x->entry);
+	db_run(knowledge_db(x->k), "rollback", NULL);
+}
+
+static int
+end_batch(struct importing *x, struct err *e)
+{
+	const struct inbox_limits limits = {0};
+	char id[INBOX_ID_BYTES];
+	bool existed;
+
+	if (!x->is_open)
+		return 0;
+	if (x->entry.items == 0) {
+		abandon_batch(x);
+		return 0;
+	}
+	if (db_run(knowledge_db(x->k), "commit", e) == -1) {
+		abandon_batch(x);
+		return -1;
+	}
+	x->is_open = false;
+	return inbox_commit(&x->entry, &limits, NULL, id, &existed, e);
+}
+
+static int
+send_document(struct importing *x, struct json_object *o, const struct knowledge_document *d,
+    struct err *e)
+{
+	char title[DOCUMENT_PATH_BYTES + 1];
+	const struct inbox_item item = {.key = d->key, .name = name_of(o), .meta = d->meta,
+	    .title = d->title[0] != '\0' ? title : NULL};
+	size_t n = strlen(d->title);
+
+	if (n >= sizeof title)
+		n = utf8_floor(d->title, sizeof title - 1);
+	snprintf(title, sizeof title, "%.*s", (int)n, d->title);
+	return inbox_write(&x->entry, d->text, d->text_len, e) == -1 ?
+	    -1 :
+	    inbox_put(&x->entry, &item, e);
+}
+
 static int
 keep(struct importing *x, struct json_object *o, struct knowledge_document *d,
     struct json_object *chunks, struct err *e)
 {
-	struct pushed_document pushed = {.key = d->key, .name = name_of(o),
-	    .title = d->title[0] != '\0' ? d->title : NULL, .meta = d->meta, .bytes = d->text,
-	    .n = d->text_len};
 	char hex[SHA256_HEX_BYTES];
 	uint8_t digest[SHA256_BYTES];
 
-	if (hash_sha256_of(d->text, d->text_len, digest, e) == -1)
+	if (pushed_check_key(d->key, e) == -1 ||
+	    hash_sha256_of(d->text, d->text_len, digest, e) == -1)
 		return -1;
 	hash_hex(digest, hex);
 	d->sha256 = hex;
 	d->bytes = d->text_len;
-	if (pushed_put(x->data_dir, x->tenant, &pushed, e) == -1 ||
-	    knowledge_import(x->k, d, e) == -1 || take_vectors(x, d, chunks, true, e) == -1)
+	if (begin_batch(x, e) == -1 || knowledge_import(x->k, d, e) == -1 ||
+	    take_vectors(x, d, chunks, true, e) == -1 || send_document(x, o, d, e) == -1) {
+		x->broke = true;
 		return -1;
+	}
 	x->report->documents++;
 	x->report->chunks += d->count;
-	return 0;
+	if (x->entry.items < BATCH_DOCUMENTS && x->entry.bytes < BATCH_BYTES)
+		return 0;
+	x->broke = end_batch(x, e) == -1;
+	return x->broke ? -1 : 0;
 }
 
 /* Faults of the line are not those of the import. */
 static bool
 is_of_the_line(const struct err *e)
 {
-	return e->code != ERR_IO && e->code != ERR_DB && e->code != ERR_NOMEM &&
-	    e->code != ERR_BUSY && e->code != ERR_CORRUPT && e->code != ERR_PERMISSION;
+	return e->code != ERR_IO && e->code != ERR_NOMEM && e->code != ERR_PERMISSION;
 }
 
 /* Judged as a whole before anything of it is kept. */
@@ -393,7 +463,6 @@ check_head(const struct importing *x, struct err *e)
 	return rc;
 }
 
-/* In a transaction that is committed now and then. */
 static int
 take_lines(struct importing *x, FILE *in,
     void (*refused)(void *context, uint64_t line, const struct err *why), void *context,
@@ -404,24 +473,15 @@ take_lines(struct importing *x, FILE *in,
 
 	if (read_line(x, in, e) != 1 || check_head(x, e) == -1)
 		return err_set(e, ERR_INPUT, "line 1: not an export of ragpool");
-	if (db_run(knowledge_db(x->k), "begin immediate", e) == -1)
-		return -1;
 	for (uint64_t line = 2; (got = read_line(x, in, &why)) != 0; line++) {
-		if (got == 1 && x->line.len == 0)
+		if (got == 1 && (x->line.len == 0 || take_line(x, &why) == 0))
 			continue;
-		if (got == 1 && take_line(x, &why) == 0) {
-			if (line % COMMIT_LINES == 0 &&
-			    (db_run(knowledge_db(x->k), "commit", e) == -1 ||
-				db_run(knowledge_db(x->k), "begin immediate", e) == -1))
-				return -1;
-			continue;
-		}
-		if (!is_of_the_line(&why))
+		if (x->broke || !is_of_the_line(&why))
 			return err_set(e, why.code, "line %llu: %s", (unsigned long long)line, why.text);
 		x->report->refused++;
 		refused(context, line, &why);
 	}
-	return db_run(knowledge_db(x->k), "commit", e);
+	return end_batch(x, e);
 }
 
 int
@@ -442,8 +502,9 @@ exchange_import(const char *data_dir, const char *tenant, FILE *in,
 	buf_init(&x->text, DOCUMENT_BYTES_MAX);
 	buf_init(&x->passage, DOCUMENT_BYTES_MAX);
 	arena_init(&x->words, WORDS_MAX);
-	if (knowledge_open(&x->k, data_dir, tenant, e) == 0)
+	if (inbox_make(data_dir, e) == 0 && knowledge_open(&x->k, data_dir, tenant, e) == 0)
 		rc = take_lines(x, in, refused, context, e);
+	abandon_batch(x);
 	vectors_close(x->vectors);
 	knowledge_close(x->k);
 	buf_fini(&x->line);

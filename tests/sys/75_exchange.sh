@@ -14,6 +14,10 @@ by_hand() {	# by_hand TENANT JSON: one request to a worker without a server; set
 		CONTENT_LENGTH=${#2} SERVER_PROTOCOL=HTTP/1.1 \
 		"$bin/ragpool-worker" --data "$data" 2>>"$T/by_hand.log" | tr -d '\r' | sed '1,/^$/d')
 }
+sqlite() {	# sqlite QUERY: of the ledger of two
+	"$PYTHON" -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])' "$data/tenants/two/ledger.db" "$1"
+}
 sample zh
 sample en
 cp "$T"/sources/en/* "$T/sources/zh/"
@@ -36,6 +40,8 @@ documents=$(json 'j["documents"]')
 cli export one >"$T/one.jsonl" 2>>"$T/commands.log"
 is "a line for each document and the head" "$(wc -l <"$T/one.jsonl")" $((documents + 1))
 ok "it is imported as another tenant" cli import two "$T/one.jsonl"
+is "and waits where documents that are sent do" \
+	"$(ls "$data/inbox/two" | grep -c '^0000')" 1
 build two two
 is "which builds without reading or cutting any" \
 	"$(json '[j["chunks"], j["documents_kept"], j["documents_read"]]')" "[$chunks, $documents, 0]"
@@ -61,9 +67,24 @@ print(json.dumps(list(lines(sys.argv[1])) == list(lines(sys.argv[2]))))
 PY
 )
 is "its own export says the same" "$body" true
+is "its documents are known as pushed ones" "$(sqlite 'select count(*) from document')" "$documents"
 build two two
 is "built again nothing changes" "$(json '[j["unchanged"], j["documents_kept"], j["removed"]]')" \
 	"[true, $documents, 0]"
+
+# In order with what else is sent: what came before the import does not come after it.
+older=$(sed -n 2p "$T/one.jsonl" | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["key"])')
+mkdir -p "$T/sent"
+printf 'An older quahog, sent before the import.\n' >"$T/sent/$older"
+ok "a document is sent" cli ingest two "$T/sent/$older"
+ok "one of that name is imported" cli import two "$T/one.jsonl"
+printf 'A newer okapi, sent after it.\n' >"$T/sent/newer.txt"
+ok "another is sent" cli ingest two "$T/sent/newer.txt"
+build two two
+is "the import counts, and what came after it" \
+	"$(json '[j["documents"], j["rejected"]]')" "[$((documents + 1)), 0]"
+by_hand two '{"query": "quahog", "mode": "lexical"}'
+is "what was sent before is not found" "$(json "'quahog' in json.dumps(j['hits'])")" false
 
 # From a generation: no text but that of its chunks, vectors as they are indexed.
 generation=$(cat "$data/tenants/one/current")
