@@ -1,8 +1,17 @@
 /* poison.c - tenants whose data ends workers. */
 #include "poison.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "buf.h"
+#include "file.h"
+#include "generation.h"
+#include "tenant.h"
+
+enum { FILE_MAX = BOARD_POISONED_MAX * (TENANT_NAME_BYTES + GENERATION_NAME_BYTES + 2) };
 
 static void
 unlist(struct board *b, struct board_poisoned *p)
@@ -113,4 +122,64 @@ poison_of_tenant(const struct board *b, const char *tenant)
 	const struct board_poisoned *entry = find(b, tenant, NULL);
 
 	return entry != NULL ? entry->generation : NULL;
+}
+
+/* ---- on disk: "<tenant> <generation>", one a line ---- */
+
+static int
+load_line(struct poison *p, struct board *b, char *line, struct err *e)
+{
+	char *blank = strchr(line, ' ');
+
+	if (blank == NULL)
+		return err_set(e, ERR_CORRUPT, "a line without a generation");
+	*blank = '\0';
+	if (tenant_name_check(line, strlen(line), e) == -1 ||
+	    generation_name_check(blank + 1, e) == -1) {
+		e->code = ERR_CORRUPT;
+		return -1;
+	}
+	if (!poison_is_listed(b, line, blank + 1))
+		list(p, b, line, blank + 1);
+	return 0;
+}
+
+int
+poison_load(struct poison *p, struct board *b, const char *data_dir, struct err *e)
+{
+	char path[PATH_MAX], *text, *end;
+	int rc = 0;
+
+	if (file_join(path, sizeof path, data_dir, "poisoned", e) == -1)
+		return -1;
+	if (file_read(&text, NULL, path, FILE_MAX, e) == -1)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	for (char *line = text; rc == 0 && (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		rc = load_line(p, b, line, e);
+	}
+	free(text);
+	if (rc == -1)
+		err_prefix(e, "%s", path);
+	return rc;
+}
+
+int
+poison_save(const struct board *b, const char *data_dir, struct err *e)
+{
+	char path[PATH_MAX];
+	struct buf text;
+	int rc = -1;
+
+	buf_init(&text, FILE_MAX + 1);
+	for (int i = 0; i < BOARD_POISONED_MAX; i++) {
+		const struct board_poisoned *entry = &b->head->poisoned[i];
+		if (atomic_load(&entry->is_live) != 0)
+			buf_addf(&text, "%s %s\n", entry->tenant, entry->generation);
+	}
+	if (buf_check(&text, "the poisoned", e) == 0 &&
+	    file_join(path, sizeof path, data_dir, "poisoned", e) == 0)
+		rc = file_replace(path, text.len > 0 ? text.data : "", text.len, 0640, e);
+	buf_fini(&text);
+	return rc;
 }

@@ -7,6 +7,9 @@
  *
  * Deaths  by a signal that a crash sends, or by the supervisor because the request took too
  *         long.  Not by a SIGKILL from outside, and not an exit.
+ * Disk    DATA/poisoned, replaced durably when the list changes, so that a supervisor that was
+ *         killed does not send three more workers to their deaths.  Not the deaths before: their
+ *         times are of a clock that ends with the machine.
  * Memory  of the last POISON_SUSPECTS_MAX generations that were in hand at a death; at most
  *         BOARD_POISONED_MAX are quarantined at a time, the oldest is forgotten.
  * Units   milliseconds of clk_ms().
@@ -39,6 +42,10 @@ bool poison_note_death(struct poison *p, struct board *b, const char *tenant,
 /* Supervisor: forgets what is known of the tenant, but for the generation named (NULL: of
  * all); true when it was quarantined. */
 bool poison_lift(struct poison *p, struct board *b, const char *tenant, const char *keep);
+/* Supervisor: the list as DATA/poisoned has it, and to it.  load: what is listed already stays;
+ * a file that is damaged is ERR_CORRUPT, none is an empty one. */
+int poison_load(struct poison *p, struct board *b, const char *data_dir, struct err *e);
+int poison_save(const struct board *b, const char *data_dir, struct err *e);
 /* Worker and supervisor: no lock; one load for a pool without any. */
 bool poison_is_listed(const struct board *b, const char *tenant, const char *generation);
 /* The generation that is quarantined, NULL for none. */

@@ -18,6 +18,7 @@
  *   sup_gate.c     candidates and their probes
  *   sup_gateway.c  the gateway to models
  *   sup_pins.c     tenants held on a generation, and rolled back to one
+ *   sup_poison.c   tenants whose data ends workers
  *   sup_quarantine.c  generations that may not serve
  *   sup_command.c  the lines of the control socket
  *   sup_wait.c     answers to them, when what was asked for has come
@@ -445,6 +446,13 @@ int sup_rollback(struct sup *s, const char *tenant, const char *to_or_null, cons
     struct err *e);
 /* The tenant is gone. */
 void sup_pins_forget(struct sup *s, const char *tenant);
+
+/* sup_poison.c */
+void sup_poison_open(struct sup *s);
+void sup_poison_note_death(struct sup *s, const char *tenant, const char *generation);
+/* Forgets what is known of the tenant, but for the generation named (NULL: of all); true when it
+ * was quarantined. */
+bool sup_poison_lift(struct sup *s, const char *tenant, const char *keep);
 
 /* sup_quarantine.c */
 void sup_quarantine_open(struct sup *s);

@@ -124,7 +124,7 @@ do_retry(struct sup *s, control_id client, struct json_object *request, struct e
 		return -1;
 	if (sup_gate_retry(s, tenant, &lifted, &is_probed, e) == -1)
 		return -1;
-	lifted += poison_lift(&s->poison, &s->board, tenant, NULL);
+	lifted += sup_poison_lift(s, tenant, NULL);
 	if (lifted > 0) {
 		sup_gate_look(s, tenant);
 		sup_tenants_refresh(s, tenant);

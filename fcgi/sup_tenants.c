@@ -20,7 +20,7 @@ refresh(struct sup *s, const char *tenant, bool *changed)
 		return NULL;
 	}
 	l = live_find(&s->live, tenant);
-	if (*changed && poison_lift(&s->poison, &s->board, tenant, l->generation))
+	if (*changed && sup_poison_lift(s, tenant, l->generation))
 		log_info("tenant=%s is served again: generation %s", tenant, l->generation);
 	return l;
 }
@@ -111,7 +111,7 @@ on_removed(struct sup *s, const char *name)
 	sup_gate_drop(s, name);
 	sup_pins_forget(s, name);
 	sup_fleet_forget(s, name);
-	poison_lift(&s->poison, &s->board, name, NULL);
+	sup_poison_lift(s, name, NULL);
 	if (live_remove(&s->live, name))
 		sup_roll_want(s);
 }

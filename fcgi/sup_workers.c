@@ -400,9 +400,7 @@ blame_tenant(struct sup *s, unsigned i, int status)
 	tenant_in_hand(s, i, tenant);
 	memcpy(generation, b->generation, sizeof generation);
 	generation[sizeof generation - 1] = '\0';
-	if (poison_note_death(&s->poison, &s->board, tenant, generation, s->now_ms))
-		log_error("tenant=%s quarantined: generation %s ended %d workers", tenant,
-		    generation, POISON_DEATHS);
+	sup_poison_note_death(s, tenant, generation);
 }
 
 static enum slot_event

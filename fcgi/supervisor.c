@@ -221,6 +221,7 @@ start(struct sup *s, struct err *e)
 	    start_libcurl(s, e) == -1)
 		return -1;
 	sup_quarantine_open(s);
+	sup_poison_open(s);
 	sup_pins_open(s);
 	if (sup_inbox_open(s, e) == -1)
 		return -1;

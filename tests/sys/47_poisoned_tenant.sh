@@ -40,9 +40,26 @@ wait "$load"
 body=$(<"$T/load.json")
 is "the other tenant: every answer 200" "$(json 'j["first_failures"]')" '[]'
 
+# A supervisor that is killed leaves the list to its successor: no worker more has to die.
+kill_and_start() {
+	kill -KILL "$pool"
+	wait "$pool" 2>/dev/null
+	start ragpoold "$bin/ragpoold" -c "$conf" --foreground
+	pool=$started
+	wait_for 20 "the next supervisor has its workers" tells 'j["ready"]' 4
+}
+kill_and_start
+refused=0
+for _ in $(seq 20); do quarantined && refused=$((refused + 1)); done
+is "the next supervisor's workers know it" "$refused" 20
+is "none of them had to die" "$(told '[j["died"], t("zh")["state"]]')" '[0, "quarantined"]'
+
 # Another generation is another matter.
 printf '\n\nEin neuer Satz.\n' >>"$T/sources/zh/$(ls "$T/sources/zh" | head -n 1)"
 put_tenant zh v2 "$T/sources/zh"
 ok "its next generation is served" wait_until 60 answers 200 /query/zh '{"query": "升级"}'
 is "and it is live again" "$(told 't("zh")["state"]')" live
+is "and forgotten on disk" "$(cat "$T/data/poisoned")" ''
+kill_and_start
+ok "by the next supervisor, too" answers 200 /query/zh '{"query": "升级"}'
 finish

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "../../fcgi/poison.h"
+#include "file.h"
 
 struct fixture {
 	struct board board;
@@ -141,6 +142,43 @@ a_worker_hangs_only_without_a_request(void **state)
 	assert_false(board_slot_is_stale(s, late));
 }
 
+/* What a killed supervisor knew, its successor knows; a worker asks the new scoreboard. */
+static void
+the_list_is_kept_over_a_restart(void **state)
+{
+	struct fixture *f = *state, next = {0};
+	char *folder = unit_folder(), path[600];
+	struct err e;
+
+	assert_int_equal(board_create(&next.board, 2, NULL), 0);
+	assert_ok(poison_load(&next.poison, &next.board, folder, &e), &e);	/* there is none */
+	for (int i = 0; i < POISON_DEATHS; i++) {
+		dies(f, "alpha", "1-0123456789ab", 1000 + i);
+		dies(f, "beta", "7-0123456789ab", 1000 + i);
+	}
+	assert_ok(poison_save(&f->board, folder, &e), &e);
+	assert_ok(poison_load(&next.poison, &next.board, folder, &e), &e);
+	assert_true(poison_is_listed(&next.board, "alpha", "1-0123456789ab"));
+	assert_true(poison_is_listed(&next.board, "beta", "7-0123456789ab"));
+	assert_ok(poison_load(&next.poison, &next.board, folder, &e), &e);	/* not twice */
+	assert_int_equal(atomic_load(&next.board.head->poisoned_count), 2);
+	assert_true(poison_lift(&next.poison, &next.board, "alpha", NULL));
+	assert_true(poison_lift(&next.poison, &next.board, "beta", "8-0123456789ab"));
+	assert_ok(poison_save(&next.board, folder, &e), &e);
+	board_close(&next.board);
+
+	assert_int_equal(board_create(&next.board, 2, NULL), 0);
+	assert_ok(poison_load(&next.poison, &next.board, folder, &e), &e);
+	assert_int_equal(atomic_load(&next.board.head->poisoned_count), 0);
+	snprintf(path, sizeof path, "%s/poisoned", folder);
+	assert_ok(file_replace(path, "../x 1-0123456789ab\n", 20, 0640, &e), &e);
+	assert_refused(poison_load(&next.poison, &next.board, folder, &e), &e, ERR_CORRUPT);
+	assert_ok(file_replace(path, "alpha\n", 6, 0640, &e), &e);
+	assert_refused(poison_load(&next.poison, &next.board, folder, &e), &e, ERR_CORRUPT);
+	board_close(&next.board);
+	unit_folder_gone(folder);
+}
+
 int
 main(void)
 {
@@ -153,6 +191,7 @@ main(void)
 	    TEST(more_than_fit_push_out_the_oldest),
 	    TEST(latencies_fall_into_powers_of_two),
 	    TEST(a_worker_hangs_only_without_a_request),
+	    cmocka_unit_test_setup_teardown(the_list_is_kept_over_a_restart, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
