@@ -284,11 +284,11 @@ builds_work(struct builds *b, const char *tenant, int64_t due_ms)
 }
 
 bool
-builds_retry_later(struct builds *b, const char *tenant, int64_t now_ms)
+builds_retry_later(struct builds *b, const char *tenant, int64_t now_ms, bool is_limited)
 {
 	struct build_job *j = find(b, tenant);
 
-	if (j == NULL || j->failures >= BUILD_TRIES_MAX)
+	if (j == NULL || (is_limited && j->failures >= BUILD_TRIES_MAX))
 		return false;
 	j->retry_ms = now_ms + builds_backoff_ms(j->failures);
 	if (j->state == BUILD_QUEUED)	/* another wish came while it ran */

@@ -12,7 +12,7 @@
  *         A failed build is not tried again until the document changes, more work comes or an
  *         operator asks; nothing else depends on it.  When it failed for want of something
  *         that others held, it is tried again by builds_retry_busy(); when it died, stalled or
- *         a disk was full, at the time of builds_retry_at(), longer and longer after.
+ *         a disk was full, by the clock (builds_retry_later()), longer and longer after.
  * Memory  the table is owned: builds_fini().  What the finders answer is borrowed until
  *         the next call that takes `struct builds *`.
  * Cost    O(log n) to find, O(n) to choose the next one.
@@ -120,9 +120,10 @@ int64_t builds_due(const struct builds *b);
 /* The tenant's inbox has something, to be built not before due_ms; a first wish is not put
  * off by those that follow it.  Unknown tenants are passed over. */
 void builds_work(struct builds *b, const char *tenant, int64_t due_ms);
-/* After builds_failed(), for a failure that may pass: tried again by the clock, unless it was
- * the BUILD_TRIES_MAX-th.  False then. */
-bool builds_retry_later(struct builds *b, const char *tenant, int64_t now_ms);
+/* After builds_failed(), for a failure that may pass: tried again by the clock.  is_limited: unless
+ * it was the BUILD_TRIES_MAX-th; false then.  Without: for as long as it takes, because it is
+ * neither the data's nor the program's fault: a full disk. */
+bool builds_retry_later(struct builds *b, const char *tenant, int64_t now_ms, bool is_limited);
 /* The ledger has jobs of the tenant that are not at their end; a build has brought some. */
 void builds_note_open(struct builds *b, const char *tenant, bool is_open);
 /* Those of this generation, and before, are. */

@@ -164,6 +164,21 @@ child_result(struct child *c, struct json_object **out, struct err *e)
 	return json_parse_object(out, line, n, e);
 }
 
+bool
+child_failed_for(struct child *c, enum err_code code)
+{
+	struct json_object *result = NULL, *error = NULL;
+	const char *slug = NULL;
+	bool is_it;
+
+	is_it = child_result(c, &result, NULL) == 0 &&
+	    json_get_object(result, "error", false, &error, NULL) == 0 && error != NULL &&
+	    json_get_text(error, "code", false, 64, &slug, NULL) == 0 && slug != NULL &&
+	    strcmp(slug, err_row(code)->slug) == 0;
+	json_object_put(result);
+	return is_it;
+}
+
 /* What sysexits.h means, for one that left no words. */
 static const char *
 meaning_of_exit(int code)

@@ -62,6 +62,8 @@ bool child_reap(struct child *c, pid_t pid, int status);
 bool child_is_well(const struct child *c);
 /* It left with 75: something that it needs is held by others, for the moment. */
 bool child_is_busy(const struct child *c);
+/* It said with its last words that this is why it failed. */
+bool child_failed_for(struct child *c, enum err_code code);
 /* The last line, an object; owned (json_object_put). */
 int child_result(struct child *c, struct json_object **out, struct err *e);
 /* Why it failed, into *e: its own words if it left any, else what its end means. */

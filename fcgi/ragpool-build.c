@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "bounds.h"
@@ -379,6 +380,21 @@ out:
 	return rc;
 }
 
+/* What is the matter with the disk, and what helps. */
+static void
+advise_room(const char *data_dir, struct err *e)
+{
+	struct statvfs fs;
+	size_t used = strlen(e->text);
+
+	if (e->code != ERR_STORAGE || statvfs(data_dir, &fs) == -1)
+		return;
+	snprintf(e->text + used, sizeof e->text - used,
+	    "; %llu MiB of the disk of %.100s are free: make room there (fewer keep_generations, or "
+	    "a larger disk), the next try goes on where this one was",
+	    (unsigned long long)fs.f_bavail * fs.f_frsize >> 20, data_dir);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -391,6 +407,7 @@ main(int argc, char **argv)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (build(&o, &e) == 0)
 		return 0;
+	advise_room(o.data_dir, &e);
 	if (o.json)
 		last_line_error(&e);
 	log_error("tenant=%s code=%s %s", o.tenant, err_row(e.code)->slug, e.text);

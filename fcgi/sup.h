@@ -69,6 +69,7 @@ enum {
 	SUP_TICK_MS = 5000,		/* the longest sleep: heartbeats, the watchdog */
 	SUP_VERIFY_MS = 30000,		/* the last workers of a roll to come up */
 	SUP_RETRY_MS = 1000,		/* after a roster could not be written */
+	FLIP_RETRY_MS = 5000,		/* until a pointer that could not be written is tried again */
 	BUILD_BUSY_MS = 5000,		/* until a lock that was held is tried again */
 };
 

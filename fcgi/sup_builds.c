@@ -173,6 +173,7 @@ static void
 fail_run(struct sup *s, struct build_run *r, const char *reason)
 {
 	bool is_busy = child_is_busy(&r->child) && !r->is_cancelled, again = is_busy;
+	bool is_full = child_failed_for(&r->child, ERR_STORAGE);
 
 	struct err e;
 
@@ -181,7 +182,7 @@ fail_run(struct sup *s, struct build_run *r, const char *reason)
 		log_warn("build tenant=%s: %s", r->tenant, e.text);
 	fail_build(s, r->tenant, reason, is_busy);
 	if (!is_busy && !r->is_cancelled && may_pass(r) &&
-	    (again = builds_retry_later(&s->builds, r->tenant, s->now_ms)))
+	    (again = builds_retry_later(&s->builds, r->tenant, s->now_ms, !is_full)))
 		log_info("build tenant=%s: tried again in %" PRId64 " ms", r->tenant,
 		    builds_find(&s->builds, r->tenant)->retry_ms - s->now_ms);
 	sup_inbox_build_failed(s, r->tenant, reason, !again);

@@ -326,6 +326,8 @@ pass(struct sup *s, const char *tenant, const char *generation, enum verdict v,
 		log_error("gate passed tenant=%s generation=%s, but: %s", tenant, generation,
 		    e.text);
 		gates_ended(&s->gates, tenant, GATE_EV_HOLD, e.text, s->now_ms);
+		/* A full disk, perhaps.  The build makes nothing new, and offers it again. */
+		builds_work(&s->builds, tenant, s->now_ms + FLIP_RETRY_MS);
 		return;
 	}
 	gates_ended(&s->gates, tenant, GATE_EV_PASS, reason, s->now_ms);

@@ -302,6 +302,27 @@ one_that_sends_all_the_time_takes_turns_with_the_others(void **state)
 }
 
 static void
+a_full_disk_is_waited_for_as_long_as_it_takes(void **state)
+{
+	int64_t now = 1000;
+	struct builds b;
+
+	(void)state;
+	builds_init(&b, 1);
+	want(&b, "alpha", "v1", true);
+	builds_work(&b, "alpha", 0);
+	for (unsigned i = 0; i < 3 * BUILD_TRIES_MAX; i++) {
+		builds_tick(&b, now);
+		start(&b, "alpha");
+		builds_failed(&b, "alpha", "the disk is full", false);
+		assert_true(builds_retry_later(&b, "alpha", now, false));
+		assert_in_range(builds_due(&b), now + BUILD_BACKOFF_MS, now + BUILD_BACKOFF_MAX_MS);
+		now = builds_due(&b);
+	}
+	builds_fini(&b);
+}
+
+static void
 a_failure_that_may_pass_is_tried_again_later_and_later_but_not_for_ever(void **state)
 {
 	int64_t now = 1000, waits[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000};
@@ -316,10 +337,10 @@ a_failure_that_may_pass_is_tried_again_later_and_later_but_not_for_ever(void **s
 		start(&b, "alpha");
 		builds_failed(&b, "alpha", "died", false);
 		if (i + 1 == BUILD_TRIES_MAX) {
-			assert_false(builds_retry_later(&b, "alpha", now));
+			assert_false(builds_retry_later(&b, "alpha", now, true));
 			break;
 		}
-		assert_true(builds_retry_later(&b, "alpha", now));
+		assert_true(builds_retry_later(&b, "alpha", now, true));
 		builds_work(&b, "alpha", now);	/* more of it does not shorten the wait */
 		assert_null(builds_next(&b));
 		assert_int_equal(builds_due(&b), now + waits[i]);
@@ -370,6 +391,7 @@ main(void)
 	    cmocka_unit_test(a_build_that_found_a_lock_held_is_tried_again),
 	    cmocka_unit_test(a_tenant_that_leaves_during_its_build_keeps_the_place),
 	    cmocka_unit_test(counters_stay_true_in_a_storm),
+	    cmocka_unit_test(a_full_disk_is_waited_for_as_long_as_it_takes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
