@@ -1,16 +1,15 @@
 /* poison.c - tenants whose data ends workers. */
 #include "poison.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
-#include "file.h"
 #include "generation.h"
+#include "list_file.h"
 #include "tenant.h"
 
+#define FILE_NAME "poisoned"
 enum { FILE_MAX = BOARD_POISONED_MAX * (TENANT_NAME_BYTES + GENERATION_NAME_BYTES + 2) };
 
 static void
@@ -124,62 +123,50 @@ poison_of_tenant(const struct board *b, const char *tenant)
 	return entry != NULL ? entry->generation : NULL;
 }
 
-/* ---- on disk: "<tenant> <generation>", one a line ---- */
+/* ---- on disk ---- */
+
+struct loading {
+	struct poison *p;
+	struct board *b;
+};
 
 static int
-load_line(struct poison *p, struct board *b, char *line, struct err *e)
+load_entry(void *context, char *const *field, struct err *e)
 {
-	char *blank = strchr(line, ' ');
+	struct loading *l = context;
 
-	if (blank == NULL)
-		return err_set(e, ERR_CORRUPT, "a line without a generation");
-	*blank = '\0';
-	if (tenant_name_check(line, strlen(line), e) == -1 ||
-	    generation_name_check(blank + 1, e) == -1) {
-		e->code = ERR_CORRUPT;
-		return -1;
-	}
-	if (!poison_is_listed(b, line, blank + 1))
-		list(p, b, line, blank + 1);
+	if (!tenant_name_is_valid(field[0], strlen(field[0])) ||
+	    generation_name_check(field[1], NULL) == -1)
+		return err_set(e, ERR_CORRUPT, "not a tenant and a generation: %.40s", field[0]);
+	if (!poison_is_listed(l->b, field[0], field[1]))
+		list(l->p, l->b, field[0], field[1]);
 	return 0;
 }
 
 int
 poison_load(struct poison *p, struct board *b, const char *data_dir, struct err *e)
 {
-	char path[PATH_MAX], *text, *end;
-	int rc = 0;
+	struct loading l = {p, b};
 
-	if (file_join(path, sizeof path, data_dir, "poisoned", e) == -1)
-		return -1;
-	if (file_read(&text, NULL, path, FILE_MAX, e) == -1)
-		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	for (char *line = text; rc == 0 && (end = strchr(line, '\n')) != NULL; line = end + 1) {
-		*end = '\0';
-		rc = load_line(p, b, line, e);
-	}
-	free(text);
-	if (rc == -1)
-		err_prefix(e, "%s", path);
-	return rc;
+	return list_file_load(data_dir, FILE_NAME, 2, FILE_MAX, load_entry, &l, e);
 }
 
 int
 poison_save(const struct board *b, const char *data_dir, struct err *e)
 {
-	char path[PATH_MAX];
-	struct buf text;
-	int rc = -1;
+	struct buf lines;
+	size_t count = 0;
+	int rc;
 
-	buf_init(&text, FILE_MAX + 1);
+	buf_init(&lines, FILE_MAX + 1);
 	for (int i = 0; i < BOARD_POISONED_MAX; i++) {
 		const struct board_poisoned *entry = &b->head->poisoned[i];
-		if (atomic_load(&entry->is_live) != 0)
-			buf_addf(&text, "%s %s\n", entry->tenant, entry->generation);
+		if (atomic_load(&entry->is_live) == 0)
+			continue;
+		buf_addf(&lines, "%s\t%s\n", entry->tenant, entry->generation);
+		count++;
 	}
-	if (buf_check(&text, "the poisoned", e) == 0 &&
-	    file_join(path, sizeof path, data_dir, "poisoned", e) == 0)
-		rc = file_replace(path, text.len > 0 ? text.data : "", text.len, 0640, e);
-	buf_fini(&text);
+	rc = list_file_save(data_dir, FILE_NAME, &lines, count, e);
+	buf_fini(&lines);
 	return rc;
 }

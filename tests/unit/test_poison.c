@@ -2,8 +2,8 @@
  * minutes, and nobody else's. */
 #include "unit.h"
 
+#include "../../fcgi/list_file.h"
 #include "../../fcgi/poison.h"
-#include "file.h"
 
 struct fixture {
 	struct board board;
@@ -147,7 +147,9 @@ static void
 the_list_is_kept_over_a_restart(void **state)
 {
 	struct fixture *f = *state, next = {0};
-	char *folder = unit_folder(), path[600];
+	static const char *const bad[] = {"../x\t1-0123456789ab\n", "alpha\t../1\n", "alpha\n"};
+	char *folder = unit_folder();
+	struct buf lines;
 	struct err e;
 
 	assert_int_equal(board_create(&next.board, 2, NULL), 0);
@@ -170,11 +172,13 @@ the_list_is_kept_over_a_restart(void **state)
 	assert_int_equal(board_create(&next.board, 2, NULL), 0);
 	assert_ok(poison_load(&next.poison, &next.board, folder, &e), &e);
 	assert_int_equal(atomic_load(&next.board.head->poisoned_count), 0);
-	snprintf(path, sizeof path, "%s/poisoned", folder);
-	assert_ok(file_replace(path, "../x 1-0123456789ab\n", 20, 0640, &e), &e);
-	assert_refused(poison_load(&next.poison, &next.board, folder, &e), &e, ERR_CORRUPT);
-	assert_ok(file_replace(path, "alpha\n", 6, 0640, &e), &e);
-	assert_refused(poison_load(&next.poison, &next.board, folder, &e), &e, ERR_CORRUPT);
+	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		buf_init(&lines, 1000);
+		buf_adds(&lines, bad[i]);
+		assert_ok(list_file_save(folder, "poisoned", &lines, 1, &e), &e);
+		buf_fini(&lines);
+		assert_refused(poison_load(&next.poison, &next.board, folder, &e), &e, ERR_CORRUPT);
+	}
 	board_close(&next.board);
 	unit_folder_gone(folder);
 }
