@@ -54,8 +54,7 @@ struct dense_params {
 	uint32_t dim;
 	enum dense_metric metric;
 	enum dense_exact exact;		/* halves turn to floats when a value needs it */
-	enum dense_graph graph;		/* auto: when scanning costs more than 20,000 rows of
-					 * 384 dimensions do */
+	enum dense_graph graph;		/* auto: from 4,096 rows on */
 	unsigned m;			/* 0: DENSE_M */
 	unsigned ef_construction;	/* 0: DENSE_EF_CONSTRUCTION */
 	unsigned threads;		/* 0: crew_size(); the bytes are always the same */
