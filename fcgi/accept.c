@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "enter.h"
@@ -42,15 +41,10 @@ accept_tenant(struct api *api, const struct req *r, struct reply *p, const char 
 }
 
 int
-accept_body(const struct api *api, const struct req *r, struct err *e)
+accept_body(const struct api *api, struct req *r, struct err *e)
 {
-	const char *encoding = req_param(r, "HTTP_CONTENT_ENCODING");
-
-	if (encoding != NULL && encoding[0] != '\0' && strcasecmp(encoding, "identity") != 0)
-		return err_set(e, ERR_ENCODING, "send the body without Content-Encoding");
-	if (r->content_length > api->intake->upload_max)
-		return err_set(e, ERR_BODY_SIZE, "the body is larger than %zu bytes (upload_max)",
-		    api->intake->upload_max);
+	if (req_begin_body(r, api->intake->upload_max, e) == -1)
+		return -1;
 	return r->content_length > 0 ? 0 : err_set(e, ERR_EMPTY_BODY, "the request has no body");
 }
 

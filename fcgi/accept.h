@@ -13,8 +13,9 @@
 /* The caller may come in, and the tenant is one, served already or not. */
 int accept_tenant(struct api *api, const struct req *r, struct reply *p, const char *tenant,
     struct err *e);
-/* The body's announced size is within `upload_max`, it is not compressed and not empty. */
-int accept_body(const struct api *api, const struct req *r, struct err *e);
+/* The body's announced size is within `upload_max`, it is not compressed and not announced as
+ * empty. */
+int accept_body(const struct api *api, struct req *r, struct err *e);
 /* accept_tenant(), and an entry to be filled. */
 int accept_begin(struct api *api, const struct req *r, struct reply *p, const char *tenant,
     struct inbox_entry *n, struct err *e);

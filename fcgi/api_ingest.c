@@ -310,7 +310,7 @@ take_raw(struct inbox_entry *n, struct req *r, const char *key, struct err *e)
 {
 	struct inbox_item item = {.key = key, .type = r->content_type[0] != '\0' ? r->content_type : NULL};
 	char piece[PIECE_BYTES];
-	size_t left = r->content_length;
+	size_t sent = 0;
 	long got;
 
 	if (key == NULL)
@@ -319,14 +319,13 @@ take_raw(struct inbox_entry *n, struct req *r, const char *key, struct err *e)
 	if (pushed_check_key(key, e) == -1 ||
 	    req_query_get(r, "title", &item.title, e) == -1)
 		return -1;
-	while (left > 0) {
-		got = r->read(r->read_from, piece, left < sizeof piece ? left : sizeof piece);
-		if (got <= 0)
-			return err_set(e, ERR_TRUNCATED_BODY, "the body ends %zu bytes early", left);
+	for (; (got = req_read(r, piece, sizeof piece, e)) > 0; sent += (size_t)got)
 		if (inbox_write(n, piece, (size_t)got, e) == -1)
 			return -1;
-		left -= (size_t)got;
-	}
+	if (got == -1)
+		return -1;
+	if (sent == 0)
+		return err_set(e, ERR_EMPTY_BODY, "the request has no body");
 	item.name = format_name(key, NULL, item.type);
 	return inbox_put(n, &item, e);
 }

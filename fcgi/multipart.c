@@ -80,7 +80,7 @@ multipart_open(struct multipart *m, struct req *r, struct err *e)
 	size_t n;
 
 	m->r = r;
-	m->left = r->content_length;
+	m->is_read = false;
 	m->parts = 0;
 	m->at = 0;
 	m->len = 2;
@@ -108,15 +108,12 @@ fill(struct multipart *m, struct err *e)
 		m->len -= m->at;
 		m->at = 0;
 	}
-	while (m->len < sizeof m->bytes && m->left > 0) {
-		size_t room = sizeof m->bytes - m->len;
-		got = m->r->read(
-		    m->r->read_from, m->bytes + m->len, room < m->left ? room : m->left);
-		if (got <= 0)
-			return err_set(e, ERR_TRUNCATED_BODY, "the body ends %zu bytes early",
-			    m->left);
+	while (m->len < sizeof m->bytes && !m->is_read) {
+		got = req_read(m->r, m->bytes + m->len, sizeof m->bytes - m->len, e);
+		if (got == -1)
+			return -1;
+		m->is_read = got == 0;
 		m->len += (size_t)got;
-		m->left -= (size_t)got;
 	}
 	return 0;
 }
@@ -137,7 +134,7 @@ available(struct multipart *m, struct err *e)
 		return -1;
 	if ((mark = find(m, m->mark, m->mark_bytes)) != NULL)
 		return mark - (m->bytes + m->at);
-	if (m->len - m->at >= m->mark_bytes && (m->left > 0 || m->len - m->at > m->mark_bytes))
+	if (m->len - m->at >= m->mark_bytes && (!m->is_read || m->len - m->at > m->mark_bytes))
 		return (long)(m->len - m->at - m->mark_bytes + 1);
 	return malformed(e, "its last boundary is missing");
 }

@@ -23,7 +23,7 @@ enum {
 
 struct multipart {
 	struct req *r;				/* borrowed */
-	size_t left;				/* of the body, not read yet */
+	bool is_read;				/* all of the body */
 	char bytes[MULTIPART_ROOM];
 	size_t at, len;				/* what of them is unread */
 	char mark[80];				/* CR LF -- boundary */

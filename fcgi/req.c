@@ -11,6 +11,8 @@
 #include "req_id.h"
 #include "utf8.h"
 
+enum { BODY_FIRST = 16 * 1024 };
+
 static const char *const method_names[] = {
     [REQ_GET] = "GET",
     [REQ_HEAD] = "HEAD",
@@ -106,6 +108,8 @@ parse_address(struct req *r, struct err *e)
 	return 0;
 }
 
+/* Without a length, or with the -1 that programs in Go pass on for it (Caddy), the end of the
+ * records ends the body. */
 static int
 parse_length(struct req *r, struct err *e)
 {
@@ -113,7 +117,8 @@ parse_length(struct req *r, struct err *e)
 	char *end;
 	unsigned long long n;
 
-	if (text == NULL || text[0] == '\0')
+	r->has_no_length = text == NULL || text[0] == '\0' || strcmp(text, "-1") == 0;
+	if (r->has_no_length)
 		return 0;
 	if (text[0] < '0' || text[0] > '9')
 		return err_set(e, ERR_INPUT, "the content length is not a number");
@@ -177,28 +182,78 @@ req_query_get(const struct req *r, const char *name, const char **out, struct er
 }
 
 int
-req_read_body(struct req *r, size_t max, struct err *e)
+req_begin_body(struct req *r, size_t max, struct err *e)
 {
 	const char *encoding = req_param(r, "HTTP_CONTENT_ENCODING");
-	size_t used = 0;
-	char *body;
-	long got;
 
+	if (r->has_no_length)
+		r->content_length = max;
 	if (r->content_length > max)
 		return err_set(e, ERR_BODY_SIZE, "the body is larger than %zu bytes", max);
 	if (encoding != NULL && encoding[0] != '\0' && strcasecmp(encoding, "identity") != 0)
 		return err_set(e, ERR_ENCODING, "send the body without Content-Encoding");
-	if ((body = arena_alloc(r->arena, r->content_length + 1)) == NULL)
-		return err_set(e, ERR_NOMEM, "no memory for the body");
-	while (used < r->content_length) {
-		got = r->read(r->read_from, body + used, r->content_length - used);
-		if (got <= 0)
-			return err_set(e, ERR_TRUNCATED_BODY, "%zu of %zu bytes arrived", used,
+	return 0;
+}
+
+long
+req_read(struct req *r, char *into, size_t n, struct err *e)
+{
+	size_t left = r->content_length - r->taken;
+	char more;
+	long got;
+
+	if (left == 0 && !r->has_no_length)
+		return 0;
+	if (left == 0) {
+		if ((got = r->read(r->read_from, &more, 1)) > 0)
+			return err_set(e, ERR_BODY_SIZE, "the body is larger than %zu bytes",
 			    r->content_length);
-		used += (size_t)got;
+	} else {
+		got = r->read(r->read_from, into, n < left ? n : left);
 	}
-	body[used] = '\0';
+	if (got == 0 && r->has_no_length)
+		return 0;
+	if (got <= 0)
+		return err_set(e, ERR_TRUNCATED_BODY, "%zu of %zu bytes arrived", r->taken,
+		    r->content_length);
+	r->taken += (size_t)got;
+	return got;
+}
+
+/* Room for all of a body of which the length is known, for what comes of another. */
+static char *
+grow_body(struct req *r, const char *body, size_t *room)
+{
+	size_t more = body == NULL ? BODY_FIRST : 2 * *room;
+	char *larger;
+
+	*room = r->has_no_length && more < r->content_length ? more : r->content_length;
+	if ((larger = arena_alloc(r->arena, *room + 1)) != NULL && body != NULL)
+		memcpy(larger, body, r->taken);
+	return larger;
+}
+
+int
+req_read_body(struct req *r, size_t max, struct err *e)
+{
+	char *body = NULL;
+	size_t room = 0;
+	long got;
+
+	if (req_begin_body(r, max, e) == -1)
+		return -1;
+	do {
+		/* At the most there is no room, and no need of it: req_read() says how it ends. */
+		if ((body == NULL || (r->taken == room && room < r->content_length)) &&
+		    (body = grow_body(r, body, &room)) == NULL)
+			return err_set(e, ERR_NOMEM, "no memory for the body");
+		if ((got = req_read(r, body + r->taken, room - r->taken, e)) == -1)
+			return -1;
+	} while (got > 0);
+	body[r->taken] = '\0';
 	r->body = body;
+	r->content_length = r->taken;
+	r->has_no_length = false;
 	return 0;
 }
 

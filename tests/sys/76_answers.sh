@@ -86,22 +86,11 @@ is "an open breaker is not waited for" "$(json 'j["degraded"]') $(mock_count a '
 wait_for 10 "the breaker closes" eval 'post /query/en "$question"; [ "$(json "j[\"llm_generated\"]")" = true ]'
 
 # --- streams ---
-stream() {	# stream FILE PATH JSON: in the background, as it arrives; its pid in $started
-	local file=$1
-	: >"$T/$file"
-	curl -sN -m 100 -o "$T/$file" -X POST -H 'Content-Type: application/json' \
-		-H 'Accept: text/event-stream' --data-binary "$3" "$url$2" &
-	started=$!
-	pids+=("$started")
-}
 event() {	# event FILE NAME EXPRESSION: of the event's data, as j
 	local body
 	body=$(grep -A1 "^event: $2\$" "$T/$1" | sed -n 's/^data: //p' | tail -n 1)
 	json "$3"
 }
-busy() { ragpool status --json | "$PYTHON" -c 'import json, sys
-print(sum(w["state"] == "serving" for w in json.load(sys.stdin)["workers"]))'; }
-nobody_is_busy() { [ "$(busy)" = 0 ]; }
 held='{"kind": "hold", "after": 4, "text": "The tower is of granite [1]. That is all there is to say."}'
 streamed='{"query": "What was the lighthouse tower built of?", "stream": true}'
 

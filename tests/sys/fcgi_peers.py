@@ -6,6 +6,7 @@
   fcgi_peers.py readers SOCKET URL N BODY     the same, of peers that ask and take a byte now and then
   fcgi_peers.py reading URL PATH N BODY       the same, of N clients of the web server
   fcgi_peers.py sip SOCKET N BODY     N peers that ask and take a byte now and then, as long as there are any
+  fcgi_peers.py sending URL PATH N    N clients of the web server that stop half way through 100 KB: does URL answer?
   fcgi_peers.py clients URL N         N clients of the web server at a byte a second: does it answer beside?
   fcgi_peers.py ask SOCKET NAME=VALUE... [-- BODY]   a request straight to a worker; prints its answer
 
@@ -203,6 +204,20 @@ def reading(url, path, n, body):
     answers_beside(held, url + "/health")
 
 
+def sending(url, path, n):
+    host, port = url.split("//")[1].split("/")[0].split(":")
+    held = []
+    for _ in range(n):
+        s = socket.create_connection((host, int(port)), timeout=10)
+        s.sendall(b"PUT %s HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n"
+                  % path.encode() + b"x" * 50000)
+        held.append(s)
+    time.sleep(.3)      # if workers were taken for them, all are by now
+    began = time.monotonic()
+    print("status %s" % get(url + "/health"))
+    print("waited_s %d" % (time.monotonic() - began))
+
+
 def clients(url, n):
     host, port = url.split("//")[1].split("/")[0].split(":")
     head = b"POST /query/en HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
@@ -259,6 +274,8 @@ elif what == "sip":
     sippers(rest[0], int(rest[1]), rest[2].encode())
 elif what == "reading":
     reading(rest[0], rest[1], int(rest[2]), rest[3].encode())
+elif what == "sending":
+    sending(rest[0], rest[1], int(rest[2]))
 elif what == "clients":
     clients(rest[0], int(rest[1]))
 else:

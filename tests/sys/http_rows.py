@@ -183,9 +183,16 @@ row("a body that ends early", "400 truncated_body",
     direct("POST", "/query/en", [JSON, ("Authorization", bearer)], b"{} ", 1000000))
 row("a body over the limit, on the socket", "413 body_too_large",
     direct("POST", "/query/en", [JSON, ("Authorization", bearer)], b"x" * 1100000, 1100000))
-for n in ("x", "-1", "1x"):
+for n in ("x", "-2", "1x"):
     row("the length " + n, "400 bad_request",
         direct("POST", "/query/en", [JSON, ("Authorization", bearer)], b"{}", n))
+for n in ("", "-1"):
+    row("a body that only its end ends, the length '%s'" % n, "200 -",
+        direct("POST", "/query/en", [JSON, ("Authorization", bearer)], good, n))
+    row("one that is too large, the length '%s'" % n, "413 body_too_large",
+        direct("POST", "/query/en", [JSON, ("Authorization", bearer)], b"x" * 1100000, n))
+    row("and one that is empty, the length '%s'" % n, "400 empty_body",
+        direct("POST", "/query/en", [("Authorization", bearer)], b"", n))
 both("an expectation", "417 expectation_failed", "POST", "/query/en", [JSON, ("Expect", "200-ok")], good)
 both("another's Proxy:", "200 -", "POST", "/query/en", [JSON, ("Proxy", "http://127.0.0.1:1")], good)
 both("other people's tenant headers", "200 -", "POST", "/query/en",

@@ -307,6 +307,34 @@ start_apache() {
 	wait_for 10 "Apache listens on $port" curl -s -o /dev/null "$url/_nothing"
 }
 
+# start_lighttpd, start_caddy: and these.  Each sets $url and its own name.
+start_lighttpd() {
+	local port
+	port=$(free_ports 1)
+	fill lighttpd/ragpool.conf.in "$T/run/lighttpd-ragpool.conf" "SOCKET=$socket" \
+		"ANSWERS=${answers:-$socket}" "ERRORS=$etc/lighttpd/errors"
+	fill lighttpd/standalone.conf.in "$T/lighttpd.conf" "RUN=$T/run" ADDRESS=127.0.0.1 "PORT=$port"
+	ok "lighttpd -tt" lighttpd -tt -f "$T/lighttpd.conf"
+	start lighttpd lighttpd -D -f "$T/lighttpd.conf"
+	lighttpd=$started
+	url=http://127.0.0.1:$port
+	wait_for 20 "lighttpd listens on $port" curl -s -o /dev/null "$url/_nothing"
+}
+
+start_caddy() {
+	local port
+	port=$(free_ports 1)
+	fill caddy/ragpool.caddy.in "$T/run/ragpool.caddy" "SOCKET=$socket" \
+		"ANSWERS=${answers:-$socket}" ADDRESS=127.0.0.1 "PORT=$port"
+	fill caddy/standalone.caddy.in "$T/Caddyfile" "RUN=$T/run"
+	export XDG_CONFIG_HOME=$T/run XDG_DATA_HOME=$T/run HOME=$T/run
+	ok "caddy validate" caddy validate --adapter caddyfile --config "$T/Caddyfile"
+	start caddy caddy run --adapter caddyfile --config "$T/Caddyfile"
+	caddy=$started
+	url=http://127.0.0.1:$port
+	wait_for 20 "Caddy listens on $port" curl -s -o /dev/null "$url/_nothing"
+}
+
 # start_consul: a real server of one, not the volatile -dev agent.  Sets $consul_url and
 # $consul.
 start_consul() {
@@ -375,6 +403,15 @@ post() {	# post PATH JSON [CURL-ARGUMENT...]
 	ask POST "$path" -H 'Content-Type: application/json' --data-binary "$json" "$@"
 }
 
+stream() {	# stream FILE PATH JSON: in the background, as it arrives; its pid in $started
+	local file=$1
+	: >"$T/$file"
+	curl -sN -m 100 -o "$T/$file" -X POST -H 'Content-Type: application/json' \
+		-H 'Accept: text/event-stream' --data-binary "$3" "$url$2" &
+	started=$!
+	pids+=("$started")
+}
+
 header() { sed -n "s/^$1: *//p" <<<"$headers" | head -n 1; }	# header NAME
 
 json() {	# json EXPRESSION: of the last $body, which the expression knows as j
@@ -393,6 +430,13 @@ answers() {	# answers STATUS PATH JSON: does a query get that?
 	post "$2" "$3"
 	[ "$status" = "$1" ]
 }
+
+busy() {		# how many workers have a request in hand
+	ragpool status --json | "$PYTHON" -c 'import json, sys
+print(sum(w["state"] == "serving" for w in json.load(sys.stdin)["workers"]))'
+}
+
+nobody_is_busy() { [ "$(busy)" = 0 ]; }
 
 put_tenant() {	# put_tenant NAME VERSION FOLDER: as the file the supervisor watches
 	tenant_json "$2" "$3" >"$T/tenants.d/.$1.tmp"

@@ -87,7 +87,7 @@ lengths_are_believed_only_when_met(void **state)
 	struct err e;
 
 	(void)state;
-	assert_refused(init(&r, "/", "-1", "", &e), &e, ERR_INPUT);
+	assert_refused(init(&r, "/", "-2", "", &e), &e, ERR_INPUT);
 	assert_refused(init(&r, "/", "1e3", "", &e), &e, ERR_INPUT);
 	assert_ok(init(&r, "/", "99999999999999999999999", "", &e), &e);
 	assert_refused(req_read_body(&r, 1000, &e), &e, ERR_BODY_SIZE);
@@ -102,6 +102,35 @@ lengths_are_believed_only_when_met(void **state)
 	assert_string_equal(r.body, "abcdefgh");
 	assert_ok(init(&r, "/", "", "", &e), &e);
 	assert_int_equal(r.content_length, 0);
+}
+
+static void
+a_body_without_a_length_ends_where_it_ends(void **state)
+{
+	static const char *const unsaid[] = {"", "-1"};
+	char text[50001];
+	struct req r;
+	struct err e;
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	for (size_t i = 0; i < 2; i++) {
+		assert_ok(init(&r, "/", unsaid[i], "", &e), &e);
+		body_text = text;
+		body_left = sizeof text - 1;
+		assert_ok(req_read_body(&r, sizeof text - 1, &e), &e);
+		assert_int_equal(r.content_length, sizeof text - 1);
+		assert_string_equal(r.body, text);
+		assert_ok(init(&r, "/", unsaid[i], "", &e), &e);
+		body_text = text;
+		body_left = sizeof text - 1;
+		assert_refused(req_read_body(&r, sizeof text - 2, &e), &e, ERR_BODY_SIZE);
+		assert_ok(init(&r, "/", unsaid[i], "", &e), &e);
+		body_left = 0;
+		assert_ok(req_read_body(&r, 10, &e), &e);
+		assert_string_equal(r.body, "");
+	}
 }
 
 static void
@@ -234,6 +263,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_are_decoded_once_or_refused),
 	    cmocka_unit_test(lengths_are_believed_only_when_met),
+	    cmocka_unit_test(a_body_without_a_length_ends_where_it_ends),
 	    cmocka_unit_test(only_json_in_utf8_is_taken),
 	    cmocka_unit_test(values_behind_the_question_mark_are_decoded),
 	    cmocka_unit_test(ids_from_outside_are_taken_when_plain),
