@@ -367,22 +367,48 @@ remove_generation(const char *data_dir, const char *tenant, const char *name, st
 	return 0;
 }
 
-/* Called for the newest first: whether it is among those that are kept for their number. */
-static bool
-is_kept(unsigned *serving, unsigned *refused, unsigned keep, bool is_refused)
+/* When it was sealed here, 0 when nobody knows. */
+static int64_t
+sealed_s(const char *data_dir, const char *tenant, const char *name)
 {
+	char dir[PATH_MAX], path[PATH_MAX];
+	struct stat st;
+
+	if (generation_dir(dir, data_dir, tenant, name, NULL) == -1 ||
+	    file_join(path, sizeof path, dir, "manifest.json", NULL) == -1 || stat(path, &st) == -1)
+		return 0;
+	return (int64_t)st.st_mtime;
+}
+
+/* The state of a walk from the newest to the oldest. */
+struct sweeping {
+	const struct generation_rules *rules;
+	unsigned serving, refused;
+	int64_t replaced_s;	/* when the next one that may serve was sealed; 0: there is none */
+};
+
+/* Whether its number and its time let it stay. */
+static bool
+is_kept(struct sweeping *w, bool is_refused, int64_t sealed)
+{
+	const struct generation_rules *r = w->rules;
+	int64_t since = is_refused ? sealed : w->replaced_s;
+	bool is_over = r->ttl_s > 0 && since != 0 && r->now_s - since > r->ttl_s;
+
 	if (is_refused)
-		return (*refused)++ == 0;
-	return (*serving)++ < keep;
+		return w->refused++ == 0 && !is_over;
+	if (sealed != 0)
+		w->replaced_s = sealed;
+	return w->serving++ < r->keep && !is_over;
 }
 
 int
-generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
+generation_sweep(const char *data_dir, const char *tenant, const struct generation_rules *rules,
     generation_use_fn *use, void *context, struct err *e)
 {
 	char(*names)[GENERATION_NAME_BYTES];
 	char current[GENERATION_NAME_BYTES] = "";
-	unsigned serving = 0, refused = 0;
+	struct sweeping w = {.rules = rules};
 	size_t count;
 	int rc = 0;
 
@@ -393,8 +419,8 @@ generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
 		struct generation_use u = {0};
 		if (use != NULL)
 			u = use(context, names[i]);
-		if (!is_kept(&serving, &refused, keep, u.is_refused) && !u.is_used &&
-		    strcmp(names[i], current) != 0)
+		if (!is_kept(&w, u.is_refused, sealed_s(data_dir, tenant, names[i])) &&
+		    !u.is_used && strcmp(names[i], current) != 0)
 			rc = remove_generation(data_dir, tenant, names[i], e);
 	}
 	free(names);

@@ -98,11 +98,22 @@ struct generation_use {
 };
 typedef struct generation_use generation_use_fn(void *context, const char *name);
 
+struct generation_rules {
+	unsigned keep;		/* so many of those that may serve */
+	int64_t ttl_s;		/* none longer than that, 0: for ever */
+	int64_t now_s;		/* seconds since 1970 */
+};
+
 /* Removes generations beyond the newest `keep` of those that may serve, and beyond the newest
- * one of those that may not, so that what was refused costs no place to go back to.  What
- * `current` names and what is used stays.  Temporary files and folders of the tenant whose process
- * is gone are removed too (leftover.h).  use NULL: nothing is used, nothing refused. */
-int generation_sweep(const char *data_dir, const char *tenant, unsigned keep,
-    generation_use_fn *use, void *context, struct err *e);
+ * one of those that may not, so that what was refused costs no place to go back to; and, however
+ * few they are, those whose time is over.  What `current` names and what is used stays.
+ * Temporary files and folders of the tenant whose process is gone are removed too (leftover.h).
+ * use NULL: nothing is used, nothing refused.
+ *
+ * Time    counts from the moment a generation was replaced: when the next newer one that may
+ *         serve was sealed on this host (or came here).  So what was replaced a minute ago can
+ *         be gone back to, however old it is.  For one that may not serve, from its own sealing. */
+int generation_sweep(const char *data_dir, const char *tenant,
+    const struct generation_rules *rules, generation_use_fn *use, void *context, struct err *e);
 
 #endif

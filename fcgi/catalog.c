@@ -475,6 +475,7 @@ accept(struct catalog *c, struct catalog_tenant *t, const struct tenant_doc *d,
 	t->notes = notes;
 	t->config = d->config;
 	t->canary_window_ms = d->canary_window_ms;
+	t->life = d->life;
 	memcpy(t->hash, d->hash, sizeof t->hash);
 	t->revision = revision;
 	clear_refusal(t);

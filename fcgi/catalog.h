@@ -49,6 +49,7 @@
 #include "build.h"
 #include "err.h"
 #include "hash.h"
+#include "tenant_doc.h"
 
 enum { CATALOG_CONFIRM_MS = 30000, CATALOG_VANISH_COUNT = 5, CATALOG_VANISH_PERCENT = 20,
 	CATALOG_PAST_MAX = 16 };
@@ -96,6 +97,7 @@ struct catalog_tenant {
 	size_t document_bytes;
 	struct build_config config;
 	int64_t canary_window_ms;	/* 0: as the pool says */
+	struct tenant_life life;
 	char hash[SHA256_HEX_BYTES];
 	char *notes;			/* owned, one sentence a line, "" for none */
 	uint64_t revision;		/* ModifyIndex, or the file's mtime in ns; 0 unknown */

@@ -16,7 +16,7 @@ enum conf_section { IN_GLOBAL, IN_CONSUL, IN_POOL, IN_MODEL, IN_OBJECT_STORE, CO
 	X(INT, "number") \
 	X(COUNT, "number or cores") \
 	X(SIZE, "size: bytes, or with k, m, g") \
-	X(TIME, "time: with ms, s, m, h") \
+	X(TIME, "time: with ms, s, m, h, d") \
 	X(RATE, "rate: N/s, N/m, N/h, or 0 for none") \
 	X(BOOL, "yes or no") \
 	X(MODE, "octal mode") \

@@ -13,7 +13,7 @@ struct unit {
 static const struct unit sizes[] = {
 	{"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"", 1}, {NULL, 0}};
 static const struct unit times[] = {
-	{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
+	{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
 
 /* The digits at the beginning of text; NULL when there are none or too many. */
 static const char *
@@ -65,7 +65,7 @@ parse_with_unit(const struct conf_row *row, const char *text, const struct unit 
 		rest++;
 	if ((unit = find_unit(units, rest)) == NULL)
 		return err_set(e, ERR_CONFIG, row->type == CONF_TIME && *rest == '\0'
-			? "\"%.64s\" needs a unit: ms, s, m or h"
+			? "\"%.64s\" needs a unit: ms, s, m, h or d"
 			: "\"%.64s\" has an unknown unit", text);
 	if (__builtin_mul_overflow(*value, unit->factor, value))
 		*value = INT64_MAX;

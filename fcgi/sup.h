@@ -184,6 +184,7 @@ struct sup {
 	char culprit[TENANT_NAME_BYTES + 1];	/* whose data failed it; "": nobody's alone */
 	char roll_reason[256];		/* why it went back, "" when it did not */
 	int64_t ended_ms;		/* of the last one; 0: none */
+	int64_t sweep_ms;		/* when what has grown old is looked for next */
 	struct watched watched[WORKERS_MAX];
 	struct canary_report report;	/* of this or the last roll's canary */
 	int64_t look_ms;		/* when the canary is looked at next */
@@ -314,6 +315,7 @@ int64_t sup_canary_due(const struct sup *s);
 
 /* sup_sweep.c */
 void sup_sweep(struct sup *s);
+void sup_sweep_turn(struct sup *s);
 
 /* sup_tenants.c */
 int sup_tenants_open(struct sup *s, struct err *e);

@@ -4,11 +4,14 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "file.h"
 #include "generation.h"
 #include "leftover.h"
 #include "log.h"
+
+enum { SWEEP_MS = 600000 };
 
 /* What the oldest worker may still serve from. */
 static uint64_t
@@ -82,10 +85,27 @@ is_settled(const struct sup *s, const struct live_tenant *t, const struct in_use
 	return u->count == 1 && r != NULL && strcmp(r->generation, t->generation) == 0;
 }
 
+/* The pool's, but for what the tenant's document says. */
+static struct generation_rules
+rules_of(const struct sup *s, const char *tenant)
+{
+	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
+	const struct conf_global *g = &s->conf.global;
+	struct generation_rules r = {.keep = (unsigned)g->keep_generations,
+	    .ttl_s = g->generation_ttl_ms / 1000, .now_s = (int64_t)time(NULL)};
+
+	if (t != NULL && t->document != NULL && t->life.keep != 0)
+		r.keep = t->life.keep;
+	if (t != NULL && t->document != NULL && t->life.ttl_ms >= 0)
+		r.ttl_s = t->life.ttl_ms / 1000;
+	return r;
+}
+
 static void
 sweep_tenants(struct sup *s, struct in_use *u)
 {
 	const struct conf_global *g = &s->conf.global;
+	struct generation_rules rules;
 	struct err e;
 
 	for (size_t i = 0; i < s->live.count; i++) {
@@ -93,8 +113,8 @@ sweep_tenants(struct sup *s, struct in_use *u)
 		if (t->is_swept)
 			continue;
 		u->tenant = t;
-		if (generation_sweep(g->data_dir, t->name, (unsigned)g->keep_generations,
-			use_of, u, &e) == -1)
+		rules = rules_of(s, t->name);
+		if (generation_sweep(g->data_dir, t->name, &rules, use_of, u, &e) == -1)
 			log_warn("sweep tenant=%s: %s", t->name, e.text);
 		t->is_swept = is_settled(s, t, u);
 	}
@@ -112,6 +132,19 @@ sweep_leftovers(const struct sup *s)
 		if (file_join(path, sizeof path, s->conf.global.data_dir, folders[i], &e) == -1 ||
 		    leftover_sweep(path, &e) == -1)
 			log_warn("sweep: %s", e.text);
+}
+
+/* Time goes by without a roll, too. */
+void
+sup_sweep_turn(struct sup *s)
+{
+	if (s->now_ms < s->sweep_ms || roll_is_busy(&s->roll))
+		return;
+	s->sweep_ms = s->now_ms + SWEEP_MS;
+	for (size_t i = 0; i < s->live.count; i++)
+		if (rules_of(s, s->live.at[i].name).ttl_s > 0)
+			s->live.at[i].is_swept = false;
+	sup_sweep(s);
 }
 
 void

@@ -508,6 +508,7 @@ turn(struct sup *s)
 	sup_pools_turn(s);
 	sup_roll_turn(s);
 	sup_inbox_turn(s);	/* what every worker serves now */
+	sup_sweep_turn(s);
 	sup_respawn_turn(s);
 	sup_gateway_turn(s);
 	sup_quarantine_turn(s);

@@ -392,28 +392,40 @@ read_answer(struct tenant_doc *d, struct json_object *root, struct err *e)
 	return copy_text(d->config.answer_model, sizeof d->config.answer_model, "answer", model, e);
 }
 
-enum { CANARY_WINDOW_MAX_MS = 86400000 };
+#define CANARY_WINDOW_MAX_MS INT64_C(86400000)
+#define LIFE_MAX_MS INT64_C(31536000000)
 
 /* "90s", "30m": as times are written in ragpool.conf. */
 static int
-parse_window(const char *text, int64_t *ms, struct err *e)
+parse_time(const char *member, const char *text, int64_t max_ms, int64_t *ms, struct err *e)
 {
 	static const struct {
 		const char *name;
 		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 	size_t digits = strspn(text, "0123456789");
 
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		if (digits == 0 || digits > 9 || strcmp(text + digits, units[i].name) != 0)
 			continue;
 		*ms = strtoll(text, NULL, 10) * units[i].ms;
-		return *ms <= CANARY_WINDOW_MAX_MS ?
+		return *ms <= max_ms ?
 		    0 :
-		    err_set(e, ERR_RANGE, "\"canary_window\" is \"%s\"; it may be up to 24h", text);
+		    err_set(e, ERR_RANGE, "\"%s\" is \"%s\"; it may be up to %lldd", member, text,
+			(long long)(max_ms / 86400000));
 	}
 	return err_set(e, ERR_CONFIG,
-	    "\"canary_window\" is \"%s\"; it is a whole number with ms, s, m or h", text);
+	    "\"%s\" is \"%s\"; it is a whole number with ms, s, m, h or d", member, text);
+}
+
+static int
+read_time(struct json_object *o, const char *member, int64_t max_ms, int64_t *ms, struct err *e)
+{
+	const char *text = NULL;
+
+	if (json_get_text(o, member, false, 32, &text, e) == -1)
+		return -1;
+	return text != NULL ? parse_time(member, text, max_ms, ms, e) : 0;
 }
 
 static int
@@ -421,18 +433,39 @@ read_rollout(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {"canary_window"};
 	struct json_object *rollout = NULL;
-	const char *window = NULL;
 
 	if (json_get_object(root, "rollout", false, &rollout, e) == -1)
 		return -1;
 	if (rollout == NULL)
 		return 0;
-	if (json_get_text(rollout, "canary_window", false, 32, &window, e) == -1 ||
-	    (window != NULL && parse_window(window, &d->canary_window_ms, e) == -1)) {
+	if (read_time(rollout, "canary_window", CANARY_WINDOW_MAX_MS, &d->canary_window_ms, e) == -1) {
 		err_prefix(e, "rollout");
 		return -1;
 	}
 	note_unknown(&d->notes, "rollout: ", rollout, known, sizeof known / sizeof known[0]);
+	return 0;
+}
+
+static int
+read_life(struct tenant_doc *d, struct json_object *root, struct err *e)
+{
+	static const char *const known[] = {"keep_generations", "generation_ttl", "cold_after"};
+	struct json_object *life = NULL;
+	int64_t keep = 0;
+
+	d->life = (struct tenant_life){.ttl_ms = -1, .cold_after_ms = -1};
+	if (json_get_object(root, "lifecycle", false, &life, e) == -1)
+		return -1;
+	if (life == NULL)
+		return 0;
+	if (json_get_int(life, "keep_generations", false, 2, 100, &keep, e) == -1 ||
+	    read_time(life, "generation_ttl", LIFE_MAX_MS, &d->life.ttl_ms, e) == -1 ||
+	    read_time(life, "cold_after", LIFE_MAX_MS, &d->life.cold_after_ms, e) == -1) {
+		err_prefix(e, "lifecycle");
+		return -1;
+	}
+	d->life.keep = (unsigned)keep;
+	note_unknown(&d->notes, "lifecycle: ", life, known, sizeof known / sizeof known[0]);
 	return 0;
 }
 
@@ -471,7 +504,7 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {
 	    "version", "data_source", "index_params", "embedding_model", "answer", "rollout",
-	    "golden", "gate"};
+	    "lifecycle", "golden", "gate"};
 	struct json_object *params = NULL, *none = NULL;
 	const char *version = NULL;
 	int rc;
@@ -490,7 +523,7 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 		return -1;
 	}
 	if (read_model(d, root, e) == -1 || read_answer(d, root, e) == -1 ||
-	    read_rollout(d, root, e) == -1 ||
+	    read_rollout(d, root, e) == -1 || read_life(d, root, e) == -1 ||
 	    check_golden(root, e) == -1 || read_gate(d, root, e) == -1 ||
 	    json_get_object(root, "index_params", false, &params, e) == -1)
 		return -1;

@@ -9,6 +9,7 @@
  *     "embedding_model": "builtin:lsa",
  *     "answer": {"model": "gpt"},
  *     "rollout": {"canary_window": "30m"},
+ *     "lifecycle": {"keep_generations": 5, "generation_ttl": "30d", "cold_after": "7d"},
  *     "golden": [{"query": "...", "expected": ["a.md"]}],         see golden.h
  *     "gate": {"max_shrink": 20} }                                see gate.h
  *
@@ -23,9 +24,11 @@
  * the one that the pool names; "none": answers stay extractive.
  *
  * Memory  owned; tenant_doc_fini().
- * Bounds  canary_window: a number with ms, s, m or h, at most 24h: how long a worker with a
+ * Bounds  canary_window: a number with ms, s, m, h or d, at most 1d: how long a worker with a
  *         new generation of this tenant is watched before the others get it; it prolongs what
  *         the pool's option says.
+ *         lifecycle: as the options of these names, in place of what they say; times up to
+ *         365d, "0s" for never.
  *         chunk_unit: tokens, characters, words.  chunk_size CHUNK_TOKENS_MIN ...
  *         CHUNK_TOKENS_MAX of it (characters: 8 times that), 512 when absent; chunk_overlap
  *         less than chunk_size, when absent 50 or a quarter of chunk_size; parent_size more
@@ -49,11 +52,18 @@
 
 enum { TENANT_DOC_AS_THE_POOL = 1000 };	/* no percentage */
 
+/* How long its generations stay, and where. */
+struct tenant_life {
+	unsigned keep;			/* 0: as the pool says */
+	int64_t ttl_ms, cold_after_ms;	/* 0: never; -1: as the pool says */
+};
+
 struct tenant_doc {
 	struct build_config config;
 	struct source_options *source;	/* owned */
 	char hash[SHA256_HEX_BYTES];
 	int64_t canary_window_ms;	/* 0: as the pool says */
+	struct tenant_life life;
 	unsigned max_shrink;		/* percent, or TENANT_DOC_AS_THE_POOL */
 	struct buf notes;	/* one sentence a line: what was read but has no effect */
 };

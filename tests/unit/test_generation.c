@@ -1,6 +1,9 @@
 /* test_generation.c - generations: published once, verified whole, swept with care. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,6 +174,8 @@ is_the_one(void *context, const char *name)
 	return (struct generation_use){.is_used = strcmp(name, context) == 0};
 }
 
+static const struct generation_rules two = {.keep = 2}, many = {.keep = 100};
+
 /* All but the first two. */
 static struct generation_use
 is_a_late_one(void *context, const char *name)
@@ -194,7 +199,7 @@ what_was_refused_costs_no_place(void **state)
 		publish(names[i], content, "v1", &existed);
 	}
 	assert_ok(generation_set_current(data, "t", names[1], &e), &e);
-	assert_ok(generation_sweep(data, "t", 2, is_a_late_one, names, &e), &e);
+	assert_ok(generation_sweep(data, "t", &two, is_a_late_one, names, &e), &e);
 	for (int i = 0; i < 6; i++) {
 		assert_ok(generation_dir(dir, data, "t", names[i], &e), &e);
 		assert_int_equal(file_is_folder(dir), i < 2 || i == 5);
@@ -218,13 +223,96 @@ sweeping_spares_current_and_used(void **state)
 		assert_ok(file_replace(verdict, "{}", 2, 0644, &e), &e);
 	}
 	assert_ok(generation_set_current(data, "t", names[0], &e), &e);
-	assert_ok(generation_sweep(data, "t", 2, is_the_one, names[1], &e), &e);
+	assert_ok(generation_sweep(data, "t", &two, is_the_one, names[1], &e), &e);
 	for (int i = 0; i < 6; i++) {
 		assert_ok(generation_dir(dir, data, "t", names[i], &e), &e);
 		assert_int_equal(file_is_folder(dir), i != 2 && i != 3);
 		assert_ok(generation_verdict_path(verdict, data, "t", names[i], &e), &e);
 		assert_int_equal(access(verdict, F_OK) == 0, i != 2 && i != 3);
 	}
+}
+
+/* The generation was sealed at this second. */
+static void
+set_sealed(const char *name, int64_t s)
+{
+	const struct timespec times[2] = {{.tv_sec = s}, {.tv_sec = s}};
+	char dir[4000], path[4096];
+	struct err e;
+
+	assert_ok(generation_dir(dir, data, "t", name, &e), &e);
+	snprintf(path, sizeof path, "%s/manifest.json", dir);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool
+is_there(const char *name)
+{
+	char dir[4096];
+	struct err e;
+
+	assert_ok(generation_dir(dir, data, "t", name, &e), &e);
+	return file_is_folder(dir);
+}
+
+static struct generation_use
+is_refused_one(void *context, const char *name)
+{
+	return (struct generation_use){.is_refused = strcmp(name, context) == 0};
+}
+
+static void
+time_is_over_so_long_after_a_successor_came(void **state)
+{
+	struct generation_rules r = {.keep = 100, .ttl_s = 1000, .now_s = 10000};
+	char names[5][GENERATION_NAME_BYTES], content[32];
+	bool existed;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		snprintf(content, sizeof content, "old %d", i);
+		publish(names[i], content, "v1", &existed);
+	}
+	/* 0 was replaced at 5000, 1 at 9100, 2 at 9500; 3 is refused and replaced nothing */
+	set_sealed(names[0], 100);
+	set_sealed(names[1], 5000);
+	set_sealed(names[2], 9100);
+	set_sealed(names[3], 9200);
+	set_sealed(names[4], 9500);
+	assert_ok(generation_set_current(data, "t", names[4], &e), &e);
+	assert_ok(generation_sweep(data, "t", &r, is_refused_one, names[3], &e), &e);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(is_there(names[i]), i != 0);
+	r.now_s = 10101;		/* 1 has been replaced for 1001 s, 2 for 601 */
+	assert_ok(generation_sweep(data, "t", &r, is_refused_one, names[3], &e), &e);
+	assert_false(is_there(names[1]));
+	assert_true(is_there(names[2]) && is_there(names[3]));
+	r.now_s = 10201;		/* the refused one by its own age */
+	assert_ok(generation_sweep(data, "t", &r, is_refused_one, names[3], &e), &e);
+	assert_true(is_there(names[2]) && !is_there(names[3]) && is_there(names[4]));
+}
+
+static void
+live_and_used_ones_have_no_end(void **state)
+{
+	struct generation_rules r = {.keep = 1, .ttl_s = 1, .now_s = 1000000};
+	char names[4][GENERATION_NAME_BYTES], content[32];
+	bool existed;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		snprintf(content, sizeof content, "in use %d", i);
+		publish(names[i], content, "v1", &existed);
+		set_sealed(names[i], 100 + i);
+	}
+	assert_ok(generation_set_current(data, "t", names[0], &e), &e);
+	assert_ok(generation_sweep(data, "t", &r, is_the_one, names[1], &e), &e);
+	assert_true(is_there(names[0]));	/* `current`: rolled back to, say */
+	assert_true(is_there(names[1]));	/* pinned, or a worker has it */
+	assert_false(is_there(names[2]));
+	assert_true(is_there(names[3]));	/* nothing has replaced it */
 }
 
 static void
@@ -240,7 +328,7 @@ a_dead_builds_folder_is_swept_a_live_ones_is_not(void **state)
 	assert_ok(file_make_dirs(live, 0755, &e), &e);
 	snprintf(pointer, sizeof pointer, "%s/tenants/t/current.tmp-%d", data, 0x3fffff0);
 	assert_ok(file_replace(pointer, "x", 1, 0644, &e), &e);
-	assert_ok(generation_sweep(data, "t", 100, NULL, NULL, &e), &e);
+	assert_ok(generation_sweep(data, "t", &many, NULL, NULL, &e), &e);
 	assert_false(file_is_folder(dead));
 	assert_true(file_is_folder(live));
 	assert_int_equal(access(pointer, F_OK), -1);
@@ -257,6 +345,8 @@ main(void)
 	    cmocka_unit_test(the_pointer_names_only_what_exists),
 	    cmocka_unit_test(sweeping_spares_current_and_used),
 	    cmocka_unit_test(what_was_refused_costs_no_place),
+	    cmocka_unit_test(time_is_over_so_long_after_a_successor_came),
+	    cmocka_unit_test(live_and_used_ones_have_no_end),
 	    cmocka_unit_test(a_dead_builds_folder_is_swept_a_live_ones_is_not),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);

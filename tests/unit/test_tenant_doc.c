@@ -41,7 +41,7 @@ a_short_document_gets_the_defaults(void **state)
 static void
 a_tenant_may_ask_for_a_watched_canary(void **state)
 {
-	static const char *const bad[] = {"30", "m", "-1m", "1.5h", "30 m", "25h", "1d", "",
+	static const char *const bad[] = {"30", "m", "-1m", "1.5h", "30 m", "25h", "2d", "",
 	    "9999999999ms"};
 	struct tenant_doc d;
 	struct err e;
@@ -59,6 +59,36 @@ a_tenant_may_ask_for_a_watched_canary(void **state)
 		snprintf(text, sizeof text, DOC(",\"rollout\":{\"canary_window\":\"%s\"}"), bad[i]);
 		assert_int_equal(parse(&d, text, &e), -1);
 		assert_non_null(strstr(e.text, "rollout: \"canary_window\""));
+	}
+}
+
+static void
+a_tenant_may_live_otherwise_than_the_pool(void **state)
+{
+	static const char *const bad[] = {"\"keep_generations\": 1", "\"keep_generations\": 101",
+	    "\"generation_ttl\": \"366d\"", "\"generation_ttl\": 5", "\"cold_after\": \"7\"",
+	    "\"cold_after\": \"-1d\""};
+	struct tenant_doc d;
+	struct err e;
+	char text[300];
+
+	(void)state;
+	assert_ok(parse(&d, DOC(""), &e), &e);
+	assert_int_equal(d.life.keep, 0);
+	assert_int_equal(d.life.ttl_ms, -1);
+	assert_int_equal(d.life.cold_after_ms, -1);
+	tenant_doc_fini(&d);
+	assert_ok(parse(&d, DOC(",\"lifecycle\":{\"keep_generations\":5,"
+	    "\"generation_ttl\":\"30d\",\"cold_after\":\"0s\"}"), &e), &e);
+	assert_int_equal(d.life.keep, 5);
+	assert_int_equal(d.life.ttl_ms, INT64_C(2592000000));
+	assert_int_equal(d.life.cold_after_ms, 0);
+	assert_string_equal(d.notes.data, "");
+	tenant_doc_fini(&d);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(text, sizeof text, DOC(",\"lifecycle\":{%s}"), bad[i]);
+		assert_int_equal(parse(&d, text, &e), -1);
+		assert_non_null(strstr(e.text, "lifecycle: \""));
 	}
 }
 
@@ -313,6 +343,7 @@ main(void)
 	    cmocka_unit_test(the_documents_of_other_systems_are_read_as_they_are),
 	    cmocka_unit_test(a_type_without_a_reader_is_refused_by_name),
 	    cmocka_unit_test(options_of_another_type_are_noted),
+	    cmocka_unit_test(a_tenant_may_live_otherwise_than_the_pool),
 	    cmocka_unit_test(golden_queries_are_checked_before_they_are_needed),
 	    cmocka_unit_test(the_gate_is_told_its_percentages),
 	    cmocka_unit_test(unknown_members_are_noted_not_refused),
