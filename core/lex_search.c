@@ -6,15 +6,20 @@
  * in ("non-essential").  The others' postings are added up in an array over the window;
  * what passes with the non-essential bounds added is then completed term by term.
  *
- * Where nothing can be left out this degrades to adding up everything (the oracle).
- * Measured on 240,000 passages, questions of 5 to 25 words, shared machine: a fifth of the
- * postings, median 1.5 ms against 1.9, p99 6.5 ms against 4.8. */
+ * Completing a row costs what adding up several postings does, so that in a window where many
+ * rows pass, lists are added up all the same, the dearest first.  Where nothing can be left
+ * out this degrades to adding up everything (the oracle).
+ * Measured on 120,000 passages, claims of SciFact and questions of CACM, k 10: median 0.24 ms
+ * against 0.31 for adding up everything and 0.32 for completing always; p99 1.0 against 1.5 ms
+ * for completing always.  10,000 passages, k 50: as fast as adding up, 0.7 of completing. */
 #include "lex_parts.h"
 
 #include <stdlib.h>
 
 enum {
 	SIDE = 16,
+	LOOK_UP_COST = 8,	/* of a row in a term's list, in postings added up */
+	WINDOW_FIRST = 1024,	/* they grow: the sooner k rows are held, the more is left out */
 	WINDOW = 2048,		/* rows, a multiple of 64; 1024 to 8192 took the same time */
 	UNITS_MAX = 1 << 22,	/* the largest score a query could have, in units: few enough
 				 * that different sums are different floats, and so ties in
@@ -345,6 +350,15 @@ complete(struct search *a, uint32_t row, uint32_t units, uint32_t non_essential)
 	return 0;
 }
 
+/* Units above which a row may still get in. */
+static uint32_t
+enough_for(const struct search *a, uint32_t non_essential)
+{
+	uint32_t rest = a->s->below[non_essential];
+
+	return a->least > rest ? a->least - rest : 0;
+}
+
 /* Most rows of a window are nowhere near: four comparisons at once leave them out. */
 static inline bool
 is_any_above(const uint32_t units[SIDE], uint32_t enough)
@@ -362,11 +376,11 @@ is_any_above(const uint32_t units[SIDE], uint32_t enough)
 static int
 offer_window(struct search *a, uint32_t low, uint32_t high, uint32_t non_essential)
 {
-	uint32_t *units = a->s->units, rest = a->s->below[non_essential];
-	uint32_t enough = a->least > rest ? a->least - rest : 0;
+	uint32_t *units = a->s->units;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < high - low && rc == 0; i += SIDE) {
+		uint32_t enough = enough_for(a, non_essential);
 		if (!is_any_above(units + i, enough))
 			continue;
 		for (uint32_t k = i; k < i + SIDE && k < high - low && rc == 0; k++)
@@ -375,6 +389,46 @@ offer_window(struct search *a, uint32_t low, uint32_t high, uint32_t non_essenti
 	}
 	memset(units, 0, WINDOW * sizeof *units);
 	return rc;
+}
+
+/* How many rows would have to be completed. */
+static uint32_t
+count_candidates(const struct search *a, uint32_t rows, uint32_t non_essential)
+{
+	uint32_t enough = enough_for(a, non_essential), n = 0;
+
+	for (uint32_t i = 0; i < rows; i++)
+		n += a->s->units[i] > enough;
+	return n;
+}
+
+/* A few thousand rows hold more of what passes than can be looked up one by one: where a term's
+ * postings are fewer than its share of that, they are added up like the others'. */
+static bool
+is_sooner_added(const struct search *a, uint32_t term, uint32_t rows, uint32_t candidates)
+{
+	uint64_t postings = (uint64_t)a->s->cursor[term].df * rows / a->x->rows;
+
+	return postings < (uint64_t)candidates * LOOK_UP_COST;
+}
+
+static int
+add_up_terms(struct search *a, uint32_t low, uint32_t high, uint32_t *non_essential)
+{
+	const uint32_t *order = a->s->order;
+	uint32_t candidates;
+
+	for (uint32_t i = *non_essential; i < a->terms; i++)
+		if (add_up(a, &a->s->cursor[order[i]], low, high) == -1)
+			return -1;
+	candidates = *non_essential > 0 ? count_candidates(a, high - low, *non_essential) : 0;
+	for (uint32_t n; (n = *non_essential) > 0; *non_essential = n - 1) {
+		if (!is_sooner_added(a, order[n - 1], high - low, candidates))
+			return 0;
+		if (add_up(a, &a->s->cursor[order[n - 1]], low, high) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -387,11 +441,9 @@ search_window(struct search *a, uint32_t low, uint32_t high)
 	non_essential = partition(a, low, high);
 	if (non_essential == a->terms)
 		return 0;
-	for (uint32_t i = non_essential; i < a->terms; i++) {
-		if (add_up(a, &a->s->cursor[a->s->order[i]], low, high) == -1) {
-			memset(a->s->units, 0, WINDOW * sizeof *a->s->units);
-			return -1;
-		}
+	if (add_up_terms(a, low, high, &non_essential) == -1) {
+		memset(a->s->units, 0, WINDOW * sizeof *a->s->units);
+		return -1;
 	}
 	return offer_window(a, low, high, non_essential);
 }
@@ -422,10 +474,11 @@ lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_query *q
 	}
 	if (open_cursors(x, s, q, &unit, e) == -1)
 		return -1;
-	for (uint32_t low = 0; low < x->rows; low += WINDOW) {
-		uint32_t high = x->rows - low < WINDOW ? x->rows : low + WINDOW;
+	for (uint32_t low = 0, high, width = WINDOW_FIRST; low < x->rows; low = high) {
+		high = x->rows - low < width ? x->rows : low + width;
 		if (search_window(&a, low, high) == -1)
 			return -1;
+		width = 2 * width < WINDOW ? 2 * width : WINDOW;
 	}
 	*count = a.held;
 	empty_heap(&a, unit, out);
