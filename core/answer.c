@@ -35,17 +35,20 @@ static void
 add_passage(struct buf *out, const char *text, size_t n)
 {
 	size_t keep = n <= ANSWER_PASSAGE_BYTES ? n : cut_at_sentence(text, ANSWER_PASSAGE_BYTES);
-	bool space = false;
+	static const char white[] = "\n\r\t ";
 
-	for (size_t i = 0; i < keep; i++) {
-		if (text[i] == '\n' || text[i] == '\r' || text[i] == '\t' || text[i] == ' ') {
-			space = true;
+	for (size_t i = 0, run; i < keep; i += run) {
+		run = 0;
+		if (memchr(white, text[i], 4) != NULL) {
+			while (i + run < keep && memchr(white, text[i + run], 4) != NULL)
+				run++;
+			if (i + run < keep)
+				buf_addc(out, ' ');
 			continue;
 		}
-		if (space)
-			buf_addc(out, ' ');
-		space = false;
-		buf_addc(out, text[i]);
+		while (i + run < keep && memchr(white, text[i + run], 4) == NULL)
+			run++;
+		buf_add(out, text + i, run);
 	}
 	if (keep < n)
 		buf_adds(out, " \xe2\x80\xa6");		/* … */

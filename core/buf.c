@@ -95,16 +95,23 @@ void
 buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;
+	size_t room;
 	char *at;
 	int n;
 
+	if (buf_room(b, 0) == NULL)
+		return;
+	room = b->cap - b->len;		/* mostly it fits, and is written but once */
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(b->data + b->len, room, fmt, ap);
 	va_end(ap);
 	if (n >= 0 && (at = buf_room(b, (size_t)n)) != NULL) {
-		vsnprintf(at, (size_t)n + 1, fmt, again);
+		if ((size_t)n >= room)
+			vsnprintf(at, (size_t)n + 1, fmt, again);
 		buf_grew(b, (size_t)n);
+	} else {
+		b->data[b->len] = '\0';
 	}
 	va_end(again);
 }

@@ -8,7 +8,7 @@
  * A citation is the passage, and a quote from it: what the sentence before the mark itself puts in
  * quotation marks, where that stands in the passage word by word; else the sentence of the
  * passage that shares the most with it.  A quote is a span of the stored bytes, and cite_check()
- * reads them again before it leaves.
+ * reads them again before it leaves, unless the answer is the passages themselves.
  *
  * Bounds  text: CITE_TEXT_MAX, after which cite_add() answers ERR_LIMIT; CITE_MARKS_MAX marks, a
  *         mark beyond is dropped; numbers up to CITE_NUMBER_MAX.
@@ -67,7 +67,8 @@ struct citation {
 int cite_check(struct index *x, const struct citation *c, struct arena *a, struct err *e);
 /* One citation for each passage that is cited, by its first mark; checked.  One that does not
  * hold is left out, and *failed counts it.  about: what quotes are to be about, in place of the
- * sentence of the mark; NULL: that.  The array is arena. */
+ * sentence of the mark, in an answer of passages as they were just read; NULL: that.  The array
+ * is arena. */
 int cite_all(const struct cite *c, const char *about, const struct query_result *r,
     struct index *x, struct arena *a, struct citation **out, size_t *count, unsigned *failed,
     struct err *e);

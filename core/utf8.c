@@ -2,16 +2,12 @@
 #include "utf8.h"
 
 size_t
-utf8_next(const char *s, size_t n, uint32_t *cp)
+utf8_next_long(const char *s, size_t n, uint32_t *cp)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	uint32_t c = p[0], low;
 	size_t len;
 
-	if (c < 0x80) {
-		*cp = c;
-		return 1;
-	}
 	if (c >= 0xc2 && c <= 0xdf) {
 		len = 2;
 		low = 0x80;

@@ -7,8 +7,16 @@
 #include <stdint.h>
 
 /* Reads one character at s (n > 0 bytes left); its length 1..4, or 0 when the bytes
- * are not UTF-8.  The code point goes to *cp. */
-size_t utf8_next(const char *s, size_t n, uint32_t *cp);
+ * are not UTF-8.  The code point goes to *cp.  (_long: of what is not ASCII.) */
+size_t utf8_next_long(const char *s, size_t n, uint32_t *cp);
+static inline size_t
+utf8_next(const char *s, size_t n, uint32_t *cp)
+{
+	if ((signed char)*s < 0)
+		return utf8_next_long(s, n, cp);
+	*cp = (unsigned char)*s;
+	return 1;
+}
 bool utf8_is_valid(const char *s, size_t n);
 /* The largest m <= n such that s[0..m) ends on a character boundary. */
 size_t utf8_floor(const char *s, size_t n);
