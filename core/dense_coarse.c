@@ -214,6 +214,25 @@ margin(const struct dense *d, const struct dense_query *q, float lost)
 	return longest * (lost + by * length);
 }
 
+/* Whether every step of a bound is a finite float, with room for sums of up to
+ * INDEX_DIM_MAX products. */
+static bool
+bounds_are_finite(const struct dense *d, const struct dense_query *q)
+{
+	float sum = sqrtf(q->norm2) + d->h.longest + 1;
+
+	return sum * sum < FLT_MAX * 0x1p-17f;
+}
+
+/* Numbers too large for bounds: each row's is infinite, and every exact vector is read. */
+static void
+bound_nothing(struct coarse_query *c)
+{
+	c->by_dot = c->middle = c->by_norm2 = 0;
+	c->by_error = 1;	/* an error may be infinite itself */
+	c->plus = INFINITY;
+}
+
 void
 dense_coarse_query(struct coarse_query *c, const struct dense *d, const struct dense_query *q)
 {
@@ -243,6 +262,8 @@ dense_coarse_query(struct coarse_query *c, const struct dense *d, const struct d
 	c->by_error = two * sqrtf(q->norm2) * (1 + TURN_ROUNDING);
 	c->by_norm2 = q->by_norm2;
 	c->plus = margin(d, q, (float)(sqrt(lost) * (1 + 1e-6))) - (is_l2 ? q->norm2 : 0);
+	if (!bounds_are_finite(d, q))
+		bound_nothing(c);
 }
 
 /* The step leaves nothing of the codes' direction in what is lost, so that by dividing by the

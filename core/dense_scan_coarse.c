@@ -30,7 +30,6 @@ struct batch {
 	float step[VEC_BATCH];
 	float error[VEC_BATCH];
 	float norm2[VEC_BATCH];
-	float most[VEC_BATCH];		/* -INFINITY for a row without a vector */
 };
 
 static const uint8_t *
@@ -48,21 +47,31 @@ unpack(const struct dense *d, uint8_t *out, const struct chunk *c, uint32_t at, 
 		vec_unpack3(out + i * values, chunk_record(d, c, at + i), values);
 }
 
-/* Tails of the four records that end at p[]; each is read with the four bytes before it. */
-static inline void
-read_four(struct batch *b, uint32_t at, const uint8_t *const p[4], bool is_likely)
+/* A tail and the four bytes before it: nothing is read behind the last row. */
+static inline floats4
+tail_of(const struct dense *d, const uint8_t *record)
 {
-	const floats4 all = {INFINITY, INFINITY, INFINITY, INFINITY};
-	floats4 w = *(const floats4 *)(p[0] - 16), x = *(const floats4 *)(p[1] - 16);
-	floats4 y = *(const floats4 *)(p[2] - 16), z = *(const floats4 *)(p[3] - 16);
+	floats4 v;
+
+	memcpy(&v, record + d->coarse_stride - sizeof v, sizeof v);
+	return v;
+}
+_Static_assert(sizeof(struct coarse_tail) == 3 * sizeof(float) &&
+    offsetof(struct coarse_tail, step) == 0 && offsetof(struct coarse_tail, error) == 4,
+    "what put_tails() takes apart");
+
+/* The tails of four rows, by column. */
+static inline void
+put_tails(struct batch *b, uint32_t at, bool is_likely, floats4 w, floats4 x, floats4 y,
+    floats4 z)
+{
 	floats4 wx = __builtin_shuffle(w, x, (ints4){2, 6, 3, 7});
 	floats4 yz = __builtin_shuffle(y, z, (ints4){2, 6, 3, 7});
-	floats4 step = __builtin_shuffle(__builtin_shuffle(w, x, (ints4){1, 5, 1, 5}),
-	    __builtin_shuffle(y, z, (ints4){1, 5, 1, 5}), (ints4){0, 1, 4, 5});
+	floats4 step = __builtin_shuffle(__builtin_shuffle(w, x, (ints4){0, 4, 1, 5}),
+	    __builtin_shuffle(y, z, (ints4){0, 4, 1, 5}), (ints4){2, 3, 6, 7});
 	floats4 error = __builtin_shuffle(wx, yz, (ints4){0, 1, 4, 5});
 	floats4 norm2 = __builtin_shuffle(wx, yz, (ints4){2, 3, 6, 7});
 
-	*(floats4 *)(b->most + at) = floats4_pick(error == 0, -all, all);
 	if (is_likely)
 		dense_coarse_make_likely(&step, &error, norm2);
 	*(floats4 *)(b->step + at) = step;
@@ -70,20 +79,36 @@ read_four(struct batch *b, uint32_t at, const uint8_t *const p[4], bool is_likel
 	*(floats4 *)(b->norm2 + at) = norm2;
 }
 
-/* Tails of n places from `at` on; what is missing of a batch has no vectors. */
+/* Tails of n places from `at` on. */
 static void
 read_tails(const struct dense *d, struct batch *b, const struct chunk *c, uint32_t at,
     uint32_t n, bool is_likely)
 {
-	static const struct coarse_tail none[2];	/* read with what is before it */
-	const uint8_t *p[4];
+	size_t stride = d->coarse_stride;
+	uint32_t last = at + n - 1;
 
-	for (uint32_t i = 0; i < VEC_BATCH; i += 4) {
-		for (uint32_t k = 0; k < 4; k++)
-			p[k] = i + k < n ? chunk_record(d, c, at + i + k) + d->coarse_stride
-					 : (const uint8_t *)(none + 2);
-		read_four(b, i, p, is_likely);
+	for (uint32_t i = 0; i < n; i += 4) {
+		uint32_t p = at + i;
+		const uint8_t *r = chunk_record(d, c, p);
+		if (c->rows == NULL && p + 3 <= last)
+			put_tails(b, i, is_likely, tail_of(d, r), tail_of(d, r + stride),
+			    tail_of(d, r + 2 * stride), tail_of(d, r + 3 * stride));
+		else
+			put_tails(b, i, is_likely, tail_of(d, r),
+			    tail_of(d, chunk_record(d, c, p + 1 < last ? p + 1 : last)),
+			    tail_of(d, chunk_record(d, c, p + 2 < last ? p + 2 : last)),
+			    tail_of(d, chunk_record(d, c, p + 3 < last ? p + 3 : last)));
 	}
+}
+
+/* A row without one has a bound all the same. */
+static bool
+has_vector(const struct dense *d, const struct chunk *c, uint32_t place)
+{
+	struct coarse_tail t;
+
+	memcpy(&t, chunk_record(d, c, place) + d->coarse_stride - sizeof t, sizeof t);
+	return t.error != 0;
 }
 
 /* Products of a lane's query with the codes of n places. */
@@ -102,29 +127,34 @@ multiply(const struct dense *d, const struct scan_lane *lane, const struct batch
 		d->ops->dot3_rows(q, values, chunk_record(d, c, at), stride, n, dot);
 }
 
-/* Bounds of a batch; whether one of them reaches the floor.  What overflowed holds nothing
- * back; only a row without a vector has -INFINITY. */
-static bool
-bound_batch(const struct coarse_query *q, const struct batch *b, const int32_t *dot,
-    float floor, float *upper)
+/* Bounds of a batch; whether one of them reaches the floor. */
+static inline bool
+bound_rows(const struct coarse_query *q, const struct batch *b, const int32_t *dot,
+    float floor, float *upper, bool has_norm2)
 {
-	const floats4 low = {-FLT_MAX, -FLT_MAX, -FLT_MAX, -FLT_MAX};
 	const float by_dot = q->by_dot, middle = q->middle, by_error = q->by_error;
 	const float by_norm2 = q->by_norm2, plus = q->plus;
 	ints4 any = {0};
 
 	for (uint32_t i = 0; i < VEC_BATCH; i += 4) {
 		floats4 products = __builtin_convertvector(*(const ints4 *)(dot + i), floats4);
-		floats4 most = *(const floats4 *)(b->most + i);
 		floats4 u = *(const floats4 *)(b->step + i) * (by_dot * (products - middle)) +
-		    by_error * *(const floats4 *)(b->error + i) -
-		    by_norm2 * *(const floats4 *)(b->norm2 + i) + plus;
-		u = floats4_pick(u < low, low, u);
-		u = floats4_pick(u < most, u, most);
+		    by_error * *(const floats4 *)(b->error + i);
+		if (has_norm2)
+			u -= by_norm2 * *(const floats4 *)(b->norm2 + i);
+		u += plus;
 		any |= u >= floor;
 		*(floats4 *)(upper + i) = u;
 	}
 	return (any[0] | any[1] | any[2] | any[3]) != 0;
+}
+
+static bool
+bound_batch(const struct coarse_query *q, const struct batch *b, const int32_t *dot,
+    float floor, float *upper)
+{
+	return q->by_norm2 != 0 ? bound_rows(q, b, dot, floor, upper, true)
+				: bound_rows(q, b, dot, floor, upper, false);
 }
 
 /* Moves the `wanted` largest of n keys to the front (Hoare 1961).  No two are equal. */
@@ -173,27 +203,41 @@ thin_aside(struct pool *aside, uint32_t k)
 
 /* In no order, and thinned when it is full: a place in order costs ten times as much. */
 static void
-put_aside(struct pool *aside, uint32_t k, const float *upper, uint32_t at, float floor)
+put_aside(const struct dense *d, struct scan_lane *lane, const struct chunk *c, uint32_t at,
+    uint32_t n, float floor)
 {
-	for (uint32_t i = 0; i < VEC_BATCH; i++) {
-		if (!(upper[i] >= floor))
+	const float *upper = lane->upper + at;
+	struct pool *aside = &lane->pool;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!(upper[i] >= floor) || !has_vector(d, c, at + i))
 			continue;
 		aside->key[aside->len++] = key_of(upper[i], at + i);
 		if (aside->len < aside->cap)
 			continue;
-		thin_aside(aside, k);
+		thin_aside(aside, lane->best.cap);
 		floor = key_score(aside->floor);
 	}
 }
 
 static void
-bound_lane(struct scan_lane *lane, const struct batch *b, const int32_t *dot, uint32_t at)
+bound_lane(const struct dense *d, struct scan_lane *lane, const struct batch *b,
+    const int32_t *dot, const struct chunk *c, uint32_t at, uint32_t n)
 {
 	struct pool *aside = &lane->pool;
 	float floor = aside->floor == 0 ? -FLT_MAX : key_score(aside->floor);
 
 	if (bound_batch(&lane->coarse, b, dot, floor, lane->upper + at))
-		put_aside(aside, lane->best.cap, lane->upper + at, at, floor);
+		put_aside(d, lane, c, at, n, floor);
+}
+
+/* Places behind the chunk's last are no rows. */
+static void
+end_bounds(struct scan_lane *lane, uint32_t lanes, uint32_t len)
+{
+	for (uint32_t l = 0; l < lanes; l++)
+		for (uint32_t at = len; at % VEC_BATCH != 0; at++)
+			lane[l].upper[at] = -INFINITY;
 }
 
 static void
@@ -213,14 +257,15 @@ bound_chunk(const struct dense *d, struct dense_scratch *s, const struct dense_a
 			multiply(d, &lane[l], &b, c, at, n, dot);
 			if (l == 0)	/* after the codes: memory is read in order */
 				read_tails(d, &b, c, at, n, ask->nearly);
-			bound_lane(&lane[l], &b, dot, at);
+			bound_lane(d, &lane[l], &b, dot, c, at, n);
 		}
 		report->scored += n * lanes;
 		if (scan_is_late(ask, until_check, report)) {
 			c->len = at + n;
-			return;
+			break;
 		}
 	}
+	end_bounds(lane, lanes, c->len);
 }
 
 /* Exact scores of n places; none is looked at again. */
@@ -228,12 +273,14 @@ static void
 put_exact(const struct dense *d, struct scan_lane *lane, const struct chunk *c,
     const uint32_t *place, uint32_t n, struct dense_report *report)
 {
-	report->exact += n;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t row = chunk_row(c, place[i]);
 		if (i + 3 < n)
 			dense_fetch_exact(d, chunk_row(c, place[i + 3]));
 		lane->upper[place[i]] = -INFINITY;
+		if (!has_vector(d, c, place[i]))
+			continue;
+		report->exact++;
 		pool_put(&lane->best, key_of(dense_exact_score(d, &lane->query, row), row));
 	}
 }
@@ -247,7 +294,7 @@ kth_score(const struct scan_lane *lane)
 }
 
 /* Places whose bound reaches the k-th score, the next of them from *at on; a bound of
- * -INFINITY is of a row that was dealt with or has no vector. */
+ * -INFINITY is of a row that was dealt with. */
 static uint32_t
 next_places(const struct scan_lane *lane, uint32_t len, uint32_t *at, uint32_t *place)
 {

@@ -1,12 +1,6 @@
 /* vec_arm.c - vector arithmetic for AArch64 with the dot product (ARMv8.2 and later).
  *
- * Tested on other machines by emulation.  Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross,
- * qemu-user and, by `dpkg --add-architecture arm64`, libcmocka-dev:arm64; then
- *   aarch64-linux-gnu-gcc -std=gnu11 -O2 -D_GNU_SOURCE -ffp-contract=off -iquote core \
- *       -iquote tests/unit tests/unit/test_vec.c core/vec.c core/vec_*.c core/err.c \
- *       -lcmocka -lm -o test_vec_arm
- *   qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu \
- *       ./test_vec_arm */
+ * scripts/check-arm tests it on other machines, by emulation. */
 #include "vec.h"
 
 #if defined(__aarch64__)
