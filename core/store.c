@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -393,21 +394,23 @@ read_document(sqlite3_stmt *q, struct store_document *d)
 	};
 }
 
-int
-store_each_document_after(struct store *s, const char *after,
-    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+#define DOCUMENTS "select id, key, title, source, bytes, sha256, charset, meta from document"
+
+typedef int document_fn(
+    void *context, uint64_t id, const struct store_document *d, struct err *e);
+
+/* Every document of a query with one number in it. */
+static int
+each_document(struct store *s, const char *sql, uint64_t number, document_fn *each,
     void *context, struct err *e)
 {
 	struct store_document d;
 	sqlite3_stmt *q;
 	int got, rc = 0;
 
-	if (db_statement(&q, s->db,
-		"select id, key, title, source, bytes, sha256, charset, meta from document"
-		" where key > ? order by id",
-		e) == -1)
+	if (db_statement(&q, s->db, sql, e) == -1)
 		return -1;
-	sqlite3_bind_text(q, 1, after, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)number);
 	while (rc == 0 && (got = db_step_row(q, e)) != 0) {
 		if (got == -1) {
 			rc = -1;
@@ -424,10 +427,162 @@ store_each_document_after(struct store *s, const char *after,
 	return rc;
 }
 
+/* ---- finding, where what is ordered is numbered in that order ---- */
+
+static int
+ask_number(struct store *s, const char *sql, uint64_t *out, struct err *e)
+{
+	sqlite3_stmt *q;
+	int got;
+
+	if (db_statement(&q, s->db, sql, e) == -1)
+		return -1;
+	if ((got = db_step_row(q, e)) == 1)
+		*out = (uint64_t)sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return got == 1 ? 0 : -1;
+}
+
+/* The lowest id in 1..count of which is_low() says no; count + 1: none.  The query takes the
+ * id and answers one column. */
+static int
+lower_bound(struct store *s, const char *sql, uint64_t count,
+    bool (*is_low)(const void *wanted, sqlite3_stmt *q), const void *wanted, uint64_t *out,
+    struct err *e)
+{
+	uint64_t low = 1, high = count + 1, middle;
+	sqlite3_stmt *q;
+	int got = 1;
+
+	if (db_statement(&q, s->db, sql, e) == -1)
+		return -1;
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		sqlite3_reset(q);
+		sqlite3_bind_int64(q, 1, (sqlite3_int64)middle);
+		if ((got = db_step_row(q, e)) != 1)
+			break;
+		if (is_low(wanted, q))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	sqlite3_finalize(q);
+	*out = low;
+	return got == 1 ? 0 :
+	    got == 0    ? err_set(e, ERR_CORRUPT, "store.db: its rows are not numbered in order") :
+			  -1;
+}
+
+static bool
+is_before_key(const void *wanted, sqlite3_stmt *q)
+{
+	const char *key = (const char *)sqlite3_column_text(q, 0);
+
+	return key != NULL && strcmp(key, wanted) < 0;
+}
+
+static bool
+is_not_behind_key(const void *wanted, sqlite3_stmt *q)
+{
+	const char *key = (const char *)sqlite3_column_text(q, 0);
+
+	return key != NULL && strcmp(key, wanted) <= 0;
+}
+
+static bool
+is_of_earlier_document(const void *wanted, sqlite3_stmt *q)
+{
+	return (uint64_t)sqlite3_column_int64(q, 0) < *(const uint64_t *)wanted;
+}
+
+static int
+find_place(struct store *s, const char *key, bool (*is_low)(const void *, sqlite3_stmt *),
+    uint64_t *id, struct err *e)
+{
+	uint64_t count;
+
+	return ask_number(s, "select coalesce(max(id), 0) from document", &count, e) == -1 ?
+	    -1 :
+	    lower_bound(s, "select key from document where id = ?", count, is_low, key, id, e);
+}
+
+struct match {
+	const char *key;
+	document_fn *each;
+	void *context;
+	bool is_found;
+};
+
+static int
+pass_match(void *context, uint64_t id, const struct store_document *d, struct err *e)
+{
+	struct match *m = context;
+
+	m->is_found = strcmp(d->key, m->key) == 0;
+	return m->is_found ? m->each(m->context, id, d, e) : 0;
+}
+
 int
-store_each_document(struct store *s,
-    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+store_find_document(struct store *s, const char *key, document_fn *each, void *context,
+    struct err *e)
+{
+	struct match m = {.key = key, .each = each, .context = context};
+	uint64_t id;
+
+	if (find_place(s, key, is_before_key, &id, e) == -1 ||
+	    each_document(s, DOCUMENTS " where id = ?", id, pass_match, &m, e) == -1)
+		return -1;
+	return m.is_found;
+}
+
+int
+store_first_row(struct store *s, uint64_t document, uint32_t *row, struct err *e)
+{
+	uint64_t count, id, owner;
+	char sql[64];
+
+	if (ask_number(s, "select coalesce(max(id), 0) from chunk", &count, e) == -1 ||
+	    lower_bound(s, "select document from chunk where id = ?", count,
+		is_of_earlier_document, &document, &id, e) == -1)
+		return -1;
+	if (id > count)
+		return 0;
+	snprintf(sql, sizeof sql, "select document from chunk where id = %llu",
+	    (unsigned long long)id);
+	if (ask_number(s, sql, &owner, e) == -1)
+		return -1;
+	*row = (uint32_t)(id - 1);
+	return owner == document;
+}
+
+/* ---- walking ---- */
+
+int
+store_each_document_after(
+    struct store *s, const char *after, document_fn *each, void *context, struct err *e)
+{
+	uint64_t id = 1;
+
+	if (after[0] != '\0' && find_place(s, after, is_not_behind_key, &id, e) == -1)
+		return -1;
+	return each_document(s, DOCUMENTS " where id >= ? order by id", id, each, context, e);
+}
+
+int
+store_each_document_before(struct store *s, const char *before_or_null, document_fn *each,
     void *context, struct err *e)
+{
+	uint64_t id = INT64_MAX;
+
+	if (before_or_null != NULL && find_place(s, before_or_null, is_before_key, &id, e) == -1)
+		return -1;
+	return each_document(
+	    s, DOCUMENTS " where id < ? order by id desc", id, each, context, e);
+}
+
+int
+store_each_document(struct store *s, document_fn *each, void *context, struct err *e)
 {
 	return store_each_document_after(s, "", each, context, e);
 }

@@ -100,8 +100,18 @@ int store_counts(struct store *s, uint64_t *documents, uint64_t *chunks, struct 
 int store_each_document(struct store *s,
     int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
     void *context, struct err *e);
+/* The document of this key, by binary search: 1 and each was called, 0 there is none. */
+int store_find_document(struct store *s, const char *key,
+    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+    void *context, struct err *e);
+/* The first row of a document, by binary search; 1 found, 0: it has none. */
+int store_first_row(struct store *s, uint64_t document, uint32_t *row, struct err *e);
 /* As store_each_document(), from the first whose key is behind `after`. */
 int store_each_document_after(struct store *s, const char *after,
+    int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
+    void *context, struct err *e);
+/* Backwards, from the last whose key is before `before`; NULL: from the last. */
+int store_each_document_before(struct store *s, const char *before_or_null,
     int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
     void *context, struct err *e);
 /* Reads the whole file: SQLite's quick_check, the counts, and that every chunk has its

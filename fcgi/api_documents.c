@@ -184,17 +184,14 @@ static int
 find_stored(void *context, uint64_t id, const struct store_document *d, struct err *e)
 {
 	struct finding *f = context;
-	int order = strcmp(d->key, f->key);
 
 	(void)id;
-	if (order != 0)
-		return order > 0;
 	f->is_searchable = true;
 	buf_adds(f->b, ", \"indexed\": {");
 	if (put_stored(f->b, d, e) == -1)
 		return -1;
 	buf_addc(f->b, '}');
-	return 1;
+	return 0;
 }
 
 static int
@@ -245,7 +242,7 @@ api_document(struct api *api, struct req *r, struct reply *p, struct err *e)
 	put_text(f.b, "id", f.key);
 	if (serving_get(api->serving, f.tenant, &x, NULL) == 0) {
 		reply_header(p, "X-Ragpool-Generation", index_generation(x));
-		if (store_each_document(x->store, find_stored, &f, e) == -1)
+		if (store_find_document(x->store, f.key, find_stored, &f, e) == -1)
 			return -1;
 	}
 	if (ledger_open_read(&l, serving_data_dir(api->serving), f.tenant, e) == -1)

@@ -372,14 +372,13 @@ api_document_put(struct api *api, struct req *r, struct reply *p, struct err *e)
 }
 
 static int
-is_key(void *context, uint64_t id, const struct store_document *d, struct err *e)
+is_there(void *context, uint64_t id, const struct store_document *d, struct err *e)
 {
-	const char *key = context;
-	int order = strcmp(d->key, key);
-
+	(void)context;
 	(void)id;
+	(void)d;
 	(void)e;
-	return order == 0 ? 1 : order > 0 ? 2 : 0;
+	return 0;
 }
 
 /* What the tenant's own source names cannot be removed here: the next build would bring it
@@ -393,7 +392,7 @@ check_removable(struct api *api, const char *tenant, const char *key, struct err
 
 	if (pushed_has(data, tenant, key) || inbox_count(data, tenant, &waits, e) == -1 ||
 	    waits.entries > 0 || serving_get(api->serving, tenant, &x, NULL) == -1 ||
-	    store_each_document(x->store, is_key, (void *)(uintptr_t)key, e) != 1)
+	    store_find_document(x->store, key, is_there, NULL, e) != 1)
 		return 0;
 	return err_set(e, ERR_NOT_PUSHED,
 	    "the document comes from the tenant's source: it is to be removed there");

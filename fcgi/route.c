@@ -117,13 +117,6 @@ accepts(const struct route *t, enum req_method m)
 	return t->method == m || (t->method == REQ_GET && m == REQ_HEAD);
 }
 
-static int
-refuse_method(const struct route *t, struct reply *p, struct err *e)
-{
-	reply_header(p, "Allow", t->method == REQ_GET ? "GET, HEAD" : req_method_name(t->method));
-	return err_set(e, ERR_METHOD, "%s answers %s only", t->path, req_method_name(t->method));
-}
-
 /* Who asks, and may that one come here at all?  Before a byte of the body is read. */
 static int
 let_in(const struct route *t, struct api *api, struct req *r, struct reply *p, struct err *e)
@@ -180,7 +173,7 @@ run_handler(const struct route *t, struct api *api, struct req *r, struct reply 
 	return 0;
 }
 
-/* The methods of an address, for a page's preflight; false: there is no such address. */
+/* The methods of an address, as Allow lists them; false: there is no such address. */
 static bool
 methods_of(struct req *r, char out[128])
 {
@@ -191,6 +184,16 @@ methods_of(struct req *r, char out[128])
 			n += (size_t)snprintf(out + n, 128 - n, "%s%s%s", n > 0 ? ", " : "",
 			    req_method_name(routes[i].method), routes[i].method == REQ_GET ? ", HEAD" : "");
 	return n > 0;
+}
+
+static int
+refuse_method(const struct route *t, struct req *r, struct reply *p, struct err *e)
+{
+	char methods[128];
+
+	methods_of(r, methods);
+	reply_header(p, "Allow", methods);
+	return err_set(e, ERR_METHOD, "%s answers %s only", t->path, methods);
 }
 
 static int
@@ -213,7 +216,7 @@ dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
 		other = &routes[i];
 	}
 	if (other != NULL)
-		return refuse_method(other, p, e);
+		return refuse_method(other, r, p, e);
 	return err_set(e, ERR_ROUTE, "there is nothing at this address");
 }
 

@@ -169,6 +169,8 @@ raw("TLS", "400 bad_request", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "
 
 # ---- HTTP, by the worker ----
 both("GET where POST is meant", "405 method_not_allowed", "GET", "/query/en", allow="POST")
+both("an address with several methods", "405 method_not_allowed", "POST", "/tenants/en/documents/a.txt", [JSON], b"{}",
+     allow="GET, HEAD, PUT, DELETE")
 for path in ("/query/en/", "/query//en", "/QUERY/en", "/query/", "/"):
     both("no address: " + path, "404 not_found", "POST", path, [JSON], b"{}")
 good = b'{"query": "bread"}'

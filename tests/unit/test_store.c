@@ -250,11 +250,115 @@ a_document_is_put_together_from_its_chunks(void **state)
 	arena_fini(&a);
 }
 
+/* ---- finding ---- */
+
+struct seen {
+	char keys[16][16];
+	size_t count;
+};
+
+static int
+see(void *context, uint64_t id, const struct store_document *d, struct err *e)
+{
+	struct seen *s = context;
+
+	(void)id;
+	(void)e;
+	snprintf(s->keys[s->count++], sizeof s->keys[0], "%s", d->key);
+	return 0;
+}
+
+/* Documents "b", "d", "f", ... of 0, 1 or 2 chunks. */
+static void
+write_many(unsigned count)
+{
+	struct store_document d = {
+	    .title = "", .source = "", .sha256 = "", .charset = "", .meta = "{}"};
+	struct store_chunk c = {.heading = "", .text = "", .text_len = 0};
+	struct store_writer *w;
+	char key[2] = "";
+	struct err e;
+
+	unlink(path);
+	assert_ok(store_create(&w, path, &e), &e);
+	for (unsigned i = 0; i < count; i++) {
+		key[0] = (char)('b' + 2 * i);
+		d.key = key;
+		assert_ok(store_add_document(w, &d, &c.document, &e), &e);
+		for (unsigned k = 0; k < i % 3; k++)
+			assert_ok(store_add_chunk(w, &c, NULL, &e), &e);
+	}
+	assert_ok(store_finish(w, &e), &e);
+}
+
+static void
+every_document_is_found_by_its_key_and_no_other(void **state)
+{
+	struct store *s;
+	char key[2] = "";
+	uint32_t row, rows;
+	struct err e;
+
+	(void)state;
+	for (unsigned count = 0; count < 9; count++) {
+		write_many(count);
+		assert_ok(store_open(&s, path, &e), &e);
+		rows = 0;
+		for (unsigned i = 0; i <= 2 * count + 1; i++) {
+			struct seen seen = {.count = 0};
+			bool is_there = i % 2 == 1 && i / 2 < count;
+			key[0] = (char)('a' + i);
+			assert_int_equal(store_find_document(s, key, see, &seen, &e), is_there);
+			assert_int_equal(seen.count, is_there);
+			if (!is_there)
+				continue;
+			assert_int_equal(store_first_row(s, i / 2 + 1, &row, &e), i / 2 % 3 > 0);
+			if (i / 2 % 3 > 0)
+				assert_int_equal(row, rows);
+			rows += i / 2 % 3;
+		}
+		store_close(s);
+	}
+}
+
+static void
+documents_are_walked_both_ways_from_anywhere(void **state)
+{
+	struct seen seen;
+	struct store *s;
+	char key[2] = "";
+	struct err e;
+
+	(void)state;
+	write_many(5);			/* b d f h j */
+	assert_ok(store_open(&s, path, &e), &e);
+	for (unsigned i = 0; i < 11; i++) {
+		key[0] = (char)('a' + i);
+		seen.count = 0;
+		assert_ok(store_each_document_after(s, key, see, &seen, &e), &e);
+		assert_int_equal(seen.count, 5 - (i + 1) / 2);
+		if (seen.count > 0)
+			assert_string_equal(seen.keys[seen.count - 1], "j");
+		seen.count = 0;
+		assert_ok(store_each_document_before(s, key, see, &seen, &e), &e);
+		assert_int_equal(seen.count, i / 2);
+		if (seen.count > 0)
+			assert_string_equal(seen.keys[seen.count - 1], "b");
+	}
+	seen.count = 0;
+	assert_ok(store_each_document_before(s, NULL, see, &seen, &e), &e);
+	assert_int_equal(seen.count, 5);
+	assert_string_equal(seen.keys[0], "j");
+	store_close(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(chunks_come_back_with_their_document),
+	    cmocka_unit_test(every_document_is_found_by_its_key_and_no_other),
+	    cmocka_unit_test(documents_are_walked_both_ways_from_anywhere),
 	    cmocka_unit_test(pages_and_passages_come_back),
 	    cmocka_unit_test(a_document_is_put_together_from_its_chunks),
 	    cmocka_unit_test(a_store_of_version_1_is_still_read),
