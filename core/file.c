@@ -262,3 +262,27 @@ file_join(char *out, size_t size, const char *a, const char *b, struct err *e)
 		return err_set(e, ERR_LIMIT, "path too long: %.100s/%.100s", a, b);
 	return 0;
 }
+
+int
+file_make_folder(const char *path, mode_t mode, struct err *e)
+{
+	if (mkdir(path, mode) == -1)
+		return errno == EEXIST ? 0 : err_sys(e, ERR_IO, "%s", path);
+	return sync_folder_of(path, e);
+}
+
+int
+file_each_name(const char *folder, int (*each)(void *, int, const char *, struct err *),
+    void *context, struct err *e)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+	int rc = 0;
+
+	if (dir == NULL)
+		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", folder);
+	while (rc == 0 && (entry = readdir(dir)) != NULL)
+		rc = each(context, dirfd(dir), entry->d_name, e);
+	closedir(dir);
+	return rc;
+}

@@ -31,6 +31,13 @@ int file_replace(const char *path, const void *bytes, size_t n, mode_t mode, str
 int file_sync(const char *path, struct err *e);		/* a file or a folder */
 bool file_is_folder(const char *path);
 int file_make_dirs(const char *path, mode_t mode, struct err *e);
+/* One folder whose name is as durable as what will be in it; absent parents are an error. */
+int file_make_folder(const char *path, mode_t mode, struct err *e);
+/* Every name in a folder, also hidden ones, with the folder's descriptor; one that is not there
+ * has none.  A non-zero answer ends it and is passed on. */
+int file_each_name(const char *folder,
+    int (*each)(void *context, int folder, const char *name, struct err *e), void *context,
+    struct err *e);
 /* Removes a folder and all below it; absent is fine.  Never follows links. */
 int file_remove_tree(const char *path, struct err *e);
 /* "a/b" into out; ERR_LIMIT when it does not fit. */

@@ -1,7 +1,6 @@
 /* inbox.c - writing entries: accepted means durable. */
 #include "inbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -115,18 +114,6 @@ inbox_key_of(const char *key, char out[17])
 
 /* ---- an entry ---- */
 
-/* Its name is as durable as what will be in it. */
-static int
-make_folder(const char *folder, struct err *e)
-{
-	char parent[PATH_MAX];
-
-	if (mkdir(folder, FOLDER_MODE) == -1)
-		return errno == EEXIST ? 0 : err_sys(e, ERR_IO, "%s", folder);
-	snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(folder, '/') - folder), folder);
-	return file_sync(parent, e);
-}
-
 int
 inbox_begin(struct inbox_entry *n, const char *data_dir, const char *tenant, struct err *e)
 {
@@ -136,7 +123,7 @@ inbox_begin(struct inbox_entry *n, const char *data_dir, const char *tenant, str
 	buf_init(&n->index, INBOX_INDEX_MAX);
 	if (inbox_folder(n->folder, sizeof n->folder, data_dir, tenant, e) == -1)
 		return -1;
-	if (make_folder(n->folder, e) == -1)
+	if (file_make_folder(n->folder, FOLDER_MODE, e) == -1)
 		return -1;
 	if ((n->digest = hash_sha256_new(e)) == NULL)
 		return -1;
@@ -260,22 +247,6 @@ look_at(void *context, int folder, const char *file, struct err *e)
 	return 0;
 }
 
-int
-inbox_each_file(const char *folder, int (*each)(void *, int, const char *, struct err *),
-    void *context, struct err *e)
-{
-	struct dirent *entry;
-	DIR *dir = opendir(folder);
-	int rc = 0;
-
-	if (dir == NULL)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", folder);
-	while (rc == 0 && (entry = readdir(dir)) != NULL)
-		rc = each(context, dirfd(dir), entry->d_name, e);
-	closedir(dir);
-	return rc;
-}
-
 static uint64_t
 last_seq(int lock)
 {
@@ -350,7 +321,7 @@ place(struct inbox_entry *n, int lock, const struct inbox_limits *limits, const 
 	char path[PATH_MAX];
 	int before;
 
-	if (inbox_each_file(n->folder, look_at, &l, e) == -1 ||
+	if (file_each_name(n->folder, look_at, &l, e) == -1 ||
 	    (before = find_before(n, &l, content, id, e)) == -1)
 		return -1;
 	*existed = before == 1;

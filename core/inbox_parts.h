@@ -9,8 +9,5 @@ enum { INBOX_TAIL_BYTES = 16 };
 
 /* DATA/inbox/<tenant>. */
 int inbox_folder(char *out, size_t size, const char *data_dir, const char *tenant, struct err *e);
-/* Every name in a folder, also hidden ones; a folder that is not there has none. */
-int inbox_each_file(const char *folder, int (*each)(void *, int, const char *, struct err *),
-    void *context, struct err *e);
 
 #endif

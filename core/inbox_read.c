@@ -58,7 +58,7 @@ inbox_list(char (**names)[INBOX_NAME_BYTES], size_t *count, const char *data_dir
 	*count = 0;
 	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1)
 		return -1;
-	if (inbox_each_file(folder, add_name, &l, e) == -1) {
+	if (file_each_name(folder, add_name, &l, e) == -1) {
 		free(l.at);
 		return -1;
 	}
@@ -93,7 +93,7 @@ inbox_count(const char *data_dir, const char *tenant, struct inbox_limits *out, 
 	*out = (struct inbox_limits){0};
 	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1)
 		return -1;
-	return inbox_each_file(folder, count_file, out, e);
+	return file_each_name(folder, count_file, out, e);
 }
 
 static int
@@ -113,7 +113,7 @@ inbox_has(const char *data_dir, const char *tenant, const char *id)
 	char folder[PATH_MAX];
 
 	return inbox_folder(folder, sizeof folder, data_dir, tenant, NULL) == 0 &&
-	    inbox_each_file(folder, is_id, (void *)(uintptr_t)id, NULL) == 1;
+	    file_each_name(folder, is_id, (void *)(uintptr_t)id, NULL) == 1;
 }
 
 /* ---- reading ---- */
