@@ -91,6 +91,15 @@ err_clear(struct err *e)
 	e->text[0] = '\0';
 }
 
+enum err_code
+err_code_of(const char *slug)
+{
+	for (int code = ERR_NONE + 1; code < ERR_CODE_MAX; code++)
+		if (strcmp(rows[code].slug, slug) == 0)
+			return (enum err_code)code;
+	return ERR_PEER;
+}
+
 const struct err_row *
 err_row(enum err_code code)
 {

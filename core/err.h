@@ -44,6 +44,9 @@ void err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(print
 
 void err_clear(struct err *e);
 
+/* The code of a slug; ERR_PEER for what is none of ours. */
+enum err_code err_code_of(const char *slug);
+
 /* The row of a code; never NULL. */
 const struct err_row *err_row(enum err_code code);
 

@@ -155,13 +155,32 @@ put_member(struct buf *b, const char *name, const char *value)
 	json_put_text(b, value, strlen(value));
 }
 
+static const char *const op_names[INBOX_OP_MAX] = {"put", "remove", "describe"};
+
+const char *
+inbox_op_name(enum inbox_op op)
+{
+	return (unsigned)op < INBOX_OP_MAX ? op_names[op] : "unknown";
+}
+
+enum inbox_op
+inbox_op_of(const char *name)
+{
+	int i = 0;
+
+	while (i < INBOX_OP_MAX && strcmp(op_names[i], name) != 0)
+		i++;
+	return (enum inbox_op)i;
+}
+
 static int
-add_item(struct inbox_entry *n, const struct inbox_item *item, const char *op, struct err *e)
+add_item(struct inbox_entry *n, const struct inbox_item *item, struct err *e)
 {
 	if (n->items == INBOX_ITEMS_MAX)
 		return err_set(e, ERR_RANGE, "more than %d documents in one request",
 		    INBOX_ITEMS_MAX);
-	buf_addf(&n->index, "%s{\"op\": \"%s\", \"key\": ", n->items++ > 0 ? ", " : "", op);
+	buf_addf(&n->index, "%s{\"op\": \"%s\", \"key\": ", n->items++ > 0 ? ", " : "",
+	    inbox_op_name(item->op));
 	json_put_text(&n->index, item->key, strlen(item->key));
 	put_member(&n->index, "name", item->name);
 	put_member(&n->index, "title", item->title);
@@ -176,7 +195,7 @@ add_item(struct inbox_entry *n, const struct inbox_item *item, const char *op, s
 int
 inbox_put(struct inbox_entry *n, const struct inbox_item *item, struct err *e)
 {
-	return add_item(n, item, "put", e);
+	return add_item(n, item, e);
 }
 
 int
@@ -185,7 +204,16 @@ inbox_remove(struct inbox_entry *n, const char *key, struct err *e)
 	const struct inbox_item item = {.op = INBOX_REMOVE, .key = key};
 
 	n->from = n->bytes;
-	return add_item(n, &item, "remove", e);
+	return add_item(n, &item, e);
+}
+
+int
+inbox_describe(struct inbox_entry *n, const char *key, const char *meta, struct err *e)
+{
+	const struct inbox_item item = {.op = INBOX_DESCRIBE, .key = key, .meta = meta};
+
+	n->from = n->bytes;
+	return add_item(n, &item, e);
 }
 
 void

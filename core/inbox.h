@@ -41,7 +41,12 @@ enum {
 	INBOX_INDEX_MAX = 64 << 20,
 };
 
-enum inbox_op { INBOX_PUT, INBOX_REMOVE };
+enum inbox_op {
+	INBOX_PUT,
+	INBOX_REMOVE,
+	INBOX_DESCRIBE,		/* other fields for the document there is; its bytes stay */
+	INBOX_OP_MAX
+};
 
 struct inbox_item {
 	enum inbox_op op;
@@ -77,6 +82,9 @@ int inbox_write(struct inbox_entry *n, const void *bytes, size_t size, struct er
 /* The document whose bytes were written since the last one; ->at and ->bytes are not read. */
 int inbox_put(struct inbox_entry *n, const struct inbox_item *item, struct err *e);
 int inbox_remove(struct inbox_entry *n, const char *key, struct err *e);
+/* meta NULL: none.  Nothing happens where there is no document of the key. */
+int inbox_describe(
+    struct inbox_entry *n, const char *key, const char *meta, struct err *e);
 /* Durable when it returns 0, with the entry's id; *existed: the key was used before, and the
  * id is that of then.  key NULL: none.  The entry is closed, also on failure. */
 int inbox_commit(struct inbox_entry *n, const struct inbox_limits *limits, const char *key,
@@ -86,11 +94,18 @@ void inbox_abandon(struct inbox_entry *n);
 
 /* ---- reading ---- */
 
+const char *inbox_op_name(enum inbox_op op);
+/* INBOX_OP_MAX when it is none. */
+enum inbox_op inbox_op_of(const char *name);
 bool inbox_id_is_valid(const char *id);
 /* How many entries wait, and their bytes. */
 int inbox_count(const char *data_dir, const char *tenant, struct inbox_limits *out, struct err *e);
 /* Is an entry of this id there? */
 bool inbox_has(const char *data_dir, const char *tenant, const char *id);
+/* The name of the entry of this id, "" when it is not there, and when it was accepted (seconds
+ * since 1970). */
+int inbox_find(const char *data_dir, const char *tenant, const char *id,
+    char name[INBOX_NAME_BYTES], int64_t *accepted, struct err *e);
 /* Names of all entries by seq; owned, free(). */
 int inbox_list(char (**names)[INBOX_NAME_BYTES], size_t *count, const char *data_dir,
     const char *tenant, struct err *e);

@@ -116,6 +116,43 @@ inbox_has(const char *data_dir, const char *tenant, const char *id)
 	    file_each_name(folder, is_id, (void *)(uintptr_t)id, NULL) == 1;
 }
 
+struct wanted {
+	const char *id;
+	char *name;
+	int64_t accepted;
+};
+
+static int
+take_wanted(void *context, int folder, const char *file, struct err *e)
+{
+	struct wanted *w = context;
+	struct inbox_name n;
+	struct stat st;
+
+	(void)e;
+	if (!inbox_name_parse(&n, file) || strcmp(n.id, w->id) != 0 ||
+	    fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return 0;
+	snprintf(w->name, INBOX_NAME_BYTES, "%s", file);
+	w->accepted = (int64_t)st.st_mtim.tv_sec;
+	return 1;
+}
+
+int
+inbox_find(const char *data_dir, const char *tenant, const char *id,
+    char name[INBOX_NAME_BYTES], int64_t *accepted, struct err *e)
+{
+	struct wanted w = {.id = id, .name = name};
+	char folder[PATH_MAX];
+
+	name[0] = '\0';
+	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1 ||
+	    file_each_name(folder, take_wanted, &w, e) == -1)
+		return -1;
+	*accepted = w.accepted;
+	return 0;
+}
+
 /* ---- reading ---- */
 
 /* Where the index lies in a mapped entry. */
@@ -152,7 +189,8 @@ read_item(struct inbox_item *out, struct json_object *o, uint64_t end, struct er
 	    json_get_int(o, "at", false, 0, INT64_MAX, &at, e) == -1 ||
 	    json_get_int(o, "bytes", false, 0, INT64_MAX, &bytes, e) == -1)
 		return -1;
-	out->op = strcmp(op, "remove") == 0 ? INBOX_REMOVE : INBOX_PUT;
+	if ((out->op = inbox_op_of(op)) == INBOX_OP_MAX)
+		return err_set(e, ERR_CORRUPT, "an item that is to be \"%.16s\"", op);
 	out->at = (uint64_t)at;
 	out->bytes = (uint64_t)bytes;
 	if (out->at > end || out->bytes > end - out->at)

@@ -79,6 +79,20 @@ check_item(void *context, const struct inbox_item *item, const char *bytes, stru
 	return pushed_check_key(item->key, e);
 }
 
+static int
+put_in_place(struct run *r, const struct inbox_item *item, const struct pushed_document *d,
+    bool *was, struct err *e)
+{
+	switch (item->op) {
+	case INBOX_PUT:
+		return pushed_put(r->data_dir, r->tenant, d, e);
+	case INBOX_REMOVE:
+		return pushed_remove(r->data_dir, r->tenant, item->key, was, e);
+	default:
+		return pushed_describe(r->data_dir, r->tenant, item->key, item->meta, e);
+	}
+}
+
 /* A removal that was carried out by a run that was killed is still known to the ledger: it counts
  * as one now. */
 static int
@@ -89,9 +103,7 @@ apply_item(void *context, const struct inbox_item *item, const char *bytes, stru
 	struct run *r = context;
 	bool was = false;
 
-	if ((item->op == INBOX_REMOVE ?
-		    pushed_remove(r->data_dir, r->tenant, item->key, &was, e) :
-		    pushed_put(r->data_dir, r->tenant, &d, e)) == -1 ||
+	if (put_in_place(r, item, &d, &was, e) == -1 ||
 	    ledger_add_item(r->in->ledger, r->name.id, item, &was, e) == -1)
 		return -1;
 	r->in->documents += item->op == INBOX_PUT;

@@ -69,10 +69,16 @@ job_state_of(const char *name)
 void
 ledger_file_of(const char *key, char out[LEDGER_FILE_BYTES])
 {
+	static const char prefix[] = "file-";
+	const char *given = key + sizeof prefix - 1;
 	char hex[SHA256_HEX_BYTES] = "000000000000000000000000";
 	uint8_t digest[SHA256_BYTES];
 
-	if (hash_sha256_of(key, strlen(key), digest, NULL) == 0)
+	if (strncmp(key, prefix, sizeof prefix - 1) == 0 &&
+	    strspn(given, "0123456789abcdef") == LEDGER_FILE_BYTES - 1 &&
+	    given[LEDGER_FILE_BYTES - 1] == '/')
+		memcpy(hex, given, LEDGER_FILE_BYTES - 1);
+	else if (hash_sha256_of(key, strlen(key), digest, NULL) == 0)
 		hash_hex(digest, hex);
 	snprintf(out, LEDGER_FILE_BYTES, "%.24s", hex);
 }
@@ -335,19 +341,39 @@ remove_document(struct ledger *l, const char *key, bool *was_there, struct err *
 	    "update build set removed = removed + 1, removed_ever = removed_ever + 1", e);
 }
 
+/* Its job is that of the change, until which it is not at its end. */
+static int
+describe_document(struct ledger *l, const char *job, const char *key, struct err *e)
+{
+	return run(l, "update document set job = ? where key = ?", "ss", VALUES(job, key), e);
+}
+
+static int
+apply_item(struct ledger *l, const char *job, const struct inbox_item *item, bool *was_there,
+    struct err *e)
+{
+	switch (item->op) {
+	case INBOX_PUT:
+		return put_document(l, job, item, e);
+	case INBOX_REMOVE:
+		return remove_document(l, item->key, was_there, e);
+	default:
+		return describe_document(l, job, item->key, e);
+	}
+}
+
 int
 ledger_add_item(struct ledger *l, const char *job, const struct inbox_item *item,
     bool *was_there, struct err *e)
 {
 	int64_t put = item->op == INBOX_PUT, removed, bytes = (int64_t)item->bytes;
 
-	if ((put ? put_document(l, job, item, e) :
-		   remove_document(l, item->key, was_there, e)) == -1 ||
+	if (apply_item(l, job, item, was_there, e) == -1 ||
 	    run(l,
 		"insert into item select ?1, count(*), ?2, ?3 from item where job = ?1", "sss",
-		VALUES(job, put ? "put" : "remove", item->key), e) == -1)
+		VALUES(job, inbox_op_name(item->op), item->key), e) == -1)
 		return -1;
-	removed = !put && *was_there;
+	removed = item->op == INBOX_REMOVE && *was_there;
 	return run(l,
 	    "update job set documents = documents + ?, removed = removed + ?, bytes = bytes + ?"
 	    " where id = ?",
@@ -560,15 +586,17 @@ ledger_each_item(struct ledger *l, const char *job,
 	while (rc == 0 && (got = db_step_row(s, e)) != 0)
 		rc = got == -1 ? -1 :
 				 each(context,
-				     strcmp(text_at(s, 0), "put") == 0 ? INBOX_PUT : INBOX_REMOVE,
-				     text_at(s, 1), text_at(s, 2), e);
+				     inbox_op_of(text_at(s, 0)), text_at(s, 1), text_at(s, 2), e);
 	sqlite3_finalize(s);
 	return rc;
 }
 
 #define DOCUMENT_COLUMNS \
 	"select key, file, name, title, type, bytes, taken, job," \
-	" coalesce((select why from refused where key = document.key), '') from document"
+	" coalesce((select why from refused where key = document.key), '')," \
+	" coalesce((select state from job where id = document.job), 'live')," \
+	" coalesce((select accepted from job where id = document.job), 0)," \
+	" coalesce((select reason from job where id = document.job), '') from document"
 
 static int
 pass_document(sqlite3_stmt *s,
@@ -578,7 +606,8 @@ pass_document(sqlite3_stmt *s,
 	const struct ledger_document d = {.key = text_at(s, 0), .file = text_at(s, 1),
 	    .name = text_at(s, 2), .title = text_at(s, 3), .type = text_at(s, 4),
 	    .bytes = (uint64_t)sqlite3_column_int64(s, 5), .taken_ms = sqlite3_column_int64(s, 6),
-	    .job = text_at(s, 7), .why = text_at(s, 8)};
+	    .job = text_at(s, 7), .why = text_at(s, 8), .state = job_state_of(text_at(s, 9)),
+	    .accepted_ms = sqlite3_column_int64(s, 10), .reason = text_at(s, 11)};
 
 	return each(context, &d, e);
 }
@@ -600,19 +629,69 @@ ledger_find_document(struct ledger *l, const char *key, const char *file,
 	return got;
 }
 
-int
-ledger_each_document(struct ledger *l, const char *after,
+static int
+each_document(struct ledger *l, const char *sql, const char *from,
     int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
     struct err *e)
 {
 	sqlite3_stmt *s = NULL;
 	int got, rc = 0;
 
-	if (prepare(&s, l, DOCUMENT_COLUMNS " where key > ? order by key", "s", VALUES(after),
-		e) == -1)
+	if (prepare(&s, l, sql, "s", VALUES(from), e) == -1)
 		return -1;
 	while (rc == 0 && (got = db_step_row(s, e)) != 0)
 		rc = got == -1 ? -1 : pass_document(s, each, context, e);
+	sqlite3_finalize(s);
+	return rc;
+}
+
+int
+ledger_each_document(struct ledger *l, const char *after,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e)
+{
+	return each_document(
+	    l, DOCUMENT_COLUMNS " where key > ? order by key", after, each, context, e);
+}
+
+int
+ledger_each_document_before(struct ledger *l, const char *before_or_null,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e)
+{
+	return before_or_null == NULL ?
+	    each_document(
+		l, DOCUMENT_COLUMNS " where ? = '' order by key desc", "", each, context, e) :
+	    each_document(l, DOCUMENT_COLUMNS " where key < ? order by key desc", before_or_null,
+		each, context, e);
+}
+
+int
+ledger_each_unsettled(struct ledger *l,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e)
+{
+	return each_document(l,
+	    DOCUMENT_COLUMNS " where ? = '' and key in (select key from refused union"
+			     " select i.key from job j join item i on i.job = j.id"
+			     " where j.state in ('building', 'gated', 'failed'))",
+	    "", each, context, e);
+}
+
+int
+ledger_each_leaving(struct ledger *l,
+    int (*each)(void *context, const char *key, struct err *e), void *context, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	int got, rc = 0;
+
+	if (prepare(&s, l,
+		"select i.key from job j join item i on i.job = j.id where i.op = 'remove' and"
+		" j.rejected = 0 and j.state in ('building', 'gated', 'failed')",
+		"", NULL, e) == -1)
+		return -1;
+	while (rc == 0 && (got = db_step_row(s, e)) != 0)
+		rc = got == -1 ? -1 : each(context, text_at(s, 0), e);
 	sqlite3_finalize(s);
 	return rc;
 }

@@ -67,6 +67,10 @@ struct ledger_document {
 	const char *why;			/* refused by the last build; "": not */
 	uint64_t bytes;
 	int64_t taken_ms;
+	/* of its job; as it is when that has been pruned: live, 0, "" */
+	enum job_state state;
+	int64_t accepted_ms;
+	const char *reason;
 };
 
 struct ledger;
@@ -74,7 +78,8 @@ struct ledger;
 const char *job_state_name(enum job_state state);
 /* JOB_STATE_MAX when it is none. */
 enum job_state job_state_of(const char *name);
-/* The first 24 hex digits of the key's SHA-256. */
+/* What names a document where a name has no slashes: the first 24 hex digits of the key's
+ * SHA-256; of a key "file-<24 hex digits>/..." these, as that is an uploaded file's. */
 void ledger_file_of(const char *key, char out[LEDGER_FILE_BYTES]);
 
 /* ---- the build ---- */
@@ -139,6 +144,18 @@ int ledger_find_document(struct ledger *l, const char *key, const char *file,
 int ledger_each_document(struct ledger *l, const char *after,
     int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
     struct err *e);
+/* Backwards, from the last before `before`; NULL: from the last. */
+int ledger_each_document_before(struct ledger *l, const char *before_or_null,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e);
+/* Those that gave no text, and those of jobs that are not live; some may be so of an older
+ * job only. */
+int ledger_each_unsettled(struct ledger *l,
+    int (*each)(void *context, const struct ledger_document *d, struct err *e), void *context,
+    struct err *e);
+/* Keys of what was removed, and is not yet from the generation that serves. */
+int ledger_each_leaving(struct ledger *l,
+    int (*each)(void *context, const char *key, struct err *e), void *context, struct err *e);
 int ledger_count_documents(
     struct ledger *l, uint64_t *documents, uint64_t *refused, struct err *e);
 /* The job that a key made; id "" when there is none. */

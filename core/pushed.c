@@ -244,12 +244,7 @@ pushed_get(const char *data_dir, const char *tenant, const char *key, char **own
 	return 0;
 }
 
-/* ---- listing and reading ---- */
-
-struct pushed_source {
-	struct source base;
-	char folder[PATH_MAX];
-};
+/* ---- the head alone ---- */
 
 /* The head of an open document; *at is where its bytes begin. */
 static int
@@ -290,6 +285,73 @@ open_document(const char *path, struct json_object **head, size_t *at, struct st
 	close(fd);
 	return -1;
 }
+
+int
+pushed_meta(const char *data_dir, const char *tenant, const char *key, struct arena *a,
+    const char **meta, struct err *e)
+{
+	struct json_object *head;
+	const char *text = NULL;
+	char path[PATH_MAX];
+	struct stat st;
+	size_t at;
+	int fd, rc;
+
+	*meta = NULL;
+	if (place_of(path, data_dir, tenant, key, e) == -1)
+		return -1;
+	if ((fd = open_document(path, &head, &at, &st, e)) == -1)
+		return access(path, F_OK) == -1 ?
+		    err_set(e, ERR_DOCUMENT, "there is no such document among the pushed ones") :
+		    -1;
+	close(fd);
+	rc = json_get_text(head, "meta", false, HEAD_MAX, &text, e);
+	if (rc == 0 && text != NULL && (*meta = arena_copy(a, text, strlen(text))) == NULL)
+		rc = err_set(e, ERR_NOMEM, "no memory for a document");
+	json_object_put(head);
+	return rc;
+}
+
+static int
+put_described(const char *data_dir, const char *tenant, struct json_object *head,
+    const char *meta, const char *bytes, size_t n, struct err *e)
+{
+	struct pushed_document d = {.meta = meta, .bytes = bytes, .n = n};
+
+	return json_get_text(head, "key", true, DOCUMENT_PATH_BYTES, &d.key, e) == -1 ||
+		json_get_text(head, "name", false, HEAD_MAX, &d.name, e) == -1 ||
+		json_get_text(head, "title", false, HEAD_MAX, &d.title, e) == -1 ?
+	    -1 :
+	    pushed_put(data_dir, tenant, &d, e);
+}
+
+int
+pushed_describe(const char *data_dir, const char *tenant, const char *key, const char *meta,
+    struct err *e)
+{
+	struct json_object *head = NULL;
+	const char *bytes;
+	char *owned;
+	size_t n;
+	int rc = -1;
+
+	if (!pushed_has(data_dir, tenant, key))
+		return pushed_check_key(key, e);
+	if (pushed_get(data_dir, tenant, key, &owned, &bytes, &n, e) == -1)
+		return -1;
+	if (json_parse_object(&head, owned, (size_t)(bytes - 1 - owned), e) == 0)
+		rc = put_described(data_dir, tenant, head, meta, bytes, n, e);
+	json_object_put(head);
+	free(owned);
+	return rc;
+}
+
+/* ---- listing and reading ---- */
+
+struct pushed_source {
+	struct source base;
+	char folder[PATH_MAX];
+};
 
 static int
 pass_document(const char *path, source_item_fn *each, void *context, struct err *e)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "arena.h"
 #include "err.h"
 #include "source.h"
 
@@ -38,6 +39,10 @@ int pushed_check_key(const char *key, struct err *e);
 int pushed_get(const char *data_dir, const char *tenant, const char *key, char **owned,
     const char **text, size_t *n, struct err *e);
 
+/* The fields of the document's head, in arena; *meta NULL: none.  ERR_DOCUMENT. */
+int pushed_meta(const char *data_dir, const char *tenant, const char *key, struct arena *a,
+    const char **meta, struct err *e);
+
 /* In place, but durable only after pushed_sync(); one process at a time (the build, under the
  * tenant's lock).  What is there already, byte for byte, is left alone, so that it does not count
  * as changed. */
@@ -46,6 +51,9 @@ int pushed_put(const char *data_dir, const char *tenant, const struct pushed_doc
 /* *was: there was one. */
 int pushed_remove(
     const char *data_dir, const char *tenant, const char *key, bool *was, struct err *e);
+/* Other fields for the document there is, if there is one; meta NULL: none. */
+int pushed_describe(const char *data_dir, const char *tenant, const char *key, const char *meta,
+    struct err *e);
 int pushed_sync(const char *data_dir, const char *tenant, struct err *e);
 
 int source_pushed_open(

@@ -1,30 +1,15 @@
 /* accept.c - from a request that changes a tenant's documents to its 202. */
 #include "accept.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "enter.h"
-#include "file.h"
-#include "generation.h"
 #include "job_id.h"
+#include "wanted.h"
 
 enum { KEY_BYTES_MAX = 255 };
-
-/* Run by hand there is no roster: a tenant is what has a folder. */
-static bool
-is_known(struct api *api, const char *tenant)
-{
-	const struct roster *roster = serving_roster(api->serving);
-	char dir[PATH_MAX];
-
-	if (roster != NULL)
-		return roster_find(roster, tenant) != NULL;
-	return generation_tenant_dir(dir, serving_data_dir(api->serving), tenant, NULL) == 0 &&
-	    file_is_folder(dir);
-}
 
 int
 accept_tenant(struct api *api, const struct req *r, struct reply *p, const char *tenant,
@@ -32,7 +17,7 @@ accept_tenant(struct api *api, const struct req *r, struct reply *p, const char 
 {
 	if (enter_tenant(api, r, p, tenant, e) == -1)
 		return -1;
-	if (!is_known(api, tenant))
+	if (!wanted_has(api, tenant))
 		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
 	if (r->caller.filter != NULL)
 		return err_set(e, ERR_FORBIDDEN,
@@ -70,6 +55,42 @@ accept_commit(const struct api *api, const struct req *r, struct inbox_entry *n,
 		    KEY_BYTES_MAX);
 	return inbox_commit(n, &api->intake->waits, key != NULL && key[0] != '\0' ? key : NULL,
 	    id, &existed, e);
+}
+
+static int
+commit_word(struct api *api, struct inbox_entry *n, struct err *e)
+{
+	char id[INBOX_ID_BYTES];
+	bool existed;
+
+	return inbox_commit(n, &api->intake->waits, NULL, id, &existed, e);
+}
+
+int
+accept_remove(struct api *api, const char *tenant, const char *key, struct err *e)
+{
+	struct inbox_entry n;
+	int rc = -1;
+
+	if (inbox_begin(&n, serving_data_dir(api->serving), tenant, e) == 0 &&
+	    inbox_remove(&n, key, e) == 0)
+		rc = commit_word(api, &n, e);
+	inbox_abandon(&n);
+	return rc;
+}
+
+int
+accept_describe(struct api *api, const char *tenant, const char *key, const char *meta_or_null,
+    struct err *e)
+{
+	struct inbox_entry n;
+	int rc = -1;
+
+	if (inbox_begin(&n, serving_data_dir(api->serving), tenant, e) == 0 &&
+	    inbox_describe(&n, key, meta_or_null, e) == 0)
+		rc = commit_word(api, &n, e);
+	inbox_abandon(&n);
+	return rc;
 }
 
 int

@@ -22,7 +22,11 @@ int accept_begin(struct api *api, const struct req *r, struct reply *p, const ch
 /* Makes it durable; `id` is the entry's.  Idempotency-Key is honoured. */
 int accept_commit(const struct api *api, const struct req *r, struct inbox_entry *n,
     char id[INBOX_ID_BYTES], struct err *e);
-/* The same, and the answer: 202, Location, the job. */
+/* One word about one document that was sent: accepted when it returns 0. */
+int accept_remove(struct api *api, const char *tenant, const char *key, struct err *e);
+int accept_describe(struct api *api, const char *tenant, const char *key,
+    const char *meta_or_null, struct err *e);
+/* accept_commit(), and the answer: 202, Location, the job. */
 int accept_end(const struct api *api, const struct req *r, struct reply *p,
     struct inbox_entry *n, struct err *e);
 

@@ -33,6 +33,7 @@ struct api {
 	bool has_key;
 	bool needs_vectors;			/* rather an error than words alone */
 	const struct intake_options *intake;	/* of what is sent */
+	const char *control;		/* the supervisor's socket; NULL: there is none */
 	unsigned top_k_max;
 	size_t max_body;		/* bytes of a request's body that are read */
 	const struct answer_options *answering;
@@ -57,8 +58,26 @@ api_fn api_ollama_embed;	/* POST /api/embed */
 api_fn api_ollama_tags;	/* GET /api/tags */
 api_fn api_ollama_version;	/* GET /api/version */
 api_fn api_vector_stores;	/* GET /v1/vector_stores */
+api_fn api_vector_store_create;	/* POST the same */
 api_fn api_vector_store;	/* GET /v1/vector_stores/{id} */
+api_fn api_vector_store_update;	/* POST the same */
+api_fn api_vector_store_delete;	/* DELETE the same */
+api_fn api_store_files;	/* GET /v1/vector_stores/{id}/files */
+api_fn api_store_file_create;	/* POST the same */
+api_fn api_store_file;	/* GET /v1/vector_stores/{id}/files/{file_id} */
+api_fn api_store_file_update;	/* POST the same */
+api_fn api_store_file_delete;	/* DELETE the same */
+api_fn api_store_file_content;	/* GET /v1/vector_stores/{id}/files/{file_id}/content */
+api_fn api_store_batch_create;	/* POST /v1/vector_stores/{id}/file_batches */
+api_fn api_store_batch;	/* GET /v1/vector_stores/{id}/file_batches/{batch_id} */
+api_fn api_store_batch_cancel;	/* POST .../cancel */
+api_fn api_store_batch_files;	/* GET .../files */
 api_fn api_vector_store_search;	/* POST /v1/vector_stores/{id}/search */
+api_fn api_file_create;	/* POST /v1/files */
+api_fn api_files;	/* GET /v1/files */
+api_fn api_file;	/* GET /v1/files/{file_id} */
+api_fn api_file_delete;	/* DELETE /v1/files/{file_id} */
+api_fn api_file_content;	/* GET /v1/files/{file_id}/content */
 api_fn api_ingest;	/* POST /ingest/{tenant} */
 api_fn api_documents;	/* GET /tenants/{tenant}/documents */
 api_fn api_document;	/* GET /tenants/{tenant}/documents/{id*} */

@@ -67,7 +67,7 @@ put_item(void *context, enum inbox_op op, const char *key, const char *why, stru
 		return 1;
 	buf_addf(i->b, "%s{\"id\": ", i->count++ > 0 ? ", " : "");
 	json_put_text(i->b, key, strlen(key));
-	buf_addf(i->b, ", \"op\": \"%s\"", op == INBOX_PUT ? "put" : "remove");
+	buf_addf(i->b, ", \"op\": \"%s\"", inbox_op_name(op));
 	if (why[0] != '\0') {
 		buf_adds(i->b, ", \"refused\": ");
 		json_put_text(i->b, why, strlen(why));
@@ -82,24 +82,6 @@ put_waiting_item(
 {
 	(void)bytes;
 	return put_item(context, item->op, item->key, "", e);
-}
-
-/* Its entry, "" when it is not there any more. */
-static int
-find_entry(const char *data, const char *tenant, const char *id, char out[INBOX_NAME_BYTES],
-    struct err *e)
-{
-	char(*names)[INBOX_NAME_BYTES];
-	size_t count;
-
-	out[0] = '\0';
-	if (inbox_list(&names, &count, data, tenant, e) == -1)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(names[i], id, INBOX_ID_BYTES - 1) == 0)
-			memcpy(out, names[i], INBOX_NAME_BYTES);
-	free(names);
-	return 0;
 }
 
 static int
@@ -143,6 +125,7 @@ api_job(struct api *api, struct req *r, struct reply *p, struct err *e)
 	char id[INBOX_ID_BYTES], tenant[TENANT_NAME_BYTES + 1], name[INBOX_NAME_BYTES];
 	const char *data = serving_data_dir(api->serving);
 	struct ledger *l = NULL;
+	int64_t accepted;
 	int rc = -1;
 
 	if (job_id_parse(r->hole[0], id, tenant, e) == -1)
@@ -150,7 +133,7 @@ api_job(struct api *api, struct req *r, struct reply *p, struct err *e)
 	if (!caller_may_see(&r->caller, tenant))
 		return err_set(e, ERR_JOB, "there is no such job");
 	if (accept_tenant(api, r, p, tenant, e) == -1 ||
-	    find_entry(data, tenant, id, name, e) == -1)
+	    inbox_find(data, tenant, id, name, &accepted, e) == -1)
 		return -1;
 	/* Gone between the look and the reading: then the ledger has it. */
 	if (name[0] != '\0' && put_queued(&p->body, data, tenant, id, name, e) == 0)

@@ -1,354 +1,304 @@
 /* api_vector_stores.c - tenants as vector stores, for clients of OpenAI's wire:
  *
- *   GET  /v1/vector_stores                a page: limit, order, after, before
- *   GET  /v1/vector_stores/{id}
- *   POST /v1/vector_stores/{id}/search    {"query", "filters", "max_num_results", ...}
+ *   POST   /v1/vector_stores          {"name", "metadata", "file_ids", "chunking_strategy", ...}
+ *   GET    /v1/vector_stores          a page: limit, order, after, before
+ *   GET    /v1/vector_stores/{id}
+ *   POST   /v1/vector_stores/{id}     {"name", "metadata"}
+ *   DELETE /v1/vector_stores/{id}
  *
- * The id is the tenant's name.
+ * The id is the tenant's name.  One that is made here is a tenant of what is sent to it, named
+ * "vs_" and 24 digits behind what the caller's scope begins with; the supervisor writes its
+ * document to where documents are kept (sup_stores.c).
  * Source  the shapes are those of OpenAI's published specification of this interface.
  */
 #include "api.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
-#include "file_id.h"
-#include "hits.h"
-#include "live_list.h"
-#include "question.h"
-#include "unit_score.h"
+#include "control_client.h"
+#include "enter.h"
+#include "json.h"
+#include "page.h"
+#include "store_files.h"
+#include "store_item.h"
+#include "wanted.h"
 
-enum { PAGE_DEFAULT = 20, PAGE_MAX = 100, RESULTS_DEFAULT = 10, RESULTS_MAX = 50 };
+enum { PAGE_DEFAULT = 20, PAGE_MAX = 100, FILES_MAX = 500, SUPERVISOR_MS = 12000 };
 
-static void
-put_store(struct buf *b, const struct live_item *t)
+static int
+say_store(struct api *api, const char *tenant, struct req *r, struct reply *p, struct err *e)
 {
-	const struct manifest *m = &t->manifest;
+	struct store_item s;
 
-	buf_addf(b,
-	    "{\"id\": \"%s\", \"object\": \"vector_store\", \"created_at\": %" PRId64
-	    ", \"name\": \"%s\", \"usage_bytes\": %" PRIu64 ", \"file_counts\": "
-	    "{\"in_progress\": 0, \"completed\": %" PRIu64
-	    ", \"failed\": 0, \"cancelled\": 0, \"total\": %" PRIu64
-	    "}, \"status\": \"completed\", \"expires_after\": null, \"expires_at\": null"
-	    ", \"last_active_at\": %" PRId64 ", \"metadata\": {\"generation\": \"%s\"}}",
-	    t->tenant, t->created, t->tenant, m->index_bytes + m->store_bytes, m->documents,
-	    m->documents, t->created, t->generation);
+	if (store_item_read(&s, api, tenant, true, r->arena, e) == -1)
+		return -1;
+	store_item_put(&p->body, &s);
+	buf_addc(&p->body, '\n');
+	store_item_fini(&s);
+	return 0;
 }
 
 /* ---- the list ---- */
 
-struct page {
-	size_t limit;
-	bool ascending;
-	const char *after, *before;
-};
-
-static int
-read_page(struct page *page, const struct req *r, struct err *e)
-{
-	const char *limit, *order;
-	char *end;
-	long n = PAGE_DEFAULT;
-
-	if (req_query_get(r, "limit", &limit, e) == -1 ||
-	    req_query_get(r, "order", &order, e) == -1 ||
-	    req_query_get(r, "after", &page->after, e) == -1 ||
-	    req_query_get(r, "before", &page->before, e) == -1)
-		return -1;
-	if (limit != NULL)
-		n = strtol(limit, &end, 10);
-	if (limit != NULL && (end == limit || *end != '\0' || n < 1 || n > PAGE_MAX))
-		return err_set(e, ERR_RANGE, "\"limit\" must be 1 to %d", PAGE_MAX);
-	if (order != NULL && strcmp(order, "asc") != 0 && strcmp(order, "desc") != 0)
-		return err_set(e, ERR_RANGE, "\"order\" must be asc or desc");
-	page->limit = (size_t)n;
-	page->ascending = order != NULL && strcmp(order, "asc") == 0;
-	return 0;
-}
-
-/* Tenants have no common time of creation that would not move with each generation: they are
- * listed by name. */
+/* By name: those made here sort by their age, and others have no age that would not move with
+ * each generation. */
 static bool
 is_past(const struct page *page, const char *tenant)
 {
-	int after = page->after != NULL ? strcmp(tenant, page->after) : 0;
-	int before = page->before != NULL ? strcmp(tenant, page->before) : 0;
+	int sign = page->ascending ? 1 : -1;
 
-	if (!page->ascending) {
-		after = -after;
-		before = -before;
-	}
-	return (page->after == NULL || after > 0) && (page->before == NULL || before < 0);
+	return (page->after == NULL || sign * strcmp(tenant, page->after) > 0) &&
+	    (page->before == NULL || sign * strcmp(tenant, page->before) < 0);
 }
 
-static void
-put_page(struct buf *b, const struct live_list *list, const struct page *page)
+/* False when the page is full. */
+static bool
+list_store(struct page_out *out, struct api *api, const char *tenant, struct arena *a)
 {
-	struct live_item first = {0}, last = {0}, item;
-	bool more = false;
-	size_t n = 0;
+	struct store_item s;
 
-	buf_adds(b, "{\"object\": \"list\", \"data\": [");
-	for (size_t i = 0; i < list->count && !more; i++) {
-		size_t at = page->ascending ? i : list->count - 1 - i;
-		if (!is_past(page, list->at[at]->tenant))
-			continue;
-		if (n == page->limit) {
-			more = true;
-			break;
-		}
-		if (live_list_item(&item, list, at, NULL) == -1)
-			continue;	/* swept or damaged meanwhile */
-		buf_adds(b, n > 0 ? ", " : "");
-		put_store(b, &item);
-		if (n++ == 0)
-			first = item;
-		last = item;
+	if (store_item_read(&s, api, tenant, false, a, NULL) == -1)
+		return true;		/* gone or damaged meanwhile */
+	if (!page_next(out, tenant)) {
+		store_item_fini(&s);
+		return false;
 	}
-	buf_adds(b, "], ");
-	if (n > 0)
-		buf_addf(b, "\"first_id\": \"%s\", \"last_id\": \"%s\"", first.tenant, last.tenant);
-	else
-		buf_adds(b, "\"first_id\": null, \"last_id\": null");
-	buf_addf(b, ", \"has_more\": %s}\n", more ? "true" : "false");
+	store_item_put(out->b, &s);
+	store_item_fini(&s);
+	return true;
 }
 
 int
 api_vector_stores(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
-	struct live_list list;
+	const char **tenants;
+	struct page_out out;
 	struct page page;
+	size_t count;
 
-	if (read_page(&page, r, e) == -1 ||
-	    live_list_read(&list, api, &r->caller, r->arena, e) == -1)
+	if (page_read(&page, r, PAGE_DEFAULT, PAGE_MAX, e) == -1 ||
+	    wanted_list(&tenants, &count, api, &r->caller, r->arena, e) == -1)
 		return -1;
-	put_page(&p->body, &list, &page);
+	page_begin(&out, &p->body, &page);
+	for (size_t i = 0; i < count; i++) {
+		const char *tenant = tenants[page.ascending ? i : count - 1 - i];
+		if (is_past(&page, tenant) && !list_store(&out, api, tenant, r->arena))
+			break;
+	}
+	page_end(&out);
 	return 0;
 }
 
 int
 api_vector_store(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
-	struct live_item item;
-
-	if (live_item_find(&item, api, &r->caller, r->hole[0], e) == -1)
-		return -1;
-	put_store(&p->body, &item);
-	buf_addc(&p->body, '\n');
-	return 0;
+	return enter_tenant(api, r, p, r->hole[0], e) == -1 ? -1 :
+							      say_store(api, r->hole[0], r, p, e);
 }
 
-/* ---- the search ---- */
+/* ---- the supervisor's part ---- */
 
-struct search {
-	struct question q;
-	const char *texts[QUERY_BATCH_MAX];
-	size_t lengths[QUERY_BATCH_MAX];
+/* Its words about a document are about what the client sent. */
+static void
+translate(struct err *e)
+{
+	if (e->code == ERR_CONFIG || e->code == ERR_SOURCE)
+		e->code = ERR_INPUT;
+	else if (e->code == ERR_NOT_FOUND)
+		e->code = ERR_IO;
+}
+
+/* The request is taken. */
+static int
+tell_supervisor(struct api *api, struct json_object *request, struct err *e)
+{
+	struct json_object *answer = NULL;
+	int rc = -1, code;
+
+	if (api->control == NULL)
+		err_set(e, ERR_UNSUPPORTED, "no supervisor runs here that could keep tenants");
+	else if (control_ask(api->control, request, SUPERVISOR_MS, &answer, e) == 0 &&
+	    (rc = control_refusal(answer, &code, e)) == -1)
+		translate(e);
+	json_object_put(answer);
+	json_object_put(request);
+	return rc;
+}
+
+static struct json_object *
+request_of(const char *command, const char *tenant)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "command", json_object_new_string(command));
+	json_object_object_add(o, "tenant", json_object_new_string(tenant));
+	return o;
+}
+
+/* ---- making one ---- */
+
+/* A name within what the caller may see: behind the first "beginning*" of its scope. */
+static int
+name_store(const struct caller *c, char name[TENANT_NAME_BYTES + 1], struct err *e)
+{
+	enum { OWN_BYTES = 3 + UPLOAD_ID_BYTES - 1 };
+	struct timespec t;
+	uint64_t bits;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
+		return err_sys(e, ERR_IO, "random numbers");
+	for (size_t i = 0; i < c->scope_count; i++) {
+		size_t n = strcspn(c->scope[i], "*");
+		if (c->scope[i][n] == '\0' || n + OWN_BYTES > TENANT_NAME_BYTES)
+			continue;
+		snprintf(name, TENANT_NAME_BYTES + 1, "%.*svs_%011llx%013llx", (int)n, c->scope[i],
+		    ((unsigned long long)t.tv_sec * 1000 + (unsigned long long)t.tv_nsec / 1000000) &
+			0xfffffffffff,
+		    (unsigned long long)bits & 0xfffffffffffff);
+		return 0;
+	}
+	return err_set(e, ERR_FORBIDDEN,
+	    "the key is for named tenants only: one that makes new ones has a scope with *");
+}
+
+struct wish {
+	struct store_file_wish files[FILES_MAX];
 	size_t count;
+	int64_t chunk_size, chunk_overlap;
 };
 
 static int
-add_text(struct search *s, struct json_object *text, struct err *e)
-{
-	if (!json_object_is_type(text, json_type_string))
-		return err_set(e, ERR_TYPE, "\"query\" must be a text or a list of texts");
-	if (s->count == QUERY_BATCH_MAX)
-		return err_set(e, ERR_RANGE, "\"query\" may hold %d texts", QUERY_BATCH_MAX);
-	s->texts[s->count] = json_object_get_string(text);
-	s->lengths[s->count++] = (size_t)json_object_get_string_len(text);
-	return 0;
-}
-
-static int
-read_texts(struct search *s, struct json_object *body, struct err *e)
+refuse_expiry(struct json_object *body, struct err *e)
 {
 	struct json_object *o;
 
-	if (!json_object_object_get_ex(body, "query", &o) || o == NULL)
-		return err_set(e, ERR_MISSING_FIELD, "\"query\" is missing");
-	if (!json_object_is_type(o, json_type_array))
-		return add_text(s, o, e);
-	for (size_t i = 0; i < json_object_array_length(o); i++)
-		if (add_text(s, json_object_array_get_idx(o, i), e) == -1)
+	return json_object_object_get_ex(body, "expires_after", &o) && o != NULL ?
+	    err_set(e, ERR_RANGE,
+		"\"expires_after\" must be null: a vector store stays until it is deleted") :
+	    0;
+}
+
+/* Each has to be there before anything is made. */
+static int
+read_files(struct wish *w, struct json_object *body, struct api *api, const struct req *r,
+    struct err *e)
+{
+	char key[DOCUMENT_PATH_BYTES + 1];
+	struct json_object *ids = NULL;
+	struct upload u;
+
+	if (json_get_array(body, "file_ids", false, &ids, e) == -1)
+		return -1;
+	if (ids != NULL && json_object_array_length(ids) > FILES_MAX)
+		return err_set(e, ERR_RANGE, "\"file_ids\" has at most %d files", FILES_MAX);
+	for (size_t i = 0; ids != NULL && i < json_object_array_length(ids); i++)
+		if (store_file_read_id(&w->files[w->count], json_object_array_get_idx(ids, i), e) ==
+			-1 ||
+		    store_file_find(api, r, &w->files[w->count++], &u, key, e) == -1)
 			return -1;
-	return s->count > 0 ? 0 : err_set(e, ERR_EMPTY_QUERY, "\"query\" is an empty list");
-}
-
-/* {"ranker": "auto", "score_threshold": 0.5}; every ranker is ours. */
-static int
-read_ranking(struct question *q, struct json_object *body, struct err *e)
-{
-	static const char *const members[] = {
-	    "ranker", "score_threshold", "hybrid_search", NULL};
-	struct json_object *o = NULL;
-	const char *ranker = "auto";
-	double least = 0;
-
-	if (json_get_object(body, "ranking_options", false, &o, e) == -1)
-		return -1;
-	if (o == NULL)
-		return 0;
-	if (json_only(o, members, e) == -1 ||
-	    json_get_text(o, "ranker", false, 64, &ranker, e) == -1 ||
-	    json_get_double(o, "score_threshold", false, 0, 1, &least, e) == -1)
-		return -1;
-	q->has_threshold = least > 0;
-	q->threshold = (float)least;
 	return 0;
 }
 
 static int
-read_search(struct search *s, struct json_object *body, struct arena *a, struct err *e)
+read_wish(struct wish *w, struct json_object *body, struct api *api, const struct req *r,
+    struct err *e)
 {
-	static const char *const members[] = {
-	    "query", "filters", "max_num_results", "ranking_options", "rewrite_query", NULL};
-	int64_t most = RESULTS_DEFAULT;
-	bool rewrite = false;
+	static const char *const members[] = {"name", "description", "metadata", "file_ids",
+	    "chunking_strategy", "expires_after", NULL};
 
-	if (json_only(body, members, e) == -1 || read_texts(s, body, e) == -1 ||
-	    question_read_filter(&s->q, body, a, e) == -1 ||
-	    json_get_int(body, "max_num_results", false, 1, RESULTS_MAX, &most, e) == -1 ||
-	    json_get_bool(body, "rewrite_query", false, &rewrite, e) == -1 ||
-	    read_ranking(&s->q, body, e) == -1)
+	return json_only(body, members, e) == -1 || refuse_expiry(body, e) == -1 ||
+		store_about_check(body, e) == -1 ||
+		store_file_read_chunking(body, &w->chunk_size, &w->chunk_overlap, e) == -1 ?
+	    -1 :
+	    read_files(w, body, api, r, e);
+}
+
+static int
+make_store(struct api *api, const char *name, struct json_object *body, const struct wish *w,
+    struct err *e)
+{
+	struct json_object *request = request_of("store-create", name);
+
+	json_object_object_add(request, "document",
+	    store_document_new(body, w->chunk_size, w->chunk_overlap, (int64_t)time(NULL)));
+	return tell_supervisor(api, request, e);
+}
+
+static int
+create(struct api *api, struct req *r, struct json_object *body, struct reply *p, struct err *e)
+{
+	struct wish *w = arena_calloc(r->arena, 1, sizeof *w);
+	char name[TENANT_NAME_BYTES + 1], entry[INBOX_ID_BYTES];
+
+	if (w == NULL)
+		return err_set(e, ERR_NOMEM, "no memory for a vector store");
+	if (read_wish(w, body, api, r, e) == -1 || name_store(&r->caller, name, e) == -1 ||
+	    make_store(api, name, body, w, e) == -1)
 		return -1;
-	s->q.query.top_k = (unsigned)most;
-	return 0;
-}
-
-/* Of a document's metadata what may be an attribute there: strings, numbers, truth values. */
-static int
-put_attributes(struct buf *b, const char *meta, struct err *e)
-{
-	struct json_object *o;
-	bool first = true;
-
-	if (json_parse_object(&o, meta, strlen(meta), NULL) == -1)
-		return err_set(e, ERR_CORRUPT, "store.db: the metadata of a document is damaged");
-	buf_addc(b, '{');
-	json_object_object_foreach(o, name, value)
-	{
-		if (value == NULL || json_object_is_type(value, json_type_array) ||
-		    json_object_is_type(value, json_type_object))
-			continue;
-		buf_adds(b, first ? "" : ", ");
-		first = false;
-		json_put_text(b, name, strlen(name));
-		buf_adds(b, ": ");
-		buf_adds(b, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
-	}
-	buf_addc(b, '}');
-	json_object_put(o);
-	return 0;
-}
-
-static int
-put_hit(struct buf *b, const struct query_hit *h, struct err *e)
-{
-	const struct store_chunk *c = &h->chunk;
-	char id[FILE_ID_BYTES];
-
-	file_id_of(c->key, id);
-	buf_addf(b, "{\"file_id\": \"%s\", \"filename\": ", id);
-	json_put_text(b, c->key, strlen(c->key));
-	buf_adds(b, ", \"score\": ");
-	json_put_float(b, unit_score(h->score));
-	buf_adds(b, ", \"attributes\": ");
-	if (put_attributes(b, c->meta, e) == -1)
+	if (w->count > 0 && store_files_attach(api, r, name, w->files, w->count, entry, e) == -1)
 		return -1;
-	buf_adds(b, ", \"content\": [{\"type\": \"text\", \"text\": ");
-	json_put_text(b, c->text, c->text_len);
-	buf_adds(b, "}]}");
-	return 0;
-}
-
-/* Hits of all texts, best first; a passage that several found counts once. */
-static int
-by_score(const void *a, const void *b)
-{
-	const struct query_hit *x = a, *y = b;
-
-	if (x->score != y->score)
-		return x->score < y->score ? 1 : -1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
-static bool
-has_row(const struct query_hit *hits, size_t n, uint32_t row)
-{
-	for (size_t i = 0; i < n; i++)
-		if (hits[i].row == row)
-			return true;
-	return false;
-}
-
-static int
-ask_all(struct api *api, struct search *s, struct index *x, struct arena *a,
-    struct query_result *out, struct err *e)
-{
-	struct query_result one;
-	struct query_hit *all =
-	    arena_alloc(a, (s->count * s->q.query.top_k + 1) * sizeof *all);
-	size_t n = 0, kept = 0;
-
-	if (all == NULL)
-		return err_set(e, ERR_NOMEM, "no memory for hits");
-	for (size_t i = 0; i < s->count; i++) {
-		if (question_ask(api, &s->q, x, s->texts[i], s->lengths[i], a, &one, e) == -1)
-			return -1;
-		memcpy(all + n, one.hits, one.count * sizeof *all);
-		n += one.count;
-	}
-	if (s->count > 1)
-		qsort(all, n, sizeof *all, by_score);
-	for (size_t i = 0; i < n && kept < s->q.query.top_k; i++)
-		if (!has_row(all, kept, all[i].row))
-			all[kept++] = all[i];
-	*out = (struct query_result){.hits = all, .count = kept};
-	return 0;
-}
-
-static int
-search_store(struct api *api, struct req *r, struct search *s, struct reply *p, struct err *e)
-{
-	struct buf *b = &p->body;
-	struct query_result result = {0};
-	struct index *x;
-
-	if (question_open(api, &s->q, r, p, &x, e) == -1)
-		return -1;
-	if (question_was_answered(api, &s->q, r, x, p))
-		return 0;
-	if (ask_all(api, s, x, r->arena, &result, e) == -1)
-		return -1;
-	buf_adds(b, "{\"object\": \"vector_store.search_results.page\", \"search_query\": [");
-	for (size_t i = 0; i < s->count; i++) {
-		buf_adds(b, i > 0 ? ", " : "");
-		json_put_text(b, s->texts[i], s->lengths[i]);
-	}
-	buf_adds(b, "], \"data\": [");
-	for (size_t i = 0; i < result.count; i++) {
-		buf_adds(b, i > 0 ? ", " : "");
-		if (put_hit(b, &result.hits[i], e) == -1)
-			return -1;
-	}
-	buf_adds(b, "], \"has_more\": false, \"next_page\": null}\n");
-	question_keep_answer(api, p);
-	return 0;
+	return say_store(api, name, r, p, e);
 }
 
 int
-api_vector_store_search(struct api *api, struct req *r, struct reply *p, struct err *e)
+api_vector_store_create(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
-	struct search s = {.q.tenant = r->hole[0]};
+	struct json_object *body;
+	int rc;
+
+	if (r->caller.filter != NULL)
+		return err_set(e, ERR_FORBIDDEN,
+		    "this needs a key for whole tenants, this one carries a filter");
+	if (json_parse_object(&body, r->body, r->content_length, e) == -1)
+		return -1;
+	rc = create(api, r, body, p, e);
+	json_object_put(body);
+	return rc;
+}
+
+/* ---- changing, deleting ---- */
+
+static int
+change(struct api *api, struct req *r, struct json_object *body, struct err *e)
+{
+	static const char *const members[] = {
+	    "name", "description", "metadata", "expires_after", NULL};
+	struct json_object *request;
+
+	if (json_only(body, members, e) == -1 || refuse_expiry(body, e) == -1 ||
+	    store_about_check(body, e) == -1)
+		return -1;
+	request = request_of("store-change", r->hole[0]);
+	json_object_object_add(request, "changes", json_object_get(body));
+	return tell_supervisor(api, request, e);
+}
+
+int
+api_vector_store_update(struct api *api, struct req *r, struct reply *p, struct err *e)
+{
 	struct json_object *body;
 	int rc = -1;
 
 	if (json_parse_object(&body, r->body, r->content_length, e) == -1)
 		return -1;
-	if (read_search(&s, body, r->arena, e) == 0)
-		rc = search_store(api, r, &s, p, e);
+	if (accept_tenant(api, r, p, r->hole[0], e) == 0 && change(api, r, body, e) == 0)
+		rc = say_store(api, r->hole[0], r, p, e);
 	json_object_put(body);
 	return rc;
+}
+
+int
+api_vector_store_delete(struct api *api, struct req *r, struct reply *p, struct err *e)
+{
+	if (accept_tenant(api, r, p, r->hole[0], e) == -1 ||
+	    tell_supervisor(api, request_of("store-remove", r->hole[0]), e) == -1)
+		return -1;
+	buf_addf(&p->body,
+	    "{\"id\": \"%s\", \"object\": \"vector_store.deleted\", \"deleted\": true}\n",
+	    r->hole[0]);
+	return 0;
 }

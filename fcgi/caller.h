@@ -35,7 +35,8 @@ enum caller_role {
 
 struct caller {
 	enum caller_role role;
-	const char *id;			/* of the key, or the token's subject; for logs */
+	const char *id;			/* of the key, or the token's subject ("-": none) */
+	bool is_token;
 	const char *const *scope;
 	size_t scope_count;
 	const struct filter *filter;	/* NULL: none */

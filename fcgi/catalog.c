@@ -716,6 +716,17 @@ catalog_end(struct catalog *c, enum catalog_origin origin, bool trusted, int64_t
 	return waiting;
 }
 
+bool
+catalog_withdraw(struct catalog *c, const char *name)
+{
+	size_t at;
+
+	if (!locate(c, name, &at))
+		return false;
+	remove_at(c, at);
+	return true;
+}
+
 size_t
 catalog_accept_deletions(struct catalog *c)
 {

@@ -145,6 +145,9 @@ bool catalog_seen(struct catalog *c, const char *name, enum catalog_origin origi
 /* Answers how many of the origin's tenants are gone and wait to be confirmed. */
 size_t catalog_end(struct catalog *c, enum catalog_origin origin, bool trusted, int64_t now_ms);
 
+/* It is not wanted any more, whatever its source still says: for who has removed it there.
+ * False: there is none of that name. */
+bool catalog_withdraw(struct catalog *c, const char *name);
 /* Removes all tenants whose deletion was refused; answers how many. */
 size_t catalog_accept_deletions(struct catalog *c);
 

@@ -18,10 +18,11 @@
 
 #include <curl/curl.h>
 
+#include "bounds.h"
 #include "buf.h"
 #include "err.h"
 
-enum { CONTROL_CLIENTS = 16, CONTROL_LINE_MAX = 4096, CONTROL_ANSWER_MAX = 64 << 20 };
+enum { CONTROL_CLIENTS = 16, CONTROL_LINE_MAX = TENANT_CONFIG_MAX + 4096, CONTROL_ANSWER_MAX = 64 << 20 };
 
 struct control;
 

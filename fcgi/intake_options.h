@@ -5,10 +5,12 @@
 #include <stddef.h>
 
 #include "inbox.h"
+#include "uploads.h"
 
 struct intake_options {
 	struct inbox_limits waits;	/* per tenant */
 	size_t upload_max;		/* bytes of a request's body */
+	struct upload_limits files;	/* that one key may keep */
 };
 
 #endif

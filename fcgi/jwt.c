@@ -194,6 +194,7 @@ read_caller(struct caller *c, struct json_object *claims, struct arena *a, struc
 	if (json_object_object_get_ex(claims, "filter", &filter) &&
 	    filter_from_json(&c->filter, filter, "filter", a, e) == -1)
 		return -1;
+	c->is_token = true;
 	return read_scope(c, claims, a, e);
 }
 

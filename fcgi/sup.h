@@ -11,6 +11,7 @@
  *   sup_sweep.c    what no worker needs any more
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
+ *   sup_stores.c   tenants made and deleted by clients
  *   sup_inbox.c    what was sent to tenants, and what becomes of it
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
  *   sup_pointer.c  and what is live
@@ -65,6 +66,7 @@ enum {
 	TRANSFERS_MAX = 4,		/* generations on their way to or from the object store */
 	PROBES_MAX = 16,
 	WAITERS_MAX = CONTROL_CLIENTS,
+	STORE_CALLS_MAX = CONTROL_CLIENTS,
 	RESPAWN_POLL_MS = 20,		/* between the steps of a walk */
 	SUP_TICK_MS = 5000,		/* the longest sleep: heartbeats, the watchdog */
 	SUP_VERIFY_MS = 30000,		/* the last workers of a roll to come up */
@@ -143,6 +145,15 @@ struct waiter {
 	int64_t since_ms, due_ms;
 };
 
+/* A document of a tenant that is being written to Consul for a client. */
+enum store_call_kind { STORE_CREATE, STORE_CHANGE, STORE_REMOVE };
+struct store_call {
+	control_id client;		/* 0: a free place */
+	enum store_call_kind kind;
+	char tenant[TENANT_NAME_BYTES + 1];
+	char *document;			/* owned */
+};
+
 /* A worker's counters when the canary's window began. */
 struct watched {
 	uint64_t incarnation;
@@ -204,6 +215,9 @@ struct sup {
 	struct gates gates;
 	struct probe_run probes[PROBES_MAX];
 	int bell_fd;			/* inotify on the inboxes' bell */
+	struct store_call store_calls[STORE_CALLS_MAX];
+	int64_t purge_due_ms;		/* 0: no data of tenants that are gone is left */
+	int64_t uploads_due_ms;
 	int64_t retry_busy_ms;		/* 0: no build waits for others */
 
 	const char *program;		/* our own, where a new one would be installed */
@@ -314,6 +328,8 @@ bool sup_canary_fails_early(struct sup *s);
 int64_t sup_canary_due(const struct sup *s);
 
 /* sup_sweep.c */
+/* Every worker is where the newest roster is. */
+bool sup_sweep_is_even(const struct sup *s);
 void sup_sweep(struct sup *s);
 void sup_sweep_turn(struct sup *s);
 
@@ -355,6 +371,17 @@ int64_t sup_builds_due(const struct sup *s);
 bool sup_builds_withdraw(struct sup *s, const char *tenant);
 /* The running build's last word, an object; "" for none. */
 const char *sup_builds_progress(const struct sup *s, const char *tenant);
+
+/* sup_stores.c: each answers the client, at once or when Consul has */
+int sup_store_create(
+    struct sup *s, control_id client, struct json_object *request, struct err *e);
+int sup_store_change(
+    struct sup *s, control_id client, struct json_object *request, struct err *e);
+int sup_store_remove(
+    struct sup *s, control_id client, struct json_object *request, struct err *e);
+void sup_stores_open(struct sup *s);
+void sup_stores_turn(struct sup *s);
+int64_t sup_stores_due(const struct sup *s);
 
 /* sup_inbox.c */
 int sup_inbox_open(struct sup *s, struct err *e);

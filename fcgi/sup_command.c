@@ -11,6 +11,9 @@
  *   {"command": "pin", "tenant": "docs", "generation": "4-0123456789ab"}
  *   {"command": "unpin", "tenant": "docs"}
  *   {"command": "accept-deletions"}
+ *   {"command": "store-create", "tenant": "vs_...", "document": {...}}      for workers
+ *   {"command": "store-change", "tenant": "vs_...", "changes": {"name": "..."}}
+ *   {"command": "store-remove", "tenant": "vs_..."}
  *
  * An answer is one object; a refusal is {"error": {"code", "message"}, "exit": N}.  What moves
  * workers is answered when they have moved, or cannot (sup_wait.c).
@@ -334,6 +337,9 @@ static const struct {
     {"pin", do_pin},
     {"unpin", do_unpin},
     {"accept-deletions", do_accept_deletions},
+    {"store-create", sup_store_create},
+    {"store-change", sup_store_change},
+    {"store-remove", sup_store_remove},
 };
 
 static int

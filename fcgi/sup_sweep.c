@@ -31,6 +31,12 @@ oldest_epoch(const struct sup *s)
 	return oldest;
 }
 
+bool
+sup_sweep_is_even(const struct sup *s)
+{
+	return oldest_epoch(s) == s->roster.epoch;
+}
+
 /* The rosters from the oldest in use to the newest; none may lose a generation. */
 struct in_use {
 	const struct pins *pins;

@@ -227,6 +227,7 @@ start(struct sup *s, struct err *e)
 		return -1;
 	if (sup_tenants_open(s, e) == -1 || sup_roll_open(s, e) == -1)
 		return -1;
+	sup_stores_open(s);
 	sup_gateway_begin(s);
 	if (s->heritage != NULL) {
 		sup_exec_adopt(s, s->heritage);
@@ -446,6 +447,7 @@ timeout_of(const struct sup *s)
 	if (s->stopping != STOP_NOT)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
+	earlier(&timeout, sup_stores_due(s), s->now_ms);
 	if ((left = sup_roll_due(s)) != 0)
 		earlier(&timeout, left, s->now_ms);
 	if ((left = tenants_dir_timeout(s->dir, s->now_ms)) >= 0 && left < timeout)
@@ -513,6 +515,8 @@ turn(struct sup *s)
 	sup_gateway_turn(s);
 	sup_quarantine_turn(s);
 	sup_wait_turn(s);
+	if (s->stopping == STOP_NOT)
+		sup_stores_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);
 	end_orphans(s);

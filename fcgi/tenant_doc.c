@@ -12,6 +12,7 @@
 #include "gate.h"
 #include "golden.h"
 #include "json.h"
+#include "store_about.h"
 
 enum { NOTES_MAX = 4096, GOLDEN_ARENA_MAX = 1 << 20, CHARACTERS_PER_TOKEN = 8 };
 
@@ -499,12 +500,26 @@ read_gate(struct tenant_doc *d, struct json_object *root, struct err *e)
 	return 0;
 }
 
+/* What clients call it; see store_about.h. */
+static int
+check_store(struct json_object *root, struct err *e)
+{
+	struct json_object *store = NULL;
+
+	if (json_get_object(root, "store", false, &store, e) == -1)
+		return -1;
+	if (store == NULL || store_about_check(store, e) == 0)
+		return 0;
+	err_prefix(e, "store");
+	return -1;
+}
+
 static int
 read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 {
 	static const char *const known[] = {
 	    "version", "data_source", "index_params", "embedding_model", "answer", "rollout",
-	    "lifecycle", "golden", "gate"};
+	    "lifecycle", "golden", "gate", "store"};
 	struct json_object *params = NULL, *none = NULL;
 	const char *version = NULL;
 	int rc;
@@ -522,7 +537,8 @@ read_root(struct tenant_doc *d, struct json_object *root, struct err *e)
 		err_prefix(e, "data_source");
 		return -1;
 	}
-	if (read_model(d, root, e) == -1 || read_answer(d, root, e) == -1 ||
+	if (check_store(root, e) == -1 || read_model(d, root, e) == -1 ||
+	    read_answer(d, root, e) == -1 ||
 	    read_rollout(d, root, e) == -1 || read_life(d, root, e) == -1 ||
 	    check_golden(root, e) == -1 || read_gate(d, root, e) == -1 ||
 	    json_get_object(root, "index_params", false, &params, e) == -1)

@@ -10,6 +10,7 @@
  *     "answer": {"model": "gpt"},
  *     "rollout": {"canary_window": "30m"},
  *     "lifecycle": {"keep_generations": 5, "generation_ttl": "30d", "cold_after": "7d"},
+ *     "store": {"name": "Manuals", "metadata": {"team": "a"}},    see store_about.h
  *     "golden": [{"query": "...", "expected": ["a.md"]}],         see golden.h
  *     "gate": {"max_shrink": 20} }                                see gate.h
  *

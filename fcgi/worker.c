@@ -455,7 +455,7 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    .quota = &w->quota, .scratch = w->scratch, .watch = &w->watch,
 	    .cors_origins = o->cors_origins, .needs_vectors = o->needs_vectors,
 	    .model_ms = o->embedding_ms,
-	    .intake = &o->intake,
+	    .intake = &o->intake, .control = o->control,
 	    .top_k_max = o->top_k_max,
 	    .max_body = o->max_body, .answering = &o->answers, .prompts = w->prompts};
 	answer_cache_init(&w->api.answers, o->result_cache);

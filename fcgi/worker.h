@@ -24,6 +24,7 @@ struct worker_options {
 	size_t result_cache;		/* bytes for answers given lately; 0: none */
 	const char *cors_origins;	/* cors.h */
 	const char *gateway;	/* its socket; NULL: there is none */
+	const char *control;	/* the supervisor's socket; NULL: there is none */
 	int64_t embedding_ms;	/* how long a query waits for its vector */
 	bool needs_vectors;	/* rather an error than words alone */
 	struct answer_options answers;

@@ -53,6 +53,7 @@ add_global(struct worker_args *a, const struct conf_global *g)
 	add(a, "--data", g->data_dir);
 	add(a, "--cors-origins", g->cors_origins);
 	add(a, "--gateway", g->gateway_socket);
+	add(a, "--control", g->control_socket);
 	add(a, "--log-level", levels[g->log_level]);
 	add(a, "--log-file", g->log_file);
 	add(a, "--confine", g->confine_workers ? "yes" : "no");
@@ -66,6 +67,8 @@ add_global(struct worker_args *a, const struct conf_global *g)
 	add_number(a, "--inbox-bytes", g->inbox_bytes);
 	add_number(a, "--inbox-requests", g->inbox_requests);
 	add_number(a, "--upload-max", g->upload_max);
+	add_number(a, "--files-bytes", g->files_bytes);
+	add_number(a, "--files-max", g->files_max);
 	if (g->fair_share)
 		add_flag(a, "--fair-share");
 }

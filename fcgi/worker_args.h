@@ -13,7 +13,7 @@
 #include "buf.h"
 #include "conf.h"
 
-enum { WORKER_ARGS_MAX = 64, WORKER_NUMBERS_MAX = 24 };
+enum { WORKER_ARGS_MAX = 96, WORKER_NUMBERS_MAX = 24 };
 
 struct worker_args {
 	const char *argv[WORKER_ARGS_MAX + 1];	/* ended by NULL */

@@ -71,6 +71,8 @@ static const struct row rows[] = {
 	"memory for answers given lately (default 0, none)"),
     ROW_TEXT("gateway", gateway, "SOCKET",
 	"where models are reached (or RAGPOOL_GATEWAY)"),
+    ROW_TEXT("control", control, "SOCKET",
+	"of the supervisor, which keeps documents of tenants"),
     ROW_NUMBER("embedding-timeout", embedding_ms, "MS", 1, HOUR_MS / 6,
 	"how long a query waits for its vector (default 5000)"),
     ROW_CHOICE("without-embedding", needs_vectors, "words|error",
@@ -81,6 +83,9 @@ static const struct row rows[] = {
     ROW_NUMBER("inbox-bytes", intake.waits.bytes, "N", 0, UINT64_MAX / 2,
 	"what may wait in one tenant's inbox"),
     ROW_NUMBER("inbox-requests", intake.waits.entries, "N", 0, UINT64_MAX / 2, "and how many"),
+    ROW_NUMBER("files-bytes", intake.files.bytes, "N", 0, UINT64_MAX / 2,
+	"what uploaded files of one key may take"),
+    ROW_NUMBER("files-max", intake.files.files, "N", 0, UINT64_MAX / 2, "and how many"),
     ROW_TEXT("answer-model", answers.model, "NAME",
 	"who writes answers (default: nobody, they are\n"
 	"passages)"),
@@ -273,7 +278,7 @@ worker_options_init(struct worker_options *o)
 	    .answers = {.model = "", .prompt = "", .prompts_dir = "", .timeout_ms = 25000,
 		.keepalive_ms = 200, .context_tokens = 3000, .max_tokens = 1024},
 	    .log_file = "", .is_confined = true,
-	    .intake = {{(uint64_t)1 << 30, 10000}, 32 << 20},
+	    .intake = {{(uint64_t)1 << 30, 10000}, 32 << 20, {(uint64_t)1 << 30, 10000}},
 	    .auth = {.is_off = true, .jwt_keys = "", .jwt_audience = "", .jwt_issuer = ""},
 	    .listen_fd = -1, .board_fd = -1};
 }

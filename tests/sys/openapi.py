@@ -8,6 +8,7 @@ Prints "DESCRIPTION<TAB>GOT<TAB>WANTED".  Needs python3-yaml and python3-jsonsch
 """
 import json
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -69,7 +70,7 @@ def routes():
     say("open to everyone is what says so", [k for k in both if (says[k].get("security") == []) != (has[k][0] == "none")])
     # Routes that read their body piece by piece have no size in the table.
     say("a body is described where one is read", [k for k in both if ("requestBody" in says[k]) != (
-        has[k][1] > 0 or (has[k][0] == "editor" and k[0] in ("POST", "PUT")))])
+        has[k][1] > 0 or (has[k][0] == "editor" and k[0] in ("POST", "PUT") and not k[1].endswith("/cancel")))])
     say("every hole is a parameter", [p for m, p, op in operations if holes(p) != sorted(
         x["name"] for x in parameters(p, op) if x["in"] == "path")])
     ids = [op["operationId"] for _, _, op in operations]
@@ -93,8 +94,10 @@ def complaints(schema, value):
 
 
 def ask(url, method, path, body):
-    data = None if body is None else json.dumps(body).encode()
-    r = urllib.request.Request(url + path, data, {"Content-Type": "application/json"} if data else {}, method=method)
+    """body: None, bytes of a form, or what becomes JSON."""
+    kind = "multipart/form-data; boundary=x" if isinstance(body, bytes) else "application/json"
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    r = urllib.request.Request(url + path, data, {"Content-Type": kind} if data else {}, method=method)
     try:
         with urllib.request.urlopen(r, timeout=30) as a:
             return a.status, dict(a.headers), a.read()
@@ -114,10 +117,12 @@ def judge(what, op, url, method, path, body, wanted):
     said = described(op, status)
     bad = ["%s has no words for %d" % (op["operationId"], status)] if said is None else []
     if said is not None:
-        schema = said["content"]["application/json"]["schema"]
-        if headers.get("Content-Type") != "application/json":
+        (kind, content), = said["content"].items() if len(said["content"]) == 1 else [
+            ("application/json", said["content"]["application/json"])]
+        if headers.get("Content-Type") != kind:
             bad.append("it is " + headers.get("Content-Type", "of no type"))
-        bad += complaints(schema, json.loads(data))
+        if kind == "application/json":
+            bad += complaints(content["schema"], json.loads(data))
         low = {k.lower(): v for k, v in headers.items()}
         for name, h in said.get("headers", {}).items():
             h = resolve(h)
@@ -128,6 +133,65 @@ def judge(what, op, url, method, path, body, wanted):
     if status // 100 != wanted:
         bad.append("%d: %s" % (status, data[:200]))
     say(what, bad)
+    return data
+
+
+def files():
+    """Files and vector stores, whose ids are told by the answers before."""
+    url = sys.argv[3]
+    asked = set()
+
+    def run(name, path, body=None, wanted=2):
+        (method, op), = [(m, o) for m, _, o in operations if o["operationId"] == name]
+        asked.add(name)
+        if isinstance(body, dict) and wanted == 2:
+            schema = op["requestBody"]["content"]["application/json"]["schema"]
+            say("%s: the question is as described" % name, complaints(schema, body))
+        what = "its answer is" if wanted == 2 else "%s is refused" % path
+        data = judge("%s: %s as described" % (name, what), op, url, method, path, body, wanted)
+        return json.loads(data) if data[:1] == b"{" else {}
+
+    def until(path, member, value):
+        end = time.monotonic() + 60
+        while json.loads(ask(url, "GET", path, None)[2]).get(member) != value and time.monotonic() < end:
+            time.sleep(0.05)
+
+    form = (b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\nThe yak grunts.\r\n'
+            b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n%s\r\n--x--\r\n')
+    run("createFile", "/v1/files", form % b"fine-tune", 4)
+    file = "/v1/files/" + run("createFile", "/v1/files", form % b"assistants")["id"]
+    run("listFiles", "/v1/files?limit=1&order=asc")
+    run("listFiles", "/v1/files?limit=0", None, 4)
+    run("getFile", file)
+    run("getFile", "/v1/files/file-0", None, 4)
+    run("getFileContent", file + "/content")
+    run("createVectorStore", "/v1/vector_stores", {"expires_after": {"anchor": "last_active_at", "days": 1}}, 4)
+    store = "/v1/vector_stores/" + run("createVectorStore", "/v1/vector_stores", {
+        "name": "yaks", "metadata": {"a": "b"}, "chunking_strategy": {"type": "auto"}})["id"]
+    run("updateVectorStore", store, {"name": "more yaks", "description": "of all kinds"})
+    run("updateVectorStore", store, {"nonsense": 1}, 4)
+    wish = {"file_id": file[10:], "attributes": {"colour": "brown", "legs": 4, "calm": False}}
+    run("attachFile", store + "/files", wish)
+    run("attachFile", store + "/files", {"file_id": "file-" + "0" * 24}, 4)
+    there = store + "/files/" + file[10:]
+    until(there, "status", "completed")
+    run("getVectorStoreFile", there)
+    run("getVectorStoreFile", store + "/files/nobody", None, 4)
+    run("getVectorStoreFileContent", there + "/content")
+    run("listVectorStoreFiles", store + "/files?filter=completed")
+    run("listVectorStoreFiles", "/v1/vector_stores/en/files?limit=1")
+    run("updateVectorStoreFile", there, {"attributes": {"colour": "black"}})
+    batch = store + "/file_batches/" + run("attachFiles", store + "/file_batches", {"files": [wish]})["id"]
+    run("attachFiles", store + "/file_batches", {"file_ids": []}, 4)
+    run("getBatch", batch)
+    run("getBatch", store + "/file_batches/vsfb_0", None, 4)
+    run("listBatchFiles", batch + "/files")
+    run("cancelBatch", batch + "/cancel")
+    run("detachFile", there)
+    run("deleteVectorStore", store)
+    run("deleteVectorStore", "/v1/vector_stores/en", None, 4)
+    run("deleteFile", file)
+    say("operations on files and stores", len(asked), "18")
 
 
 GOOD = {
@@ -177,4 +241,8 @@ def answers():
     say("operations that are asked", len(GOOD), str(len({op["operationId"] for _, _, op in operations} & set(GOOD))))
 
 
-routes() if sys.argv[1] == "routes" else answers()
+if sys.argv[1] == "routes":
+    routes()
+else:
+    answers()
+    files()

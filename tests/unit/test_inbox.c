@@ -502,6 +502,101 @@ jobs_go_from_building_to_live(void **state)
 	ledger_close(l);
 }
 
+/* ---- by document ---- */
+
+static void
+describe(const char *id, const char *meta)
+{
+	const struct inbox_limits limits = {0};
+	char job[INBOX_ID_BYTES];
+	struct inbox_entry n;
+	bool existed;
+	struct err e;
+
+	assert_ok(inbox_begin(&n, base, "t", &e), &e);
+	assert_ok(inbox_describe(&n, id, meta, &e), &e);
+	assert_ok(inbox_commit(&n, &limits, NULL, job, &existed, &e), &e);
+}
+
+static void
+other_fields_leave_the_bytes_and_need_a_document(void **state)
+{
+	const char *meta;
+	struct arena a;
+	struct intake i;
+	struct err e;
+
+	(void)state;
+	arena_init(&a, 1 << 16);
+	put("a", "the bytes");
+	describe("a", "{\"n\": 1}");
+	describe("nobody", "{\"n\": 2}");
+	run_intake(&i);
+	holds("a", "the bytes");
+	holds("nobody", NULL);
+	assert_ok(pushed_meta(base, "t", "a", &a, &meta, &e), &e);
+	assert_string_equal(meta, "{\"n\": 1}");
+	assert_refused(pushed_meta(base, "t", "nobody", &a, &meta, &e), &e, ERR_DOCUMENT);
+	describe("a", NULL);
+	run_intake(&i);
+	assert_ok(pushed_meta(base, "t", "a", &a, &meta, &e), &e);
+	assert_null(meta);
+	holds("a", "the bytes");
+	arena_fini(&a);
+}
+
+static int
+count_leaving(void *context, const char *key, struct err *e)
+{
+	(void)e;
+	assert_string_equal(key, "gone");
+	++*(int *)context;
+	return 0;
+}
+
+static int
+see_document(void *context, const struct ledger_document *d, struct err *e)
+{
+	(void)e;
+	snprintf(context, 64, "%s %s", d->key, job_state_name(d->state));
+	return 0;
+}
+
+static void
+a_removal_is_told_until_it_is_live(void **state)
+{
+	char told[64] = "";
+	struct intake i;
+	struct ledger *l;
+	int leaving = 0;
+	size_t open;
+	struct err e;
+
+	(void)state;
+	put("file-0123456789abcdef01234567/a.md", "kept");
+	put("gone", "x");
+	take("gone");
+	run_intake(&i);
+	assert_ok(ledger_open(&l, base, "t", &e), &e);
+	assert_int_equal(ledger_each_leaving(l, count_leaving, &leaving, &e), 0);
+	assert_int_equal(leaving, 1);
+	assert_int_equal(
+	    ledger_find_document(l, NULL, "0123456789abcdef01234567", see_document, told, &e), 1);
+	assert_string_equal(told, "file-0123456789abcdef01234567/a.md building");
+	assert_ok(ledger_built(l, i.build, "1-0123456789ab", &e), &e);
+	assert_ok(ledger_settle(base, "t", "1-0123456789ab", &open, &e), &e);
+	leaving = 0;
+	assert_int_equal(ledger_each_leaving(l, count_leaving, &leaving, &e), 0);
+	assert_int_equal(leaving, 0);
+	told[0] = '\0';
+	assert_int_equal(ledger_each_document_before(l, NULL, see_document, told, &e), 0);
+	assert_string_equal(told, "file-0123456789abcdef01234567/a.md live");
+	told[0] = '\0';
+	assert_int_equal(ledger_each_unsettled(l, see_document, told, &e), 0);
+	assert_string_equal(told, "");
+	ledger_close(l);
+}
+
 int
 main(void)
 {
@@ -528,6 +623,9 @@ main(void)
 		a_ledger_left_half_written_is_no_empty_one, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_ledger_of_the_first_version_is_brought_up, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		other_fields_leave_the_bytes_and_need_a_document, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_removal_is_told_until_it_is_live, set_up, tear_down),
 	};
 
 	log_init("test", LOG_ERROR);

@@ -18,6 +18,7 @@ static void
 every_option_of_the_supervisor_is_read(void **state)
 {
 	struct conf_global g = {.data_dir = "/d", .cors_origins = "https://a", .gateway_socket = "/g",
+	    .control_socket = "/c", .files_bytes = 18, .files_max = 19,
 	    .log_level = 1, .log_file = "/dev/null", .jwt_keys = "/k", .jwt_audience = "us",
 	    .jwt_issuer = "they", .inbox_bytes = 5, .inbox_requests = 6, .upload_max = 7,
 	    .fair_share = true};
@@ -37,6 +38,9 @@ every_option_of_the_supervisor_is_read(void **state)
 	assert_string_equal(o.data_dir, "/d");
 	assert_string_equal(o.cors_origins, "https://a");
 	assert_string_equal(o.gateway, "/g");
+	assert_string_equal(o.control, "/c");
+	assert_int_equal(o.intake.files.bytes, 18);
+	assert_int_equal(o.intake.files.files, 19);
 	assert_string_equal(o.log_file, "/dev/null");
 	assert_string_equal(o.auth.jwt_keys, "/k");
 	assert_string_equal(o.auth.jwt_audience, "us");

@@ -1,0 +1,527 @@
+/* sup_stores.c - tenants that are made, changed and deleted through the API.
+ *
+ * Their documents live where all documents live: as the key PREFIX{tenant}/config when the pool
+ * follows Consul, written by check-and-set, else as a file in tenants_dir.  What was written
+ * there is offered to the catalog at once, and only then is the client answered: so every worker
+ * knows of it from DATA/lkg.
+ *
+ * A tenant that is deleted leaves its source first, then the catalog, then the workers by a roll;
+ * when none can be asked for it any more its data is removed.  DATA/gone/<tenant> says so across
+ * a restart.
+ */
+#include "sup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "json.h"
+#include "log.h"
+#include "store_about.h"
+#include "sup_fleet.h"
+#include "tenant.h"
+#include "uploads.h"
+
+enum {
+	PURGE_MS = 1000,		/* until those that are gone are looked at again */
+	PURGE_SOON_MS = 20,
+	PURGE_FILES = 500,		/* removed in one turn of the loop */
+	UPLOADS_MS = 3600000,
+	GONE_MODE = 0750,
+};
+
+/* ---- where documents are ---- */
+
+static int
+file_of(const struct sup *s, const char *tenant, char out[PATH_MAX], struct err *e)
+{
+	return snprintf(out, PATH_MAX, "%s/%s.json", s->conf.global.tenants_dir, tenant) < PATH_MAX ?
+	    0 :
+	    err_set(e, ERR_LIMIT, "path too long");
+}
+
+static int
+write_file(const struct sup *s, const char *tenant, const char *text, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (file_of(s, tenant, path, e) == -1)
+		return -1;
+	if (file_replace(path, text, strlen(text), 0640, e) == 0)
+		return 0;
+	err_prefix(e, "the pool cannot keep documents of tenants");
+	return -1;
+}
+
+static uint64_t
+revision_of_file(const struct sup *s, const char *tenant)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return file_of(s, tenant, path, NULL) == 0 && stat(path, &st) == 0 ?
+	    (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec :
+	    0;
+}
+
+/* Judged and kept as any other; -1 with the catalog's words when it is not acceptable. */
+static int
+offer(struct sup *s, const char *tenant, const char *text, enum catalog_origin origin,
+    uint64_t revision, struct err *e)
+{
+	const struct catalog_tenant *t;
+
+	if (catalog_offer(s->catalog, tenant, text, strlen(text), origin, revision, e) == -1)
+		return -1;
+	t = catalog_find(s->catalog, tenant);
+	if (t != NULL && t->refusal.code == ERR_NONE)
+		return 0;
+	if (t != NULL)
+		*e = t->refusal;
+	else
+		err_set(e, ERR_INTERNAL, "the document was lost");
+	return -1;
+}
+
+/* ---- by file ---- */
+
+static int
+create_file(struct sup *s, const char *tenant, const char *text, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (file_of(s, tenant, path, e) == -1)
+		return -1;
+	if (access(path, F_OK) == 0)
+		return err_set(e, ERR_EXISTS, "there is a tenant \"%s\" already", tenant);
+	if (write_file(s, tenant, text, e) == -1)
+		return -1;
+	if (offer(s, tenant, text, ORIGIN_FILE, revision_of_file(s, tenant), e) == 0)
+		return 0;
+	unlink(path);
+	catalog_withdraw(s->catalog, tenant);
+	return -1;
+}
+
+static int
+change_file(struct sup *s, const struct catalog_tenant *t, const char *text, struct err *e)
+{
+	char tenant[TENANT_NAME_BYTES + 1];
+
+	memcpy(tenant, t->name, sizeof tenant);
+	return write_file(s, tenant, text, e) == -1 ?
+	    -1 :
+	    offer(s, tenant, text, ORIGIN_FILE, revision_of_file(s, tenant), e);
+}
+
+/* ---- what is deleted ---- */
+
+static int
+gone_path(const struct sup *s, const char *tenant, char out[PATH_MAX], struct err *e)
+{
+	char folder[PATH_MAX];
+
+	return file_join(folder, sizeof folder, s->conf.global.data_dir, "gone", e) == -1 ||
+		file_make_folder(folder, GONE_MODE, e) == -1 ?
+	    -1 :
+	    file_join(out, PATH_MAX, folder, tenant, e);
+}
+
+static int
+mark_gone(struct sup *s, const char *tenant, struct err *e)
+{
+	char path[PATH_MAX];
+
+	return gone_path(s, tenant, path, e) == -1 ? -1 : file_replace(path, "", 0, 0640, e);
+}
+
+static void
+unmark_gone(struct sup *s, const char *tenant)
+{
+	char path[PATH_MAX];
+
+	if (gone_path(s, tenant, path, NULL) == 0)
+		unlink(path);
+}
+
+static void
+withdraw(struct sup *s, const char *tenant)
+{
+	log_info("tenant deleted by a client tenant=%s", tenant);
+	catalog_withdraw(s->catalog, tenant);
+	s->purge_due_ms = s->now_ms + PURGE_MS;
+}
+
+static int
+remove_file(struct sup *s, const char *tenant, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (file_of(s, tenant, path, e) == -1 || mark_gone(s, tenant, e) == -1)
+		return -1;
+	if (unlink(path) == -1 && errno != ENOENT) {
+		err_sys(e, ERR_IO, "the pool cannot remove documents of tenants: %s", path);
+		unmark_gone(s, tenant);
+		return -1;
+	}
+	withdraw(s, tenant);
+	return file_sync(s->conf.global.tenants_dir, e);
+}
+
+/* ---- by Consul ---- */
+
+static struct store_call *
+free_call(struct sup *s)
+{
+	for (int i = 0; i < STORE_CALLS_MAX; i++)
+		if (s->store_calls[i].client == 0)
+			return &s->store_calls[i];
+	return NULL;
+}
+
+static void
+end_call(struct store_call *c)
+{
+	free(c->document);
+	*c = (struct store_call){0};
+}
+
+static int
+judge_reply(const struct store_call *c, const struct consul_reply *r, struct err *e)
+{
+	if (r->status == 200 && strncmp(r->body, "true", 4) == 0)
+		return 0;
+	if (r->status == 200 && c->kind == STORE_CREATE)
+		return err_set(e, ERR_EXISTS, "there is a tenant \"%s\" already", c->tenant);
+	if (r->status == 200)
+		return err_set(e, ERR_BUSY, "the document of \"%s\" changed meanwhile", c->tenant);
+	if (r->status == 403)
+		return err_set(e, ERR_PERMISSION, "Consul does not let the pool write documents");
+	return err_set(e, ERR_PEER, "Consul did not take the document: %d %.150s", r->status,
+	    r->status != 0 ? r->body : r->trouble);
+}
+
+static void
+ignore_reply(void *context, uint64_t ticket, const struct consul_reply *r, int64_t now_ms)
+{
+	(void)context;
+	(void)ticket;
+	(void)r;
+	(void)now_ms;
+}
+
+/* Its pointer, pin and status go after it. */
+static void
+remove_other_keys(struct sup *s, const char *tenant)
+{
+	char path[400];
+
+	snprintf(path, sizeof path, "kv/%s%s/", s->conf.consul.prefix, tenant);
+	fleet_call(s, "DELETE", path, "recurse=true", NULL, ignore_reply, 0);
+}
+
+static int
+finish_call(struct sup *s, struct store_call *c, struct err *e)
+{
+	if (c->kind != STORE_REMOVE)	/* the watch will bring the true index */
+		return offer(s, c->tenant, c->document, ORIGIN_CONSUL,
+		    consul_status(s->consul)->index, e);
+	if (mark_gone(s, c->tenant, e) == -1)
+		return -1;
+	withdraw(s, c->tenant);
+	remove_other_keys(s, c->tenant);
+	return 0;
+}
+
+static void
+on_written(void *context, uint64_t ticket, const struct consul_reply *r, int64_t now_ms)
+{
+	struct sup *s = context;
+	struct store_call *c = &s->store_calls[ticket];
+	struct err e;
+
+	(void)now_ms;
+	if (judge_reply(c, r, &e) == 0 && finish_call(s, c, &e) == 0)
+		control_send(s->control, c->client, "{\"ok\":true}", true);
+	else
+		sup_refuse(s, c->client, &e, 0);
+	end_call(c);
+}
+
+/* text NULL: the key goes.  revision 0: there must be none. */
+static int
+call_consul(struct sup *s, control_id client, enum store_call_kind kind, const char *tenant,
+    const char *text, uint64_t revision, struct err *e)
+{
+	struct store_call *c = free_call(s);
+	char path[400], query[64];
+
+	if (s->fleet == NULL || c == NULL)
+		return err_set(e, ERR_BUSY, "too many documents are being written already");
+	snprintf(path, sizeof path, "kv/%s%s/config", s->conf.consul.prefix, tenant);
+	snprintf(query, sizeof query, "cas=%llu", (unsigned long long)revision);
+	*c = (struct store_call){.client = client, .kind = kind};
+	snprintf(c->tenant, sizeof c->tenant, "%s", tenant);
+	if (text != NULL && (c->document = strdup(text)) == NULL)
+		err_set(e, ERR_NOMEM, "no memory for a document");
+	else if (fleet_call(s, text != NULL ? "PUT" : "DELETE", path, query, text, on_written,
+		     (uint64_t)(c - s->store_calls)) == 0)
+		return 0;
+	else
+		err_set(e, ERR_PEER, "Consul cannot be asked: %s", s->fleet->trouble.text);
+	end_call(c);
+	return -1;
+}
+
+/* ---- commands ---- */
+
+static void
+say_done(struct sup *s, control_id client)
+{
+	control_send(s->control, client, "{\"ok\":true}", true);
+}
+
+static int
+read_name(struct json_object *request, const char **tenant, struct err *e)
+{
+	return json_get_text(request, "tenant", true, TENANT_NAME_BYTES, tenant, e) == -1 ?
+	    -1 :
+	    tenant_name_check(*tenant, strlen(*tenant), e);
+}
+
+static bool
+has_data(const struct sup *s, const char *tenant)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/tenants/%s", s->conf.global.data_dir, tenant);
+	return file_is_folder(path);
+}
+
+int
+sup_store_create(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	struct json_object *document;
+	const char *tenant, *text;
+
+	if (read_name(request, &tenant, e) == -1 ||
+	    json_get_object(request, "document", true, &document, e) == -1)
+		return -1;
+	if (catalog_find(s->catalog, tenant) != NULL || has_data(s, tenant))
+		return err_set(e, ERR_EXISTS, "there is a tenant \"%s\" already", tenant);
+	text = json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY);
+	if (s->consul != NULL)
+		return call_consul(s, client, STORE_CREATE, tenant, text, 0, e);
+	if (create_file(s, tenant, text, e) == -1)
+		return -1;
+	log_info("tenant made by a client tenant=%s", tenant);
+	say_done(s, client);
+	return 0;
+}
+
+/* One whose document says that it may be changed here; *document is owned. */
+static const struct catalog_tenant *
+find_ours(struct sup *s, const char *tenant, struct json_object **document, struct err *e)
+{
+	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
+	struct store_about about;
+
+	*document = NULL;
+	if (t == NULL || t->document == NULL) {
+		err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
+		return NULL;
+	}
+	if (json_parse_object(document, t->document, t->document_bytes, e) == -1)
+		return NULL;
+	store_about_read(&about, *document);
+	if (about.is_ours)
+		return t;
+	json_object_put(*document);
+	*document = NULL;
+	err_set(e, ERR_FORBIDDEN,
+	    "\"%s\" is its operator's: its document, which has no \"store\", is changed elsewhere",
+	    tenant);
+	return NULL;
+}
+
+int
+sup_store_change(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const struct catalog_tenant *t;
+	struct json_object *document, *changes;
+	const char *tenant, *text;
+	int rc = -1;
+
+	if (read_name(request, &tenant, e) == -1 ||
+	    json_get_object(request, "changes", true, &changes, e) == -1 ||
+	    (t = find_ours(s, tenant, &document, e)) == NULL)
+		return -1;
+	if (store_document_change(document, changes, e) == 0) {
+		text = json_object_to_json_string_ext(document, JSON_C_TO_STRING_PRETTY);
+		if (t->origin == ORIGIN_CONSUL)
+			rc = call_consul(s, client, STORE_CHANGE, tenant, text, t->revision, e);
+		else if ((rc = change_file(s, t, text, e)) == 0)
+			say_done(s, client);
+	}
+	json_object_put(document);
+	return rc;
+}
+
+int
+sup_store_remove(struct sup *s, control_id client, struct json_object *request, struct err *e)
+{
+	const struct catalog_tenant *t;
+	struct json_object *document;
+	const char *tenant;
+
+	if (read_name(request, &tenant, e) == -1 ||
+	    (t = find_ours(s, tenant, &document, e)) == NULL)
+		return -1;
+	json_object_put(document);
+	if (t->origin == ORIGIN_CONSUL)
+		return call_consul(s, client, STORE_REMOVE, tenant, NULL, t->revision, e);
+	if (remove_file(s, tenant, e) == -1)
+		return -1;
+	say_done(s, client);
+	return 0;
+}
+
+/* ---- data of tenants that are gone ---- */
+
+/* Removes what is below a folder, and it; false: the budget is used up, there is more. */
+static bool
+remove_some(const char *path, unsigned *budget)
+{
+	struct dirent *entry;
+	char below[PATH_MAX];
+	struct stat st;
+	DIR *dir;
+	bool all = true;
+
+	if ((dir = opendir(path)) == NULL)
+		return true;
+	while (all && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    file_join(below, sizeof below, path, entry->d_name, NULL) == -1 ||
+		    lstat(below, &st) == -1)
+			continue;
+		if (*budget == 0)
+			all = false;
+		else if (S_ISDIR(st.st_mode))
+			all = remove_some(below, budget);
+		else if (unlink(below) == 0)
+			--*budget;
+	}
+	closedir(dir);
+	if (all)
+		rmdir(path);
+	return all;
+}
+
+/* A build, a probe or a transfer may still write there, a worker may still be asked for it. */
+static bool
+is_needed(const struct sup *s, const char *tenant)
+{
+	for (int i = 0; i < BUILDS_MAX; i++)
+		if (s->runs[i].child.pid != 0 && strcmp(s->runs[i].tenant, tenant) == 0)
+			return true;
+	for (int i = 0; i < PROBES_MAX; i++)
+		if (s->probes[i].child.pid != 0 && strcmp(s->probes[i].tenant, tenant) == 0)
+			return true;
+	for (int i = 0; s->fleet != NULL && i < TRANSFERS_MAX; i++)
+		if (s->fleet->transfers[i].child.pid != 0 &&
+		    strcmp(s->fleet->transfers[i].tenant, tenant) == 0)
+			return true;
+	return roll_is_busy(&s->roll) || !sup_sweep_is_even(s) ||
+	    roster_find(&s->roster, tenant) != NULL;
+}
+
+/* False: it is to be looked at again. */
+static bool
+purge(struct sup *s, const char *tenant, unsigned *budget)
+{
+	static const char *const places[] = {"tenants", "inbox", "inbox/.files/t-"};
+	char path[PATH_MAX];
+
+	if (catalog_find(s->catalog, tenant) != NULL) {
+		unmark_gone(s, tenant);		/* it is there again, or never went */
+		return true;
+	}
+	if (is_needed(s, tenant))
+		return false;
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(path, sizeof path, i < 2 ? "%s/%s/%s" : "%s/%s%s",
+		    s->conf.global.data_dir, places[i], tenant);
+		if (!remove_some(path, budget) || file_is_folder(path))
+			return false;
+	}
+	unmark_gone(s, tenant);
+	log_info("data removed tenant=%s", tenant);
+	return true;
+}
+
+struct purging {
+	struct sup *s;
+	unsigned budget;
+	bool is_left;
+};
+
+static int
+purge_name(void *context, int folder, const char *name, struct err *e)
+{
+	struct purging *p = context;
+
+	(void)folder;
+	(void)e;
+	if (tenant_name_is_valid(name, strlen(name)))
+		p->is_left |= !purge(p->s, name, &p->budget);
+	return 0;
+}
+
+static void
+purge_all(struct sup *s)
+{
+	struct purging p = {.s = s, .budget = PURGE_FILES};
+	char folder[PATH_MAX];
+
+	if (file_join(folder, sizeof folder, s->conf.global.data_dir, "gone", NULL) == -1 ||
+	    file_each_name(folder, purge_name, &p, NULL) == -1)
+		p.is_left = true;
+	s->purge_due_ms = !p.is_left ? 0 :
+				       s->now_ms + (p.budget == 0 ? PURGE_SOON_MS : PURGE_MS);
+}
+
+void
+sup_stores_open(struct sup *s)
+{
+	s->purge_due_ms = s->uploads_due_ms = s->now_ms + PURGE_MS;
+}
+
+void
+sup_stores_turn(struct sup *s)
+{
+	struct err e;
+
+	if (s->purge_due_ms != 0 && s->now_ms >= s->purge_due_ms)
+		purge_all(s);
+	if (s->now_ms < s->uploads_due_ms)
+		return;
+	s->uploads_due_ms = s->now_ms + UPLOADS_MS;
+	if (upload_sweep(s->conf.global.data_dir, (int64_t)time(NULL), &e) == -1)
+		log_warn("uploaded files: %s", e.text);
+}
+
+int64_t
+sup_stores_due(const struct sup *s)
+{
+	return s->purge_due_ms != 0 && s->purge_due_ms < s->uploads_due_ms ? s->purge_due_ms :
+									     s->uploads_due_ms;
+}
