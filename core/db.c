@@ -125,11 +125,24 @@ db_open_foreign(sqlite3 **db, const char *path, struct err *e)
 	return open_handle(db, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, path, e);
 }
 
+/* After a write that failed in the middle of a transaction, of a full disk say, SQLite leaves file
+ * and journal as they are for whoever reads next: the disk stays as full as it was.  So we read. */
+static void
+undo_half_written(sqlite3 *db)
+{
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "rollback", NULL, NULL, NULL);
+	sqlite3_exec(db, "select count(*) from sqlite_schema", NULL, NULL, NULL);
+}
+
 void
 db_close(sqlite3 *db)
 {
-	if (db != NULL)
-		sqlite3_close_v2(db);
+	if (db == NULL)
+		return;
+	if (sqlite3_db_readonly(db, "main") == 0)
+		undo_half_written(db);
+	sqlite3_close_v2(db);
 }
 
 int
@@ -147,6 +160,20 @@ db_statement(sqlite3_stmt **out, sqlite3 *db, const char *sql, struct err *e)
 	return db_fail(db, sql, e);
 }
 
+/* The file and how the statement begins: there are long ones, and why it failed matters more. */
+static int
+fail_step(sqlite3_stmt *s, struct err *e)
+{
+	sqlite3 *db = sqlite3_db_handle(s);
+	const char *file = sqlite3_db_filename(db, "main"), *slash;
+	char what[96];
+
+	slash = file != NULL ? strrchr(file, '/') : NULL;
+	snprintf(what, sizeof what, "%.30s: %.40s", slash != NULL ? slash + 1 : "a database",
+	    sqlite3_sql(s));
+	return db_fail(db, what, e);
+}
+
 int
 db_step_done(sqlite3_stmt *s, struct err *e)
 {
@@ -156,7 +183,7 @@ db_step_done(sqlite3_stmt *s, struct err *e)
 		sqlite3_reset(s);
 		return 0;
 	}
-	db_fail(sqlite3_db_handle(s), sqlite3_sql(s), e);
+	fail_step(s, e);
 	sqlite3_reset(s);
 	return -1;
 }
@@ -170,7 +197,7 @@ db_step_row(sqlite3_stmt *s, struct err *e)
 		return 1;
 	if (rc == SQLITE_DONE)
 		return 0;
-	return db_fail(sqlite3_db_handle(s), sqlite3_sql(s), e);
+	return fail_step(s, e);
 }
 
 int64_t

@@ -31,7 +31,8 @@ int db_open_foreign(sqlite3 **db, const char *path, struct err *e);
  * interface; `to` must not exist.  A writer is never kept waiting for more than a few
  * megabytes, unless it commits faster than the copy gets ahead: then once, for all of it. */
 int db_copy(const char *from, const char *to, struct err *e);
-/* NULL is fine. */
+/* NULL is fine.  What a transaction that was not committed, or broke, has taken of the disk is
+ * given back. */
 void db_close(sqlite3 *db);
 
 /* Fills *e from the connection's last error. */

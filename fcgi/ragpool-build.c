@@ -390,8 +390,7 @@ advise_room(const char *data_dir, struct err *e)
 	if (e->code != ERR_STORAGE || statvfs(data_dir, &fs) == -1)
 		return;
 	snprintf(e->text + used, sizeof e->text - used,
-	    "; %llu MiB of the disk of %.100s are free: make room there (fewer keep_generations, or "
-	    "a larger disk), the next try goes on where this one was",
+	    "; %llu MiB are free on the disk of %.100s: make room there, the next try goes on",
 	    (unsigned long long)fs.f_bavail * fs.f_frsize >> 20, data_dir);
 }
 

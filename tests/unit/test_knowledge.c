@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -427,6 +429,43 @@ what_was_asked_for_is_no_shrinking_and_counts_once(void **state)
 	source_close(s);
 }
 
+/* As on a full disk: what was written of the piece that failed does not stay. */
+static void
+a_write_that_fails_gives_its_room_back(void **state)
+{
+	struct rlimit full = {0};
+	struct sync_report r;
+	struct stat before, after;
+	char path[800], text[5000];
+	struct err e;
+	int status;
+	pid_t child;
+
+	(void)state;
+	put_many(0, 10, "One of many.");
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	put_many(10, MANY, text);
+	snprintf(path, sizeof path, "%s/tenants/t/source.db", data);
+	assert_int_equal(stat(path, &before), 0);
+	if ((child = fork()) == 0) {
+		signal(SIGXFSZ, SIG_IGN);
+		full.rlim_cur = full.rlim_max = 2 << 20;	/* less than the first piece */
+		setrlimit(RLIMIT_FSIZE, &full);
+		_exit(sync_with(512, 50, &r, &e) == -1 ? 7 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	strcat(path, "-journal");
+	assert_int_equal(access(path, F_OK), -1);
+	assert_ok(sync_with(512, 50, &r, &e), &e);
+	assert_int_equal(r.added, MANY - 10);
+}
+
 static void
 a_file_of_the_version_before_is_brought_up_as_it_is(void **state)
 {
@@ -471,6 +510,8 @@ main(void)
 		what_shrinks_bit_by_bit_in_killed_syncs_is_refused, make_own, drop_own),
 	    cmocka_unit_test_setup_teardown(
 		what_was_asked_for_is_no_shrinking_and_counts_once, make_own, drop_own),
+	    cmocka_unit_test_setup_teardown(
+		a_write_that_fails_gives_its_room_back, make_own, drop_own),
 	    cmocka_unit_test_setup_teardown(
 		a_file_of_the_version_before_is_brought_up_as_it_is, make_own, drop_own),
 	};
