@@ -12,6 +12,7 @@
 	X(FAIL_INTAKE_SYNCED, "intake.synced") \
 	X(FAIL_INTAKE_RECORDED, "intake.recorded")	/* the ledger knows, the entries are there */ \
 	X(FAIL_INTAKE_UNLINKED, "intake.unlinked")	/* one of them is gone */ \
+	X(FAIL_INTAKE_EXPLAINED, "intake.explained")	/* why one is put aside lies in dead/ */ \
 	X(FAIL_INTAKE_DONE, "intake.done") \
 	X(FAIL_SYNC_DOCUMENT, "sync.document")		/* a document is read and cut */ \
 	X(FAIL_SYNC_PIECE, "sync.piece")		/* source.db has taken a part of it */ \

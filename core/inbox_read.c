@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failpoint.h"
 #include "file.h"
 #include "inbox_parts.h"
 #include "json.h"
@@ -256,25 +257,24 @@ inbox_done(const char *data_dir, const char *tenant, const char *name, struct er
 	return unlink(path) == 0 || errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", path);
 }
 
+/* The reason first: whatever lies in dead/ has one. */
 int
 inbox_bury(const char *data_dir, const char *tenant, const char *name, const char *why,
     struct err *e)
 {
 	char folder[PATH_MAX], from[PATH_MAX], dead[PATH_MAX], to[PATH_MAX];
-	size_t used;
+	char reason[INBOX_NAME_BYTES + 8], text[PATH_MAX];
 
+	snprintf(reason, sizeof reason, "%s.why", name);
 	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1 ||
 	    file_join(from, sizeof from, folder, name, e) == -1 ||
 	    file_join(dead, sizeof dead, folder, "dead", e) == -1 ||
-	    file_make_dirs(dead, 0750, e) == -1 || file_join(to, sizeof to, dead, name, e) == -1)
+	    file_make_dirs(dead, 0750, e) == -1 || file_join(to, sizeof to, dead, name, e) == -1 ||
+	    file_join(text, sizeof text, dead, reason, e) == -1 ||
+	    file_replace(text, why, strlen(why), 0640, e) == -1)
 		return -1;
-	if (rename(from, to) == -1)
-		return err_sys(e, ERR_IO, "%s", to);
-	used = strlen(to);
-	if (used + 5 >= sizeof to)
-		return 0;
-	memcpy(to + used, ".why", 5);
-	return file_replace(to, why, strlen(why), 0640, e);
+	failpoint(FAIL_INTAKE_EXPLAINED);
+	return rename(from, to) == 0 ? file_sync(dead, e) : err_sys(e, ERR_IO, "%s", to);
 }
 
 int
@@ -290,9 +290,11 @@ inbox_sync(const char *data_dir, const char *tenant, struct err *e)
 int
 inbox_sweep(const char *data_dir, const char *tenant, struct err *e)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], dead[PATH_MAX];
 
-	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1)
+	if (inbox_folder(folder, sizeof folder, data_dir, tenant, e) == -1 ||
+	    file_join(dead, sizeof dead, folder, "dead", e) == -1 ||
+	    leftover_sweep(folder, e) == -1)
 		return -1;
-	return leftover_sweep(folder, e);
+	return leftover_sweep(dead, e);
 }

