@@ -16,6 +16,7 @@ static const char *const names[FAILPOINT_MAX] = {
 
 static int armed = -2;		/* -2: not asked yet; -1: none */
 static long left;
+static bool hangs;
 
 const char *
 failpoint_name(unsigned at)
@@ -32,9 +33,10 @@ failpoint_arm(const char *want)
 	armed = -1;
 	if (want == NULL)
 		return;
-	colon = strchrnul(want, ':');
-	n = (size_t)(colon - want);
-	left = *colon == ':' ? strtol(colon + 1, NULL, 10) : 1;
+	n = strcspn(want, ":=");
+	colon = want[n] == ':' ? want + n + 1 : "1";
+	left = strtol(colon, NULL, 10);
+	hangs = strstr(want + n, "=hang") != NULL;
 	for (int i = 0; i < FAILPOINT_MAX; i++)
 		if (strlen(names[i]) == n && memcmp(names[i], want, n) == 0)
 			armed = i;
@@ -45,6 +47,9 @@ failpoint(enum failpoint at)
 {
 	if (armed == -2)
 		failpoint_arm(getenv("RAGPOOL_FAILPOINT"));
-	if (armed == (int)at && --left <= 0)
-		kill(getpid(), SIGKILL);
+	if (armed != (int)at || --left > 0)
+		return;
+	while (hangs)
+		pause();
+	kill(getpid(), SIGKILL);
 }

@@ -1,7 +1,7 @@
 /* failpoint.h - named places where a test ends a build as a crash would.
  *
  * RAGPOOL_FAILPOINT=name[:N] in the environment kills the process by SIGKILL when it comes to
- * the place for the N-th time (1).  Without it a place costs one load and a branch.
+ * the place for the N-th time (1); with "=hang" behind that it stays there.  Without it a place costs one load and a branch.
  */
 #ifndef RAGPOOL_FAILPOINT_H
 #define RAGPOOL_FAILPOINT_H

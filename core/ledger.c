@@ -729,3 +729,28 @@ ledger_find_key(const char *data_dir, const char *tenant, const char key[17],
 	ledger_close(l);
 	return got == -1 ? -1 : 0;
 }
+
+int
+ledger_is_removing(const char *data_dir, const char *tenant, const char *key, bool *is_it,
+    struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+	struct ledger *l;
+	int got;
+
+	*is_it = false;
+	if (ledger_open_read(&l, data_dir, tenant, e) == -1)
+		return -1;
+	if (l == NULL)
+		return 0;
+	got = prepare(&s, l,
+	    "select 1 from job join item on item.job = job.id where job.state in"
+	    " ('building', 'gated') and item.op = 'remove' and item.key = ?",
+	    "s", VALUES(key), e);
+	if (got == 0)
+		got = db_step_row(s, e);
+	*is_it = got == 1;
+	sqlite3_finalize(s);
+	ledger_close(l);
+	return got == -1 ? -1 : 0;
+}

@@ -158,6 +158,9 @@ int ledger_each_leaving(struct ledger *l,
     int (*each)(void *context, const char *key, struct err *e), void *context, struct err *e);
 int ledger_count_documents(
     struct ledger *l, uint64_t *documents, uint64_t *refused, struct err *e);
+/* Does a job that is not at its end remove this document?  The live generation may have it yet. */
+int ledger_is_removing(const char *data_dir, const char *tenant, const char *key, bool *is_it,
+    struct err *e);
 /* The job that a key made; id "" when there is none. */
 int ledger_find_key(const char *data_dir, const char *tenant, const char key[17],
     struct inbox_name *out, struct err *e);

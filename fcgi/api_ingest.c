@@ -388,10 +388,14 @@ check_removable(struct api *api, const char *tenant, const char *key, struct err
 {
 	const char *data = serving_data_dir(api->serving);
 	struct inbox_limits waits = {0};
+	bool goes = false;
 	struct index *x;
 
-	if (pushed_has(data, tenant, key) || inbox_count(data, tenant, &waits, e) == -1 ||
-	    waits.entries > 0 || serving_get(api->serving, tenant, &x, NULL) == -1 ||
+	if (inbox_count(data, tenant, &waits, e) == -1 ||
+	    ledger_is_removing(data, tenant, key, &goes, e) == -1)
+		return -1;
+	if (pushed_has(data, tenant, key) || waits.entries > 0 || goes ||
+	    serving_get(api->serving, tenant, &x, NULL) == -1 ||
 	    store_find_document(x->store, key, is_there, NULL, e) != 1)
 		return 0;
 	return err_set(e, ERR_NOT_PUSHED,

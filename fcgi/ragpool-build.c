@@ -48,7 +48,7 @@ static const char usage[] =
     "      --json          the last line of standard output is one JSON object\n"
     "      --progress      a line of JSON now and then: the step, what is done of what, how fast,\n"
     "                      how much longer\n"
-    "      --list-failpoints   the places where RAGPOOL_FAILPOINT=name[:N] kills it, for tests\n"
+    "      --list-failpoints   where RAGPOOL_FAILPOINT=name[:N][=hang] ends it, for tests\n"
     "      --no-publish    leave the pointer `current` as it is\n"
     "      --threads N     threads that compute (build_threads of the pool); 0: one a processor\n"
     "      --full          do not grow from the current generation\n"

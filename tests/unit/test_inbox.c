@@ -111,6 +111,7 @@ the_later_write_wins_and_the_inbox_is_empty_then(void **state)
 {
 	struct inbox_limits waits;
 	struct intake i;
+	bool goes;
 	struct err e;
 
 	(void)state;
@@ -120,6 +121,10 @@ the_later_write_wins_and_the_inbox_is_empty_then(void **state)
 	put("c", "gone");
 	take("c");
 	run_intake(&i);
+	assert_ok(ledger_is_removing(base, "t", "c", &goes, &e), &e);
+	assert_true(goes);
+	assert_ok(ledger_is_removing(base, "t", "b", &goes, &e), &e);
+	assert_false(goes);
 	assert_int_equal(i.entries, 5);
 	assert_int_equal(i.removed_since, 1);
 	holds("a", "two");
