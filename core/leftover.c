@@ -1,7 +1,6 @@
 /* leftover.c - temporary files and folders of processes that were killed. */
 #include "leftover.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -40,25 +39,28 @@ is_wanted(const char *name, const char *suffix)
 	    strcmp(name + n - m, suffix) == 0;
 }
 
+struct sweeping {
+	const char *folder, *suffix;
+};
+
+static int
+sweep_name(void *context, int folder, const char *name, struct err *e)
+{
+	const struct sweeping *w = context;
+	char path[PATH_MAX];
+
+	(void)folder;
+	if (!is_wanted(name, w->suffix))
+		return 0;
+	return file_join(path, sizeof path, w->folder, name, e) == -1 ? -1 : file_remove_tree(path, e);
+}
+
 static int
 sweep(const char *folder, const char *suffix, struct err *e)
 {
-	DIR *dir = opendir(folder);
-	char path[PATH_MAX];
-	struct dirent *entry;
-	int rc = 0;
+	struct sweeping w = {folder, suffix};
 
-	if (dir == NULL)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", folder);
-	while (rc == 0 && (entry = readdir(dir)) != NULL) {
-		if (!is_wanted(entry->d_name, suffix))
-			continue;
-		rc = file_join(path, sizeof path, folder, entry->d_name, e);
-		if (rc == 0)
-			rc = file_remove_tree(path, e);
-	}
-	closedir(dir);
-	return rc;
+	return file_each_name(folder, sweep_name, &w, e);
 }
 
 int
