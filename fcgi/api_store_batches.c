@@ -69,7 +69,7 @@ add_key(struct batch *b, enum inbox_op op, const char *key, struct err *e)
 {
 	const char **more;
 
-	if (op != INBOX_PUT)
+	if (op == INBOX_REMOVE)
 		return 0;
 	if (b->count == b->room) {
 		size_t room = b->room == 0 ? 64 : 2 * b->room;
@@ -275,20 +275,25 @@ read_wishes(struct wishes *l, struct json_object *body, const struct store_about
 }
 
 static int
-create(struct batch *b, struct api *api, struct req *r, struct json_object *body,
-    struct reply *p, struct err *e)
+attach(struct batch *b, struct api *api, struct req *r, struct json_object *body, struct err *e)
 {
 	struct wishes l = {0};
+	int rc = -1;
 
 	if (store_item_read(&b->store, api, r->hole[0], false, r->arena, e) == -1)
 		return -1;
-	if (read_wishes(&l, body, &b->store.about, r->arena, e) == -1 ||
-	    store_files_attach(api, r, r->hole[0], l.at, l.count, b->entry, e) == -1) {
-		store_item_fini(&b->store);
-		return -1;
-	}
-	store_item_fini(&b->store);
-	if (open_batch(b, api, r, e) == -1)
+	if (attached_open(&b->view, api, r->hole[0], true, r->arena, e) == 0 &&
+	    read_wishes(&l, body, &b->store.about, r->arena, e) == 0)
+		rc = store_files_attach(api, r, &b->view, l.at, l.count, b->entry, e);
+	close_batch(b);
+	return rc;
+}
+
+static int
+create(struct batch *b, struct api *api, struct req *r, struct json_object *body,
+    struct reply *p, struct err *e)
+{
+	if (attach(b, api, r, body, e) == -1 || open_batch(b, api, r, e) == -1)
 		return -1;
 	say_batch(b, p);
 	close_batch(b);

@@ -235,16 +235,16 @@ static int
 attach(struct opened *o, struct api *api, const struct req *r, const struct store_file_wish *w,
     const char *key, struct err *e)
 {
-	const char *meta = w->meta != NULL ? w->meta : "{}";
 	char entry[INBOX_ID_BYTES];
 	struct attached d;
 	int got = attached_find(&o->view, key, &d, e);
 
 	if (got == -1)
 		return -1;
-	if (got == 0 || d.state == ATTACHED_FAILED || !d.was_sent)
-		return store_files_attach(api, r, r->hole[0], w, 1, entry, e);
-	return says_the_same(d.meta, meta) ? 0 : accept_describe(api, r->hole[0], key, w->meta, e);
+	if (got == 1 && d.was_sent && d.state != ATTACHED_FAILED &&
+	    (w->meta == NULL || says_the_same(d.meta, w->meta)))
+		return 0;
+	return store_files_attach(api, r, &o->view, w, 1, entry, e);
 }
 
 static int

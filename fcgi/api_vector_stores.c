@@ -229,17 +229,32 @@ make_store(struct api *api, const char *name, struct json_object *body, const st
 }
 
 static int
+attach_first(
+    struct api *api, struct req *r, const char *name, const struct wish *w, struct err *e)
+{
+	char entry[INBOX_ID_BYTES];
+	struct attached_view v;
+	int rc;
+
+	if (attached_open(&v, api, name, false, r->arena, e) == -1)
+		return -1;
+	rc = store_files_attach(api, r, &v, w->files, w->count, entry, e);
+	attached_close(&v);
+	return rc;
+}
+
+static int
 create(struct api *api, struct req *r, struct json_object *body, struct reply *p, struct err *e)
 {
 	struct wish *w = arena_calloc(r->arena, 1, sizeof *w);
-	char name[TENANT_NAME_BYTES + 1], entry[INBOX_ID_BYTES];
+	char name[TENANT_NAME_BYTES + 1];
 
 	if (w == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a vector store");
 	if (read_wish(w, body, api, r, e) == -1 || name_store(&r->caller, name, e) == -1 ||
 	    make_store(api, name, body, w, e) == -1)
 		return -1;
-	if (w->count > 0 && store_files_attach(api, r, name, w->files, w->count, entry, e) == -1)
+	if (w->count > 0 && attach_first(api, r, name, w, e) == -1)
 		return -1;
 	return say_store(api, name, r, p, e);
 }

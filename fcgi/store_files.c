@@ -221,22 +221,35 @@ store_file_find(struct api *api, const struct req *r, const struct store_file_wi
 }
 
 static int
-copy_in(struct inbox_entry *n, const char *data_dir, const char *area,
+copy_in(struct inbox_entry *n, const struct upload *u, const struct file_map *m,
+    const char *key, const char *meta, struct err *e)
+{
+	const struct inbox_item item = {.key = key, .name = u->name, .title = u->name,
+	    .meta = meta, .type = u->type[0] != '\0' ? u->type : NULL};
+
+	return inbox_write(n, m->data, u->bytes, e) == -1 ? -1 : inbox_put(n, &item, e);
+}
+
+static int
+add_wish(struct inbox_entry *n, struct attached_view *v, const char *area,
     const struct store_file_wish *w, struct err *e)
 {
 	char key[DOCUMENT_PATH_BYTES + 1];
+	struct attached d;
 	struct file_map m;
 	struct upload u;
-	struct inbox_item item = {.key = key, .name = u.name, .title = u.name, .meta = w->meta};
-	int rc;
+	int got;
 
-	if (upload_get(&u, &m, data_dir, area, w->digits, e) == -1)
+	if (upload_get(&u, &m, v->data_dir, area, w->digits, e) == -1)
 		return -1;
 	file_key_of(&u, key);
-	item.type = u.type[0] != '\0' ? u.type : NULL;
-	rc = inbox_write(n, m.data, u.bytes, e) == -1 ? -1 : inbox_put(n, &item, e);
+	got = attached_find(v, key, &d, e);
+	if (got == 1 && d.was_sent && d.state != ATTACHED_FAILED)
+		got = inbox_describe(n, key, w->meta != NULL ? w->meta : d.meta, e);
+	else if (got != -1)
+		got = copy_in(n, &u, &m, key, w->meta, e);
 	file_unmap(&m);
-	return rc;
+	return got;
 }
 
 /* Before a byte is copied. */
@@ -261,11 +274,10 @@ check_room(struct api *api, const char *area, const struct store_file_wish *wish
 }
 
 int
-store_files_attach(struct api *api, const struct req *r, const char *tenant,
+store_files_attach(struct api *api, const struct req *r, struct attached_view *v,
     const struct store_file_wish *wishes, size_t count, char entry[INBOX_ID_BYTES],
     struct err *e)
 {
-	const char *data = serving_data_dir(api->serving);
 	char area[UPLOAD_AREA_BYTES];
 	struct inbox_entry n;
 	int rc;
@@ -273,9 +285,9 @@ store_files_attach(struct api *api, const struct req *r, const char *tenant,
 	if (file_area_of(&r->caller, area, e) == -1 ||
 	    check_room(api, area, wishes, count, e) == -1)
 		return -1;
-	rc = inbox_begin(&n, data, tenant, e);
+	rc = inbox_begin(&n, v->data_dir, v->tenant, e);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = copy_in(&n, data, area, &wishes[i], e);
+		rc = add_wish(&n, v, area, &wishes[i], e);
 	if (rc == 0)
 		rc = accept_commit(api, r, &n, entry, e);
 	inbox_abandon(&n);

@@ -43,8 +43,9 @@ int store_file_read_id(struct store_file_wish *w, struct json_object *id, struct
 /* The file's key among a store's documents, with what is known of the upload. */
 int store_file_find(struct api *api, const struct req *r, const struct store_file_wish *w,
     struct upload *u, char key[DOCUMENT_PATH_BYTES + 1], struct err *e);
-/* All of them into one entry, durable when it returns 0; `entry` is its id. */
-int store_files_attach(struct api *api, const struct req *r, const char *tenant,
+/* All of them into one entry, durable when it returns 0; `entry` is its id.  One that is attached
+ * already gets its attributes, and keeps those it has when none are given. */
+int store_files_attach(struct api *api, const struct req *r, struct attached_view *v,
     const struct store_file_wish *wishes, size_t count, char entry[INBOX_ID_BYTES],
     struct err *e);
 
