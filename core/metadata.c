@@ -490,6 +490,36 @@ put_fields(struct buf *out, struct json_object *have, struct json_object *more)
 	buf_addc(out, '}');
 }
 
+static bool
+is_built_in(const char *name)
+{
+	static const char *const names[] = {"path", "title", "kind", "folder", "bytes"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* What the document says of itself under these names goes. */
+static void
+make_way(struct buf *out, struct json_object *have, struct json_object *more)
+{
+	bool changed = false;
+
+	json_object_object_foreach(more, name, v) {
+		if (is_built_in(name) || !json_object_object_get_ex(have, name, NULL) ||
+		    !(json_object_is_type(v, json_type_array) || is_scalar(v)))
+			continue;
+		json_object_object_del(have, name);
+		changed = true;
+	}
+	if (!changed)
+		return;
+	buf_reset(out);
+	buf_adds(out, json_object_to_json_string_ext(have, JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 int
 metadata_add(struct buf *out, const char *fields, struct err *e)
 {
@@ -499,8 +529,9 @@ metadata_add(struct buf *out, const char *fields, struct err *e)
 	if (buf_check(out, "the metadata", e) == 0 &&
 	    json_parse_object(&have, out->data, out->len, e) == 0 &&
 	    json_parse_object(&more, fields, strlen(fields), e) == 0) {
+		make_way(out, have, more);
 		put_fields(out, have, more);
-		rc = 0;
+		rc = buf_check(out, "the metadata", e);
 	}
 	json_object_put(have);
 	json_object_put(more);

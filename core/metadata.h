@@ -67,8 +67,8 @@ void metadata_of(
     struct buf *out, const char *key, uint64_t bytes, const struct text_document *d);
 
 /* Adds to the object that metadata_of() wrote the fields of another, given as JSON text:
- * strings, numbers, truth values and lists of them, unless the name is taken.  The rest is
- * passed by.  ERR_JSON and its like when it is no object. */
+ * strings, numbers, truth values and lists of them.  What was said about a document goes before
+ * what it says of itself, but for the five names above.  The rest is passed by.  ERR_JSON and its like when it is no object. */
 int metadata_add(struct buf *out, const char *fields, struct err *e);
 
 #endif

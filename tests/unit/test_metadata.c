@@ -143,10 +143,28 @@ bounds_of_front_matter_hold(void **state)
 	buf_fini(&out);
 }
 
+static void
+what_was_said_goes_before_what_it_says_of_itself(void **state)
+{
+	struct buf b;
+	struct err e;
+
+	(void)state;
+	buf_init(&b, 1000);
+	buf_adds(&b, "{\"path\": \"a/b\", \"title\": \"T\", \"author\": \"it\", \"year\": 1.50}");
+	assert_ok(metadata_add(&b, "{\"author\": \"we\", \"title\": \"U\", \"n\": 2, \"year\": null}", &e),
+	    &e);
+	buf_addc(&b, '\0');
+	assert_string_equal(
+	    b.data, "{\"path\":\"a/b\",\"title\":\"T\",\"year\":1.50, \"author\": \"we\", \"n\": 2}");
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_was_said_goes_before_what_it_says_of_itself),
 	    cmocka_unit_test(front_matter_is_read_as_promised),
 	    cmocka_unit_test(any_front_matter_gives_strict_json),
 	    cmocka_unit_test(bounds_of_front_matter_hold),
