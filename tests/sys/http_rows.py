@@ -252,6 +252,113 @@ for name in ("nobody", "no.body", "0"):
     query("nobody's tenant " + name, "404 tenant_not_found", good, tenant=name)
 
 
+# ---- files and vector stores ----
+FORM = ("Content-Type", "multipart/form-data; boundary=x")
+
+
+def part(name, value, file=None):
+    return b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (
+        name.encode(), b'; filename="%s"' % file.encode() if file is not None else b"", value)
+
+
+def form(*parts):
+    return b"".join(parts) + b"--x--\r\n"
+
+
+def upload(what, wanted, *parts, **extra):
+    both("a file: " + what, wanted, "POST", "/v1/files", [FORM], form(*parts), **extra)
+
+
+def made(method, path, body, *headers):
+    """Asks straight on the socket; the id of what was made."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    status, _, answer = direct(method, path, [("Authorization", bearer), *headers], data, len(data))
+    return json.loads(answer)["id"] if status == 200 else "file-" + "f" * 24
+
+
+assistants, plain = part("purpose", b"assistants"), part("file", b"The yak grunts.", "a.txt")
+upload("no purpose", "422 missing_field", plain)
+for purpose in (b"fine-tune", b"batch", b"vision", b"", b"ASSISTANTS"):
+    upload("the purpose " + repr(purpose), "422 out_of_range", part("purpose", purpose), plain)
+upload("a purpose that is no text", "400 invalid_utf8", part("purpose", b"\xff\xfe"), plain)
+upload("no file", "422 missing_field", assistants)
+upload("two files", "422 conflicting_fields", assistants, plain, plain)
+upload("an empty one", "400 bad_request", assistants, part("file", b"", "a.txt"))
+upload("without a name", "422 out_of_range", assistants, part("file", b"x"))
+upload("a name that is a path alone", "422 out_of_range", assistants, part("file", b"x", "a/b/"))
+upload("a name of 1000 bytes", "422 out_of_range", assistants, part("file", b"x", "a" * 1000))
+upload("another field", "422 unknown_field", assistants, plain, part("chunking", b"x"))
+for seconds in (b"", b"x", b"3599", b"2592001", b"-1", b"1e9"):
+    upload("it expires after " + repr(seconds), "422 out_of_range", assistants, plain,
+           part("expires_after[anchor]", b"created_at"), part("expires_after[seconds]", seconds))
+upload("it expires after nothing", "422 missing_field", assistants, plain, part("expires_after[seconds]", b"3600"))
+upload("another anchor", "422 out_of_range", assistants, plain, part("expires_after[anchor]", b"last_active_at"))
+both("a file as JSON", "415 unsupported_media_type", "POST", "/v1/files", [JSON], b"{}")
+both("a file without a boundary", "415 unsupported_media_type", "POST", "/v1/files",
+     [("Content-Type", "multipart/form-data")], form(assistants, plain))
+both("a file that is cut", "400 bad_request", "POST", "/v1/files", [FORM], form(assistants, plain)[:-20])
+row("a file over the limit, on the socket", "413 body_too_large", direct(
+    "POST", "/v1/files", [FORM, ("Authorization", bearer)], b"--x", 40 << 20))
+for name in ("file-0", "nobody", "file-" + "0" * 24, "file-" + "0" * 23 + "G", "file-..%2f..%2fkeys.json"):
+    for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
+        both("%s the file %s%s" % (method, name, path), "404 no_such_file", method, "/v1/files/" + name + path)
+for query_ in ("limit=0", "limit=x", "limit=10001", "order=up"):
+    both("files, " + query_, "422 out_of_range", "GET", "/v1/files?" + query_)
+both("files, twice a limit", "400 bad_request", "GET", "/v1/files?limit=1&limit=2")
+
+file = made("POST", "/v1/files", form(assistants, plain), FORM)
+other = made("POST", "/v1/files", form(assistants, part("file", b"The gnu gallops.", "b.txt")), FORM)
+store = made("POST", "/v1/vector_stores", {"name": "rows"}, JSON)
+there = "/v1/vector_stores/%s/files" % store
+
+
+def send(what, wanted, path, body, **extra):
+    both(what, wanted, "POST", path, [JSON], body if isinstance(body, bytes) else json.dumps(body).encode(), **extra)
+
+
+for code, body in (
+        ("wrong_type", {"name": 7}), ("out_of_range", {"name": "n" * 1025}), ("wrong_type", {"metadata": []}), ("wrong_type", {"metadata": {"a": 1}}),
+        ("out_of_range", {"metadata": {str(i): "x" for i in range(17)}}), ("out_of_range", {"metadata": {"a": "x" * 2049}}),
+        ("out_of_range", {"expires_after": {"anchor": "last_active_at", "days": 7}}), ("unknown_field", {"nonsense": 1}),
+        ("wrong_type", {"file_ids": "x"}), ("wrong_type", {"file_ids": [7]}), ("out_of_range", {"file_ids": [file] * 501}),
+        ("out_of_range", {"chunking_strategy": {"type": "semantic"}}), ("missing_field", {"chunking_strategy": {"type": "static"}}),
+        ("out_of_range", {"chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 99, "chunk_overlap_tokens": 0}}}),
+        ("out_of_range", {"chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 4097, "chunk_overlap_tokens": 0}}}),
+        ("out_of_range", {"chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 101}}})):
+    send("a store of " + json.dumps(body)[:40], "422 " + code, "/v1/vector_stores", body)
+send("a store of an unknown file", "404 no_such_file", "/v1/vector_stores", {"file_ids": ["file-" + "0" * 24]})
+send("a store with a secret", "400 bad_request", "/v1/vector_stores", {"metadata": {"api_key": "x"}})
+for body, wanted in (({"file_id": "file-" + "0" * 24}, "404 no_such_file"), ({"file_id": "../../keys.json"}, "404 no_such_file"),
+                     ({"file_id": 7}, "422 wrong_type"), ({}, "422 missing_field"), ({"file_id": file, "n": 1}, "422 unknown_field"),
+                     ({"file_id": file, "attributes": {"a": []}}, "422 wrong_type"), ({"file_id": file, "attributes": {"a": None}}, "422 wrong_type"),
+                     ({"file_id": file, "attributes": {"title": "x"}}, "422 conflicting_fields"),
+                     ({"file_id": file, "attributes": {"$a": "x"}}, "422 out_of_range"), ({"file_id": file, "attributes": {"": "x"}}, "422 out_of_range"),
+                     ({"file_id": file, "attributes": {"a": "x" * 2049}}, "422 out_of_range"),
+                     ({"file_id": file, "attributes": {str(i): i for i in range(17)}}, "422 out_of_range"),
+                     ({"file_id": file, "chunking_strategy": {"type": "static", "static": {
+                         "max_chunk_size_tokens": 300, "chunk_overlap_tokens": 0}}}, "422 conflicting_fields")):
+    send("attaching " + json.dumps(body)[:40], wanted, there, body)
+send("attaching to nobody", "404 tenant_not_found", "/v1/vector_stores/nobody/files", {"file_id": file})
+send("attaching to no name", "400 invalid_tenant", "/v1/vector_stores/A%20b/files", {"file_id": file})
+send("attaching", "200 -", there, {"file_id": file, "attributes": {"a": "b"}})
+send("attaching twice", "200 -", there, {"file_id": file, "attributes": {"a": "b"}})
+for body, wanted in (({"file_ids": []}, "422 out_of_range"), ({"file_ids": [file] * 2001}, "422 out_of_range"), ({}, "422 missing_field"),
+                     ({"file_ids": [file], "files": [{"file_id": file}]}, "422 conflicting_fields"), ({"files": [file]}, "422 wrong_type"),
+                     ({"file_ids": [file, "file-" + "0" * 24]}, "404 no_such_file")):
+    send("a batch of " + json.dumps(body)[:40], wanted, "/v1/vector_stores/%s/file_batches" % store, body)
+for name in ("vsfb_0", "vsfb_" + "0" * 20, "x"):
+    both("the batch " + name, "404 job_not_found", "GET", "/v1/vector_stores/%s/file_batches/%s" % (store, name))
+both("files of a status that is none", "422 out_of_range", "GET", there + "?filter=done")
+both("files behind an unknown one", "404 no_such_file", "GET", there + "?after=file-" + "0" * 24)
+send("attributes of an unknown file", "404 no_such_file", there + "/" + other, {"attributes": {"a": "b"}})
+both("PUT where there is no such thing", "405 method_not_allowed", "PUT", there + "/" + file, [JSON], b"{}", allow="GET, HEAD, POST, DELETE")
+row("deleted while attached", "200 -", http("DELETE", "/v1/files/" + file, [("Authorization", bearer)]))
+both("is deleted", "404 no_such_file", "DELETE", "/v1/files/" + file)
+both("and not attached any more", "404 no_such_file", "GET", there + "/" + file)
+both("nor to be attached", "404 no_such_file", "POST", there, [JSON], json.dumps({"file_id": file}).encode())
+both("an operator's store is not deleted", "403 forbidden", "DELETE", "/v1/vector_stores/en")
+send("nor changed", "403 forbidden", "/v1/vector_stores/en", {"name": "x"})
+
 # ---- tokens ----
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
@@ -345,6 +452,12 @@ ask("nobody's tenant", "404 tenant_not_found", token(), path="/query/nobody")
 for role in ("root", "Reader", 7):
     ask("the role %s" % role, no, token(claims=claim(role=role)))
 ask("a reader is no admin", "403 forbidden", token(claims=claim(role="reader")), path="/status", method="GET")
+for role in ("reader", "editor"):
+    for path, body in (("/v1/vector_stores", {"name": "x"}), (there, {"file_id": other}), (there[:-5] + "file_batches", {"file_ids": [other]})):
+        both("token: %s, POST %s" % (role, path), "403 forbidden" if role == "reader" or path == "/v1/vector_stores" else "404 tenant_not_found",
+             "POST", path, [JSON], json.dumps(body).encode(), key="Bearer " + token(claims=claim(role=role)))
+ask("another's file", "404 no_such_file", token(claims=claim(role="editor")), path="/v1/files/" + other, method="GET")
+ask("a filter", "403 forbidden", token(claims=claim(role="editor", filter={"a": "b"})), path="/v1/files/" + other, method="GET")
 text = token()
 for what, bad in (("padding", text + "="), ("a newline's code", text.replace(".", ".%0a", 1)), ("two dots less", text.replace(".", "")),
                   ("four dots", text + ".a"), ("another alphabet", text[:-2] + "+/"), ("a space in it", text[:9] + " " + text[9:])):

@@ -163,6 +163,15 @@ like "one for a beginning makes its own" "$status $theirs" '^200 team-vs_[0-9a-f
 as "$only" GET "/v1/vector_stores/$theirs"
 is "that others do not see" "$status $(code)" '404 tenant_not_found'
 
+mv "$T/tenants.d" "$T/away"
+as "$root" POST /v1/vector_stores '{"name": "nowhere"}'
+is "where documents cannot be kept none is made" "$status $(code)" '503 io_error'
+mv "$T/away" "$T/tenants.d"
+as "$root" POST /v1/vector_stores '{"name": "x", "metadata": {"password": "y"}}'
+is "nor one with a secret in its document" "$status $(code)" '400 bad_request'
+as "$root" GET /v1/vector_stores
+is "and nothing is left of either" "$(json 'sorted(s["name"] for s in j["data"])')" '["Beasts", "en", "theirs"]'
+
 # --- killed between the acknowledgement and the build ---
 upload "$root" quokka.txt 'The quokka smiles at everybody.'
 quokka=$file
