@@ -3,9 +3,18 @@
 #
 #   bench/e2e/run.sh SET [ROUNDS]     SET: corpus.jsonl(.gz), queries.jsonl, qrels.tsv
 #
-# Same machine, corpus, questions and load (wrk, 8 connections); rounds are interleaved, figures are
-# medians of ROUNDS (5).  Two processes each.  Needs wrk, nginx, libfcgi-dev; PYTHON_ENV: a venv with
-# what service.py names; CHUNK: tokens of a chunk (1024, about a document); CHROMA: Chroma's server program (npm chromadb).  What is missing is left out.
+# Same machine, passages and load (wrk, 8 connections); rounds are interleaved, figures are medians of
+# ROUNDS (5).  Two processes each, behind one nginx each but for the service and Chroma, which index
+# the very passages that ragpool cut, and are asked for as many.
+#
+#   ragpool    the questions of the set, nothing kept (result_cache = 0)
+#   stream     a stream of questions, windows of words, by Zipf's law (exponent 1, 50,000 different
+#              ones): the same pool;  stream-cached: one with the default cache
+#   repeated   the questions of the set to the pool with the cache: nearly all of them are kept
+#   constant   the least a FastCGI program can do: what nginx, wrk and the protocol cost
+#
+# Needs wrk, nginx, libfcgi-dev; PYTHON_ENV: a venv with what service.py names; CHUNK: tokens of a
+# chunk (1024, about a document); CHROMA: Chroma's server program (of pip chromadb).  What is missing is left out.
 set=$(realpath "$1") rounds=${2:-5}
 here_bench=$(cd "${0%/*}" && pwd)
 RAGPOOL_SOURCE=${RAGPOOL_SOURCE:-$(cd "$here_bench/../.." && pwd)}
@@ -16,55 +25,72 @@ median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
 listens() { curl -s -o /dev/null -m 2 "$1"; }
 
 "$py" "$here_bench/service.py" documents "$set" "$T/sources/set"
-start_pool WORKERS=2
+cached=$T/run/cached.sock
+start_pool WORKERS=2 "GLOBAL=[pool cached]\nlisten = $cached\nlisten_mode = 0666\nworkers = 2"
 start_nginx
 printf '{"version": "1", "data_source": {"type": "directory", "path": "%s"},\n "index_params": {"chunk_size": %s, "chunk_overlap": 16}}\n' \
 	"$T/sources/set" "${CHUNK:-1024}" >"$T/tenants.d/.set.tmp" && mv "$T/tenants.d/.set.tmp" "$T/tenants.d/set.json"
 wait_for 600 "the tenant is served" answers 200 /query/set '{"query": "cells"}'
 note "chunks: $(ragpool generations --json set | tr ',' '\n' | grep -m1 chunks)"
-declare -A at bodies kind
-at[ragpool]=$url/query/set kind[ragpool]=text
+declare -A at bodies sent
+
+front() {	# front NAME SOCKET: nginx before it, on a port of its own, in $port
+	sed "s|$socket|$2|g; s|ragpool_|$1_|g" "$T/run/nginx-ragpool.conf" >"$T/run/$1.conf"
+	port=$(free_ports 1)
+	sed -i "s|listen .*|listen 127.0.0.1:$port;|" "$T/run/$1.conf"
+	sed "s|nginx-ragpool.conf|$1.conf|; s|nginx.pid|$1.pid|" "$T/nginx.conf" >"$T/$1-nginx.conf"
+	start "nginx-$1" nginx -p "$T/run/" -c "$T/$1-nginx.conf" -e "$T/run/$1-error.log" -g "user $(id -un);" -g 'daemon off;'
+	wait_for 10 "$1 answers" listens "http://127.0.0.1:$port/"
+}
+
+"$py" "$here_bench/service.py" stream "$set" 150000 >"$T/stream.bodies"
+sed 's/^{.*"text": \("[^"]*"\).*$/{"query": \1, "top_k": 5}/' "$set/queries.jsonl" >"$T/text.bodies"
+at[ragpool]=$url/query/set bodies[ragpool]=text
+at[stream]=$url/query/set bodies[stream]=stream
+front cached "$cached"
+at[stream-cached]=http://127.0.0.1:$port/query/set bodies[stream-cached]=stream
+at[repeated]=http://127.0.0.1:$port/query/set bodies[repeated]=text
 
 gcc -O2 -o "$T/constant" "$here_bench/constant.c" -lfcgi
 start constant "$T/constant" "$T/run/constant.sock" 2
-sed "s|$socket|$T/run/constant.sock|; s|ragpool_|constant_|g" "$T/run/nginx-ragpool.conf" >"$T/run/constant.conf"
-port=$(free_ports 1)
-sed -i "s|listen .*|listen 127.0.0.1:$port;|" "$T/run/constant.conf"
-sed "s|nginx-ragpool.conf|constant.conf|; s|nginx.pid|constant.pid|" "$T/nginx.conf" >"$T/constant-nginx.conf"
-start nginx2 nginx -p "$T/run/" -c "$T/constant-nginx.conf" -e "$T/run/nginx2-error.log" -g "user $(id -un);" -g 'daemon off;'
-wait_for 10 "the constant answers" listens "http://127.0.0.1:$port/"
-at[constant]=http://127.0.0.1:$port/query/set kind[constant]=text
+front constant "$T/run/constant.sock"
+at[constant]=http://127.0.0.1:$port/query/set bodies[constant]=text
 
 if [ -n "${PYTHON_ENV:-}" ]; then
-	"$py" "$here_bench/service.py" prepare "$set" "$T/service"
-	"$py" "$here_bench/service.py" bodies "$T/service" text >"$T/text.bodies"
+	"$py" "$here_bench/service.py" prepare "$set" "$T"/data/tenants/set/gen/*/store.db "$T/service"
 	"$py" "$here_bench/service.py" bodies "$T/service" chroma >"$T/chroma.bodies"
 	port=$(free_ports 1)
 	cd "$here_bench" || exit
 	PYTHONDONTWRITEBYTECODE=1 SERVICE_DATA=$T/service start service "$PYTHON_ENV/bin/uvicorn" service:app --port "$port" --workers 2 --log-level warning
 	wait_for 120 "the service listens" listens "http://127.0.0.1:$port/docs"
-	at[fastapi]=http://127.0.0.1:$port/query kind[fastapi]=text
+	at[fastapi]=http://127.0.0.1:$port/query bodies[fastapi]=text
 	if [ -n "${CHROMA:-}" ]; then
 		port=$(free_ports 1)
 		start chroma "$CHROMA" run --path "$T/chroma" --port "$port"
 		wait_for 60 "Chroma listens" listens "http://127.0.0.1:$port/api/v2/heartbeat"
-		at[chroma]=$("$py" "$here_bench/service.py" chroma "http://127.0.0.1:$port" "$T/service") kind[chroma]=chroma
+		at[chroma]=$("$py" "$here_bench/service.py" chroma "http://127.0.0.1:$port" "$T/service") bodies[chroma]=chroma
 	fi
-else
-	sed 's/^{.*"text": \("[^"]*"\).*$/{"query": \1, "top_k": 5}/' "$set/queries.jsonl" >"$T/text.bodies"
 fi
 for ((i = 0; i < rounds; i++)); do
 	for name in "${!at[@]}"; do
-		BODIES=$T/${kind[$name]}.bodies wrk -t1 -c8 -d4s --latency -s "$here_bench/post.lua" "${at[$name]}" >"$T/wrk.out"
+		FROM=${sent[$name]:-0} BODIES=$T/${bodies[$name]}.bodies \
+			wrk -t1 -c8 -d4s --latency -s "$here_bench/post.lua" "${at[$name]}" >"$T/wrk.out"
 		awk '/Requests.sec/ { print $2 }' "$T/wrk.out" >>"$T/$name.qps"
+		sent[$name]=$((${sent[$name]:-0} + $(awk '/requests in/ { print $1 }' "$T/wrk.out")))
 		grep -H 'Non-2xx' "$T/wrk.out" && note "$name failed"
 	done
 done
 mine=$(median <"$T/ragpool.qps")
+least=$(median <"$T/constant.qps")
 for name in "${!at[@]}"; do
 	theirs=$(median <"$T/$name.qps")
-	note "$name: $theirs requests/s (of: $(tr '\n' ' ' <"$T/$name.qps")); ragpool / $name = $(awk -v a="$mine" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')"
+	note "$name: $theirs requests/s (of: $(tr '\n' ' ' <"$T/$name.qps")); $(awk -v a="$mine" -v b="$theirs" -v c="$least" 'BEGIN {
+		printf "%.1f %% of the constant answer, ragpool %.2f times", 100 * b / c, a / b }')"
 done
+hits=$(tail -n +$((sent[stream-cached] + 1)) "$T/stream.bodies" | head -n 200 | while read -r body; do
+	curl -s -o /dev/null -D - -H 'Content-Type: application/json' -d "$body" "${at[stream-cached]}"
+done | grep -c 'X-Ragpool-Cache: hit')
+note "of the next 200 of stream-cached $hits were kept"
 half=$(awk -v a="$mine" 'BEGIN { print int(a / 2) }')
 for ((i = 0; i < 3; i++)); do
 	note "at half load ($half/s): $(ragpool load --json --rate "$half" --seconds 5 --topics <(sed 's/, "top_k": 5//' "$T/text.bodies") "$url" set | tr ',' '\n' | grep -E 'p50|p99|failed' | tr '\n' ' ')"

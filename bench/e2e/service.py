@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """service.py: the usual way to build this: FastAPI, hnswlib and BM25, fused by ranks.
 
-  service.py prepare SET OUT      reads corpus.jsonl(.gz) and queries.jsonl, writes OUT/*.npz (LSA of 128)
+  service.py prepare SET STORE OUT  the passages of STORE (a store.db) and queries.jsonl of SET into
+                                  OUT/*.npz (LSA of 128)
   uvicorn service:app             serves OUT (SERVICE_DATA) at POST /query {"query", "top_k"}
   service.py chroma URL OUT       fills a collection of Chroma's server with the same vectors
   service.py bodies OUT KIND      prints one request a line: text, or chroma (with the question's vector)
+  service.py stream SET N         prints N requests: 50,000 different questions, windows of 6 to 12 words of
+                                  the corpus, drawn by Zipf's law with exponent 1; seeded
   service.py score OUT KIND URL QRELS   nDCG@10 by HTTP
 
 The BM25 is a matrix of impacts made in advance, which is faster than the usual loop over documents.
@@ -15,6 +18,7 @@ import json
 import math
 import os
 import re
+import sqlite3
 import sys
 import urllib.request
 
@@ -39,11 +43,13 @@ def read_set(folder):
     return corpus, lines(folder + "/queries.jsonl")
 
 
-def prepare(folder, out):
+def prepare(folder, store, out):
     from scipy.sparse.linalg import svds
-    corpus, queries = read_set(folder)
-    ids = [str(d.get("_id", d.get("id"))) for d in corpus]
-    texts = [(d.get("title", "") + " " + d.get("text", "")).strip() for d in corpus]
+    _, queries = read_set(folder)
+    rows = sqlite3.connect(store).execute("select d.key, c.text from chunk c join document d on d.id = c.document"
+                                          " order by c.id").fetchall()
+    ids = [key for key, _ in rows]
+    texts = [text for _, text in rows]
     vocabulary, rows, cols, counts = {}, [], [], []
     for i, text in enumerate(texts):
         seen = {}
@@ -149,7 +155,7 @@ def fill_chroma(url, out):
         "space": "ip", "ef_construction": 64, "max_neighbors": 16, "ef_search": 100}}}))
     for i in range(0, len(m.ids), 500):
         post(root + "/%s/add" % c["id"], json.dumps({
-            "ids": m.ids[i:i + 500], "embeddings": m.vectors[i:i + 500].tolist(), "documents": m.texts[i:i + 500]}))
+            "ids": [str(k) for k in range(i, min(i + 500, len(m.ids)))], "embeddings": m.vectors[i:i + 500].tolist(), "documents": m.texts[i:i + 500]}))
     print("%s/%s/query" % (root, c["id"]))
 
 
@@ -171,17 +177,31 @@ def score(out, kind, url, qrels):
     for name, text in m.queries:
         if name not in relevant:
             continue
-        a = post(url, body_of(m, kind, text, 10 if kind != "ragpool" else 30))
+        a = post(url, body_of(m, kind, text, 30))
         if kind == "chroma":
-            found = a["ids"][0]
+            found = [m.ids[int(i)] for i in a["ids"][0]]
         else:
-            found = list(dict.fromkeys(h["source"].rsplit("/")[-1].removesuffix(".txt") for h in a["hits"]))[:10]
+            found = [h["source"] for h in a["hits"]]
+        found = list(dict.fromkeys(x.rsplit("/")[-1].removesuffix(".txt") for x in found))[:10]
         want = relevant[name]
         dcg = sum(want.get(d, 0) / math.log2(i + 2) for i, d in enumerate(found))
         best = sum(g / math.log2(i + 2) for i, g in enumerate(sorted(want.values(), reverse=True)[:10]))
         total += dcg / best
         asked += 1
     print("%.4f" % (total / asked))
+
+
+def stream(folder, n, different=50000):
+    import random
+    chance = random.Random(1)
+    texts = [x for x in ((d.get("title", "") + " " + d.get("text", "")).split() for d in read_set(folder)[0]) if len(x) > 12]
+    asked = []
+    for _ in range(different):
+        text, length = chance.choice(texts), chance.randint(6, 12)
+        at = chance.randrange(len(text) - length + 1)
+        asked.append(json.dumps({"query": " ".join(text[at:at + length]), "top_k": 5}))
+    for i in chance.choices(range(different), [1 / (i + 1) for i in range(different)], k=n):
+        print(asked[i])
 
 
 def documents(folder, out):
@@ -195,7 +215,9 @@ def documents(folder, out):
 if __name__ == "__main__":
     what = sys.argv[1]
     if what == "prepare":
-        prepare(*sys.argv[2:4])
+        prepare(*sys.argv[2:5])
+    elif what == "stream":
+        stream(sys.argv[2], int(sys.argv[3]))
     elif what == "documents":
         documents(*sys.argv[2:4])
     elif what == "chroma":
