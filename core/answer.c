@@ -30,25 +30,25 @@ cut_at_sentence(const char *text, size_t n)
 	return word >= n / 2 ? word : utf8_floor(text, n);
 }
 
+static inline bool
+is_white(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* One passage on one line. */
 static void
 add_passage(struct buf *out, const char *text, size_t n)
 {
 	size_t keep = n <= ANSWER_PASSAGE_BYTES ? n : cut_at_sentence(text, ANSWER_PASSAGE_BYTES);
-	static const char white[] = "\n\r\t ";
-
 	for (size_t i = 0, run; i < keep; i += run) {
-		run = 0;
-		if (memchr(white, text[i], 4) != NULL) {
-			while (i + run < keep && memchr(white, text[i + run], 4) != NULL)
-				run++;
-			if (i + run < keep)
-				buf_addc(out, ' ');
-			continue;
-		}
-		while (i + run < keep && memchr(white, text[i + run], 4) == NULL)
+		bool white = is_white(text[i]);
+		for (run = 1; i + run < keep && is_white(text[i + run]) == white;)
 			run++;
-		buf_add(out, text + i, run);
+		if (!white)
+			buf_add(out, text + i, run);
+		else if (i + run < keep)
+			buf_addc(out, ' ');
 	}
 	if (keep < n)
 		buf_adds(out, " \xe2\x80\xa6");		/* … */

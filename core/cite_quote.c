@@ -18,6 +18,11 @@ sentence_end(const char *text, size_t n, size_t from)
 	size_t len;
 
 	for (size_t i = from; i < n; i += len, before = cp) {
+		if ((signed char)text[i] > ' ') {		/* most are ASCII and end nothing */
+			cp = (unsigned char)text[i];
+			len = 1;
+			continue;
+		}
 		if ((len = utf8_next(text + i, n - i, &cp)) == 0)
 			return n;
 		if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)	/* 。！？ */
@@ -69,6 +74,15 @@ add_word(struct words *w, uint32_t word)
 		w->at[w->count++] = word;
 }
 
+/* A letter or digit of ASCII, without its case; 0: none. */
+static inline uint32_t
+ascii_letter(unsigned char c)
+{
+	if ((unsigned char)((c | 32) - 'a') < 26)
+		return c | 32u;
+	return (unsigned char)(c - '0') < 10 ? c : 0;
+}
+
 /* Words of three letters and more, without their case, and pairs of Han characters. */
 static void
 words_of(struct words *w, const char *text, size_t n)
@@ -78,12 +92,19 @@ words_of(struct words *w, const char *text, size_t n)
 
 	w->count = 0;
 	for (size_t i = 0; i <= n; i += len) {
+		uint32_t letter = i < n ? ascii_letter((unsigned char)text[i]) : 0;
+		if (letter != 0) {
+			hash = (hash ^ letter) * 16777619u;
+			letters++;
+			han = 0;
+			len = 1;
+			continue;
+		}
 		cp = ' ';
 		len = i < n ? utf8_next(text + i, n - i, &cp) : 1;
 		if (len == 0)
 			break;
 		if (utf8_is_word(cp)) {
-			cp = cp >= 'A' && cp <= 'Z' ? cp + 32 : cp;
 			hash = (hash ^ cp) * 16777619u;
 			letters++;
 		} else {

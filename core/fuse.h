@@ -48,7 +48,7 @@ enum fuse_mode {
 
 enum {
 	FUSE_CANDIDATES = 100,	/* of each list, or top_k when that is more */
-	FUSE_CANDIDATES_MIN = 50,	/* for a few hits: 5 a hit, this many at least */
+	FUSE_CANDIDATES_MIN = 30,	/* for a few hits: 6 a hit, this many at least */
 	FUSE_RRF_K = 60,
 	FUSE_FEEDBACK_HITS = 5,
 };

@@ -7,7 +7,7 @@
 #include "bounds.h"
 #include "lex_near.h"
 
-enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4, CANDIDATES_A_HIT = 5 };
+enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4, CANDIDATES_A_HIT = 6 };
 
 struct query_scratch {
 	struct {
@@ -397,8 +397,8 @@ rank(struct ranking *r, struct err *e)
 	return arrange(r, e);
 }
 
-/* Of each half.  For ten hits or fewer 50 find what 100 find (doc/notes/ranking.md), at half
- * the cost of all that follows; what is rearranged afterwards is chosen from more. */
+/* Of each half.  Few hits need few: for ten, 50 or 30 find what 100 find (doc/notes/ranking.md), at a
+ * part of the cost of all that follows; what is rearranged afterwards is chosen from more. */
 static uint32_t
 candidates_for(const struct index *x, const struct query *q)
 {
