@@ -265,6 +265,59 @@ generation_verify(const char *data_dir, const char *tenant, const char *name, st
 	return generation_verify_folder(dir, tenant, name, e);
 }
 
+/* ---- away ---- */
+
+static const char *const heavy_files[] = {"index.rpx", "store.db"};
+
+bool
+generation_is_away(const char *data_dir, const char *tenant, const char *name)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+
+	return generation_dir(dir, data_dir, tenant, name, NULL) == 0 &&
+	    file_join(path, sizeof path, dir, "manifest.json", NULL) == 0 &&
+	    access(path, F_OK) == 0 &&
+	    file_join(path, sizeof path, dir, heavy_files[0], NULL) == 0 &&
+	    access(path, F_OK) == -1 && errno == ENOENT;
+}
+
+int
+generation_send_away(
+    const char *data_dir, const char *tenant, const char *name, struct err *e)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+
+	if (generation_dir(dir, data_dir, tenant, name, e) == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof heavy_files / sizeof heavy_files[0]; i++) {
+		if (file_join(path, sizeof path, dir, heavy_files[i], e) == -1)
+			return -1;
+		if (unlink(path) == -1 && errno != ENOENT)
+			return err_sys(e, ERR_IO, "%s", path);
+		if (file_sync(dir, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The other way round. */
+static int
+bring_back(const char *dir, const char *tmp_dir, struct err *e)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	for (size_t i = sizeof heavy_files / sizeof heavy_files[0]; i-- > 0;) {
+		if (file_join(from, sizeof from, tmp_dir, heavy_files[i], e) == -1 ||
+		    file_join(to, sizeof to, dir, heavy_files[i], e) == -1)
+			return -1;
+		if (rename(from, to) == -1)
+			return err_sys(e, ERR_IO, "rename to %s", to);
+		if (file_sync(dir, e) == -1)
+			return -1;
+	}
+	return file_remove_tree(tmp_dir, e);
+}
+
 int
 generation_adopt(const char *data_dir, const char *tenant, const char *name,
     const char *tmp_dir, bool *existed, struct err *e)
@@ -281,6 +334,8 @@ generation_adopt(const char *data_dir, const char *tenant, const char *name,
 		return file_sync(parent, e);
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return err_sys(e, ERR_IO, "rename to %s", final);
+	if (generation_is_away(data_dir, tenant, name))
+		return bring_back(final, tmp_dir, e);
 	*existed = true;	/* somebody was faster */
 	if (generation_verify(data_dir, tenant, name, e) == -1)
 		return -1;

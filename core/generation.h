@@ -69,7 +69,8 @@ int generation_publish(char name[GENERATION_NAME_BYTES], bool *existed, const ch
 
 /* As generation_publish(), for a generation that was made elsewhere: under the name it has
  * there, and verified in full first.  ERR_CORRUPT when tmp_dir is not what the name says;
- * *existed: it is there already, as it should be, and tmp_dir was removed. */
+ * *existed: it is there already, as it should be, and tmp_dir was removed.  One that is away
+ * becomes whole, index.rpx last. */
 int generation_adopt(const char *data_dir, const char *tenant, const char *name,
     const char *tmp_dir, bool *existed, struct err *e);
 
@@ -80,6 +81,14 @@ int generation_verify(
 /* The same of a folder that lies elsewhere, and is to be a generation of this name. */
 int generation_verify_folder(
     const char *dir, const char *tenant, const char *name, struct err *e);
+
+/* A generation that only an object store holds has its manifest here and nothing else: what it
+ * was is known, and fetching it again (generation_adopt()) makes it whole.  Sending away removes
+ * index.rpx first, so that a folder without it is away, and durably.  Whoever has the files open
+ * keeps them. */
+bool generation_is_away(const char *data_dir, const char *tenant, const char *name);
+int generation_send_away(
+    const char *data_dir, const char *tenant, const char *name, struct err *e);
 
 /* The pointer.  get: ERR_NOT_READY when there is none.  set: durable, by rename; the
  * generation must exist. */

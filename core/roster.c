@@ -55,6 +55,24 @@ roster_add(struct roster *r, const char *tenant, const char *generation, struct 
 	return 0;
 }
 
+int
+roster_add_cold(struct roster *r, const char *tenant, const char *generation, struct err *e)
+{
+	if (roster_add(r, tenant, generation, e) == -1)
+		return -1;
+	r->entries[r->count - 1].state = ROSTER_COLD;
+	return 0;
+}
+
+const char *
+roster_state_name(enum roster_state state)
+{
+	static const char *const names[] = {
+	    [ROSTER_BUILDING] = "building", [ROSTER_LIVE] = "live", [ROSTER_COLD] = "cold"};
+
+	return names[state];
+}
+
 static int
 by_tenant(const void *a, const void *b)
 {
@@ -94,9 +112,8 @@ roster_save(struct roster *r, const char *data_dir, struct err *e)
 		qsort(r->entries, r->count, sizeof r->entries[0], by_tenant);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct roster_entry *t = &r->entries[i];
-		bool live = t->state == ROSTER_LIVE;
-		buf_addf(&lines, "%s\t%s\t%s\n", t->tenant, live ? "live" : "building",
-		    live ? t->generation : "-");
+		buf_addf(&lines, "%s\t%s\t%s\n", t->tenant, roster_state_name(t->state),
+		    t->state != ROSTER_BUILDING ? t->generation : "-");
 	}
 	buf_addf(&whole, "ragpool-roster 1 %" PRIu64 " %zu %08x\n", r->epoch, r->count,
 	    hash_crc32c(0, lines.data, lines.len));
@@ -136,6 +153,8 @@ load_line(struct roster *r, char **at, struct err *e)
 		return err_set(e, ERR_CORRUPT, "tenants out of order");
 	if (strcmp(state, "live") == 0)
 		return roster_add(r, tenant, generation, e);
+	if (strcmp(state, "cold") == 0)
+		return roster_add_cold(r, tenant, generation, e);
 	if (strcmp(state, "building") == 0)
 		return roster_add(r, tenant, NULL, e);
 	return err_set(e, ERR_CORRUPT, "unknown state");

@@ -8,6 +8,7 @@
  *   ragpool-roster 1 <epoch> <entries> <crc32c of the lines, hex>\n
  *   <tenant>\tlive\t<generation>\n          sorted bytewise by tenant
  *   <tenant>\tbuilding\t-\n                 known, no generation yet
+ *   <tenant>\tcold\t<generation>\n          live, but in an object store: not opened here
  *
  * Errors  ERR_CORRUPT for anything that is not exactly that form.
  * Cost    loading is linear (10,000 tenants: about 1 MiB, a few ms); finding O(log n).
@@ -21,7 +22,7 @@
 #include "err.h"
 #include "bounds.h"
 
-enum roster_state { ROSTER_BUILDING, ROSTER_LIVE };
+enum roster_state { ROSTER_BUILDING, ROSTER_LIVE, ROSTER_COLD };
 
 struct roster_entry {
 	char tenant[TENANT_NAME_BYTES + 1];
@@ -52,5 +53,9 @@ int roster_set_proven(const char *data_dir, uint64_t epoch, struct err *e);
 const struct roster_entry *roster_find(const struct roster *r, const char *tenant);
 int roster_add(struct roster *r, const char *tenant, const char *generation_or_null,
     struct err *e);
+int roster_add_cold(
+    struct roster *r, const char *tenant, const char *generation, struct err *e);
+/* "live", "building", "cold" */
+const char *roster_state_name(enum roster_state state);
 
 #endif

@@ -22,7 +22,7 @@ api_health(struct api *api, struct req *r, struct reply *p, struct err *e)
 		return 0;
 	}
 	for (size_t i = 0; i < roster->count; i++)
-		live += roster->entries[i].state == ROSTER_LIVE;
+		live += roster->entries[i].state != ROSTER_BUILDING;
 	if (live == 0 && roster->count > 0)
 		return err_set(e, ERR_NOT_READY, "no tenant has a generation yet");
 	buf_addf(&p->body, "{\"status\": \"ok\", \"tenants\": %zu, \"live\": %zu}\n",

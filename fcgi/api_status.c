@@ -58,10 +58,9 @@ put_tenants(struct buf *b, const struct roster *roster)
 	buf_adds(b, "\"tenants\": [");
 	for (size_t i = 0; roster != NULL && i < roster->count; i++) {
 		const struct roster_entry *t = &roster->entries[i];
-		bool live = t->state == ROSTER_LIVE;
 		buf_addf(b, "%s{\"name\": \"%s\", \"state\": \"%s\", \"generation\": ",
-		    i > 0 ? ", " : "", t->tenant, live ? "live" : "building");
-		if (live)
+		    i > 0 ? ", " : "", t->tenant, roster_state_name(t->state));
+		if (t->state != ROSTER_BUILDING)
 			buf_addf(b, "\"%s\"}", t->generation);
 		else
 			buf_adds(b, "null}");

@@ -525,6 +525,27 @@ check_answers(struct parser *p, const struct conf_pool *pool, const struct secti
 		    (long long)pool->request_timeout_ms);
 }
 
+/* What leaves this host has to have somewhere to go. */
+static void
+check_cold(struct parser *p)
+{
+	const struct conf *c = p->conf;
+	const char *store = c->global.cold_store[0] != '\0' ? c->global.cold_store
+							     : c->consul.object_store;
+	size_t i = 0;
+
+	while (i < c->object_store_count && strcmp(c->object_stores[i].name, store) != 0)
+		i++;
+	if (i < c->object_store_count)
+		return;
+	if (c->global.cold_store[0] != '\0')
+		complain(p, line_of(&p->global, "cold_store"), 1,
+		    "cold_store: there is no [object_store %.64s]", store);
+	else if (c->global.cold_after_ms != 0)
+		complain(p, line_of(&p->global, "cold_after"), 1,
+		    "cold_after: name an [object_store NAME] with cold_store");
+}
+
 /* Rules between options. */
 static void
 check_together(struct parser *p)
@@ -536,6 +557,8 @@ check_together(struct parser *p)
 		complain(p, line_of(&p->consul, "prefix"), 1, "%s", e.text);
 	for (size_t i = 0; i < c->object_store_count && p->count == 0; i++)
 		check_store(p, i);
+	if (p->count == 0)
+		check_cold(p);
 	if (c->pool_count == 0 && p->count == 0)
 		complain(p, p->line, 1, "there is no pool; write one as [pool NAME]");
 	for (size_t i = 0; i < c->pool_count; i++)

@@ -75,6 +75,9 @@ take_generation(struct live_tenant *t, const char *data_dir, const char *name, s
 	t->documents = m.documents;
 	t->chunks = m.chunks;
 	t->is_swept = false;
+	t->cold_trouble[0] = '\0';
+	t->cold = (struct cold){
+	    .state = generation_is_away(data_dir, t->name, name) ? COLD_AWAY : COLD_WARM};
 	return 0;
 }
 
@@ -187,16 +190,23 @@ live_remove(struct live *l, const char *tenant)
 	return true;
 }
 
-/* Where the tenant stands in the roster to be written; NULL: nothing to serve. */
-static const char *
-generation_for(const struct live_tenant *t, const struct roster *base)
+/* Where the tenant stands in the roster to be written. */
+static int
+add_tenant(
+    const struct live_tenant *t, struct roster *r, const struct roster *base, struct err *e)
 {
+	const char *generation = t->generation[0] != '\0' ? t->generation : NULL;
+	bool is_cold = generation != NULL && cold_is_out(&t->cold);
 	const struct roster_entry *was;
 
-	if (base == NULL || t->is_urgent)
-		return t->generation[0] != '\0' ? t->generation : NULL;
-	was = roster_find(base, t->name);
-	return was != NULL && was->state == ROSTER_LIVE ? was->generation : NULL;
+	if (base != NULL && !t->is_urgent) {
+		was = roster_find(base, t->name);
+		generation =
+		    was != NULL && was->state != ROSTER_BUILDING ? was->generation : NULL;
+		is_cold = was != NULL && was->state == ROSTER_COLD;
+	}
+	return is_cold ? roster_add_cold(r, t->name, generation, e)
+		       : roster_add(r, t->name, generation, e);
 }
 
 int
@@ -205,7 +215,7 @@ live_roster(const struct live *l, struct roster *r, uint64_t epoch, const struct
 {
 	*r = (struct roster){.epoch = epoch};
 	for (size_t i = 0; i < l->count; i++)
-		if (roster_add(r, l->at[i].name, generation_for(&l->at[i], base), e) == -1)
+		if (add_tenant(&l->at[i], r, base, e) == -1)
 			return -1;
 	return 0;
 }

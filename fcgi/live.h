@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "cold.h"
 #include "err.h"
 #include "generation.h"
 #include "pins.h"
@@ -35,6 +36,8 @@ struct live_tenant {
 	char trouble[ERR_TEXT_BYTES];		/* "" when all is followed that should be */
 	bool is_urgent;				/* an operator waits for it: see live_roster() */
 	bool is_swept;				/* nothing stale since the last sweep */
+	struct cold cold;			/* of the generation */
+	char cold_trouble[256];			/* why that does not get on, "" when it does */
 };
 
 struct live {

@@ -17,7 +17,7 @@ live_list_read(struct live_list *l, struct api *api, const struct caller *c, str
 	if ((l->at = arena_alloc(a, (r->count + 1) * sizeof l->at[0])) == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for a list of tenants");
 	for (size_t i = 0; i < r->count; i++)
-		if (r->entries[i].state == ROSTER_LIVE && caller_may_see(c, r->entries[i].tenant))
+		if (r->entries[i].state != ROSTER_BUILDING && caller_may_see(c, r->entries[i].tenant))
 			l->at[l->count++] = &r->entries[i];
 	return 0;
 }
@@ -53,7 +53,7 @@ live_item_find(struct live_item *item, struct api *api, const struct caller *c,
 
 	if (t == NULL || !caller_may_see(c, tenant))
 		return err_set(e, ERR_TENANT, "there is no tenant \"%.63s\"", tenant);
-	if (t->state != ROSTER_LIVE)
+	if (t->state == ROSTER_BUILDING)
 		return err_set(
 		    e, ERR_NOT_READY, "tenant \"%s\" has no generation yet", t->tenant);
 	return read_item(item, serving_data_dir(api->serving), t, e);

@@ -4,6 +4,7 @@
  *
  *   ragpool-objects publish --config FILE --data DIR --tenant T --generation GEN
  *   ragpool-objects fetch   --config FILE --data DIR --tenant T --generation GEN
+ *   ragpool-objects verify  --config FILE --data DIR --tenant T --generation GEN
  *   ragpool-objects list    --config FILE --tenant T
  *   ragpool-objects gc      --config FILE --tenant T [--keep N] [--pin GEN]... [--grace TIME]
  *
@@ -13,6 +14,7 @@
  *
  *   publish, fetch  {"generation": "7-0123456789ab", "existed": false, "bytes": 123456,
  *                    "moved_bytes": 65536, "pieces": 9, "moved_pieces": 4, "seconds": 0.412}
+ *   verify          the same; moved_bytes is what was read back
  *   list            {"generations": [{"generation": "7-...", "modified": 1700000000}]}
  *   gc              {"removed_generations": 1, "removed_pieces": 12, "kept_pieces": 30}
  *   any, failed     {"error": {"code": "peer_error", "message": "..."}}
@@ -26,6 +28,9 @@
  *          the very name it was published by; does not touch the pointer.  Run again after it
  *          was killed, it goes on where it stopped.  What an older local generation has is
  *          taken from there.  A generation that is there already is verified: "existed".
+ *
+ * verify   reads every piece back and compares it with the generation on this host, which is
+ *          hashed anew: with exit code 0 the store can give back all of it.
  *
  * In the store:
  *
@@ -73,6 +78,9 @@ int recipe_make(struct recipe *r, const char *data_dir, const char *tenant,
 int recipe_parse(struct recipe *r, const char *bytes, size_t n, struct err *e);
 int recipe_write(const struct recipe *r, struct buf *out, struct err *e);
 void recipe_fini(struct recipe *r);
+size_t recipe_piece_bytes(const struct recipe_file *f, size_t piece);
+/* The bytes are what their name says. */
+bool recipe_is_piece(const char *bytes, size_t n, const char *sha256);
 
 /* Where and what; all borrowed. */
 struct objects {
@@ -87,6 +95,10 @@ struct objects_report {
 
 int objects_publish(const struct objects *o, struct objects_report *report, struct err *e);
 int objects_fetch(const struct objects *o, struct objects_report *report, struct err *e);
+/* ERR_CORRUPT: the store holds something else under this name, or this host does. */
+int objects_verify(const struct objects *o, struct objects_report *report, struct err *e);
+/* What the store says that the generation consists of; recipe_fini(). */
+int objects_get_recipe(const struct objects *o, struct recipe *r, struct err *e);
 
 /* Every published generation of the tenant. */
 typedef int objects_each_fn(

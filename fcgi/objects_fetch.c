@@ -36,30 +36,28 @@ struct fetching {
 
 /* ---- the recipe ---- */
 
-static int
-get_recipe(struct fetching *f, struct err *e)
+int
+objects_get_recipe(const struct objects *o, struct recipe *r, struct err *e)
 {
 	char key[OBJECT_KEY_BYTES], *bytes;
 	size_t n;
 	int rc;
 
-	if (objects_recipe_key(key, f->o, f->o->generation, e) == -1)
+	if (objects_recipe_key(key, o, o->generation, e) == -1)
 		return -1;
-	if (object_store_get(f->o->store, key, RECIPE_BYTES_MAX, &bytes, &n, e) == -1) {
+	if (object_store_get(o->store, key, RECIPE_BYTES_MAX, &bytes, &n, e) == -1) {
 		if (e != NULL && e->code == ERR_NOT_FOUND)
 			err_set(e, ERR_NOT_FOUND, "the store has no generation %s of %s",
-			    f->o->generation, f->o->tenant);
+			    o->generation, o->tenant);
 		return -1;
 	}
-	rc = recipe_parse(&f->recipe, bytes, n, e);
+	rc = recipe_parse(r, bytes, n, e);
 	free(bytes);
 	if (rc == -1)
 		return -1;
-	if (strcmp(f->recipe.generation, f->o->generation) != 0 ||
-	    strcmp(f->recipe.tenant, f->o->tenant) != 0)
-		return err_set(e, ERR_CORRUPT, "the recipe is of %s of %s", f->recipe.generation,
-		    f->recipe.tenant);
-	return 0;
+	if (strcmp(r->generation, o->generation) == 0 && strcmp(r->tenant, o->tenant) == 0)
+		return 0;
+	return err_set(e, ERR_CORRUPT, "the recipe is of %s of %s", r->generation, r->tenant);
 }
 
 /* ---- the folder ---- */
@@ -139,33 +137,13 @@ link_local(struct fetching *f, const struct recipe_file *file, const char *path)
 	return linked;
 }
 
-static size_t
-size_of_piece(const struct recipe_file *f, size_t piece)
-{
-	uint64_t from = (uint64_t)piece * PIECE_BYTES;
-
-	return f->bytes - from < PIECE_BYTES ? (size_t)(f->bytes - from) : PIECE_BYTES;
-}
-
-static bool
-is_piece(const char *bytes, size_t n, const char *sha256)
-{
-	uint8_t digest[SHA256_BYTES];
-	char hex[SHA256_HEX_BYTES];
-
-	if (hash_sha256_of(bytes, n, digest, NULL) == -1)
-		return false;
-	hash_hex(digest, hex);
-	return strcmp(hex, sha256) == 0;
-}
-
 static bool
 has_piece(int fd, const struct recipe_file *f, size_t piece, char *bytes)
 {
-	size_t size = size_of_piece(f, piece);
+	size_t size = recipe_piece_bytes(f, piece);
 
 	return pread(fd, bytes, size, (off_t)((uint64_t)piece * PIECE_BYTES)) == (ssize_t)size &&
-	    is_piece(bytes, size, f->pieces[piece]);
+	    recipe_is_piece(bytes, size, f->pieces[piece]);
 }
 
 static int
@@ -230,7 +208,7 @@ want_piece(void *context, size_t i, struct object_move *m, struct err *e)
 	struct fetching *f = context;
 	const struct wanted *w = &f->queue[i];
 
-	m->size = size_of_piece(&f->recipe.file[w->file], w->piece);
+	m->size = recipe_piece_bytes(&f->recipe.file[w->file], w->piece);
 	return objects_piece_key(m->key, f->o, f->recipe.file[w->file].pieces[w->piece], e);
 }
 
@@ -243,7 +221,7 @@ take_piece(void *context, size_t i, const char *bytes, size_t n, struct err *e)
 	off_t at = (off_t)((uint64_t)w->piece * PIECE_BYTES);
 	ssize_t wrote;
 
-	if (n != size_of_piece(file, w->piece) || !is_piece(bytes, n, file->pieces[w->piece]))
+	if (n != recipe_piece_bytes(file, w->piece) || !recipe_is_piece(bytes, n, file->pieces[w->piece]))
 		return err_set(e, ERR_PEER, "the store's piece %s is not what its name says",
 		    file->pieces[w->piece]);
 	f->report->moved_bytes += n;
@@ -305,7 +283,8 @@ look_at_local(const struct objects *o, struct err *e)
 	if (generation_name_check(o->generation, e) == -1 ||
 	    generation_dir(dir, o->data_dir, o->tenant, o->generation, e) == -1)
 		return -1;
-	if (access(dir, F_OK) == -1)
+	if (access(dir, F_OK) == -1 ||
+	    generation_is_away(o->data_dir, o->tenant, o->generation))
 		return 0;
 	if (generation_verify(o->data_dir, o->tenant, o->generation, NULL) == 0)
 		return 1;
@@ -329,7 +308,7 @@ objects_fetch(const struct objects *o, struct objects_report *report, struct err
 		report->existed = here == 1;
 		return here == 1 ? 0 : -1;
 	}
-	if (get_recipe(&f, &why) == 0)
+	if (objects_get_recipe(o, &f.recipe, &why) == 0)
 		rc = fetch_into_folder(&f, &why);
 	for (int i = 0; i < RECIPE_FILES; i++)
 		if (f.fd[i] != -1)

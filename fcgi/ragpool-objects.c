@@ -27,6 +27,7 @@ enum { EXIT_USAGE = 64, PINS_MAX = 64, KEEP_DEFAULT = 3 };
 static const char usage[] =
     "usage: ragpool-objects publish --config FILE --tenant NAME --generation GEN [options]\n"
     "       ragpool-objects fetch   --config FILE --tenant NAME --generation GEN [options]\n"
+    "       ragpool-objects verify  --config FILE --tenant NAME --generation GEN [options]\n"
     "       ragpool-objects list    --config FILE --tenant NAME [options]\n"
     "       ragpool-objects gc      --config FILE --tenant NAME [options]\n"
     "\n"
@@ -72,6 +73,24 @@ number(const char *text, long min)
 	if (text[0] == '\0' || *end != '\0' || value < min || value > 1000000000)
 		refuse("a number is expected");
 	return value;
+}
+
+typedef int mover(const struct objects *o, struct objects_report *report, struct err *e);
+
+/* NULL: the verb is none about one generation. */
+static mover *
+mover_of(const char *verb)
+{
+	static const struct {
+		const char *verb;
+		mover *by;
+	} t[] = {{"publish", objects_publish}, {"fetch", objects_fetch},
+	    {"verify", objects_verify}};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+		if (strcmp(t[i].verb, verb) == 0)
+			return t[i].by;
+	return NULL;
 }
 
 static void
@@ -139,11 +158,11 @@ read_options(struct options *o, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "c:s:d:t:g:hV", options, NULL)) != -1)
 		take_option(o, c);
 	if (optind + 1 != argc)
-		refuse("one of publish, fetch, list and gc is expected");
+		refuse("one of publish, fetch, verify, list and gc is expected");
 	o->verb = argv[optind];
-	moves = strcmp(o->verb, "publish") == 0 || strcmp(o->verb, "fetch") == 0;
+	moves = mover_of(o->verb) != NULL;
 	if (!moves && strcmp(o->verb, "list") != 0 && strcmp(o->verb, "gc") != 0)
-		refuse("one of publish, fetch, list and gc is expected");
+		refuse("one of publish, fetch, verify, list and gc is expected");
 	if (o->config_path == NULL || o->tenant == NULL)
 		refuse("--config and --tenant are needed");
 	if (moves && o->generation == NULL)
@@ -197,13 +216,12 @@ open_store(struct object_store **out, const struct conf_object_store *c, struct 
 /* ---- verbs ---- */
 
 static int
-move(const struct objects *o, bool publishes, struct err *e)
+move(const struct objects *o, mover *by, struct err *e)
 {
 	struct objects_report r;
 	int64_t from = clk_ns();
-	int rc = publishes ? objects_publish(o, &r, e) : objects_fetch(o, &r, e);
 
-	if (rc == -1)
+	if (by(o, &r, e) == -1)
 		return -1;
 	printf("{\"generation\": \"%s\", \"existed\": %s, \"bytes\": %" PRIu64
 	       ", \"moved_bytes\": %" PRIu64 ", \"pieces\": %" PRIu64 ", \"moved_pieces\": %" PRIu64
@@ -257,7 +275,7 @@ run_verb(const struct options *opt, const struct objects *o, struct err *e)
 		return list(o, e);
 	if (strcmp(opt->verb, "gc") == 0)
 		return sweep(o, opt, e);
-	return move(o, strcmp(opt->verb, "publish") == 0, e);
+	return move(o, mover_of(opt->verb), e);
 }
 
 static int

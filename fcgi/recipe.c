@@ -29,6 +29,26 @@ recipe_fini(struct recipe *r)
 	*r = (struct recipe){0};
 }
 
+size_t
+recipe_piece_bytes(const struct recipe_file *f, size_t piece)
+{
+	uint64_t from = (uint64_t)piece * PIECE_BYTES;
+
+	return f->bytes - from < PIECE_BYTES ? (size_t)(f->bytes - from) : PIECE_BYTES;
+}
+
+bool
+recipe_is_piece(const char *bytes, size_t n, const char *sha256)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_HEX_BYTES];
+
+	if (hash_sha256_of(bytes, n, digest, NULL) == -1)
+		return false;
+	hash_hex(digest, hex);
+	return strcmp(hex, sha256) == 0;
+}
+
 /* ---- making ---- */
 
 static int

@@ -8,7 +8,7 @@
 
 #include "json.h"
 
-enum { RETRY_AFTER_S = 2 };
+enum { RETRY_AFTER_S = 2, RETRY_COLD_S = 1 };
 
 static const char type_json[] = "application/json";
 
@@ -93,7 +93,8 @@ is_for_caller(const struct err *e)
 {
 	if (e->code == ERR_AUTH)
 		return false;	/* which check failed is nobody's business */
-	return err_row(e->code)->http_status < 500 || e->code == ERR_NOT_READY;
+	return err_row(e->code)->http_status < 500 || e->code == ERR_NOT_READY ||
+	    e->code == ERR_COLD;
 }
 
 void
@@ -120,7 +121,8 @@ reply_error(struct reply *p, const struct err *e)
 	}
 	buf_adds(&p->body, "}\n");
 	if (p->status == 503 || p->status == 507 || e->code == ERR_INBOX_FULL) {
-		snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
+		snprintf(seconds, sizeof seconds, "%d",
+		    e->code == ERR_COLD ? RETRY_COLD_S : RETRY_AFTER_S);
 		reply_header(p, "Retry-After", seconds);
 	}
 }

@@ -279,7 +279,8 @@ route_run(struct api *api, struct req *r, struct reply *p)
 		return;
 	if (e.code == ERR_AUTH)
 		log_debug("request=%s refused: %s", r->id, e.text);
-	if (err_row(e.code)->http_status >= 500 && e.code != ERR_NOT_READY)
+	if (err_row(e.code)->http_status >= 500 && e.code != ERR_NOT_READY &&
+	    e.code != ERR_COLD)
 		log_error("request failed code=%s %s", err_row(e.code)->slug, e.text);
 	if (p->is_streaming)
 		buf_reset(&p->body);	/* its handler has told the client in its own way */

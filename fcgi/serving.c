@@ -12,12 +12,13 @@
 #include "tenant.h"
 
 /* A generation that could not be opened is tried again that often, with a request. */
-enum { RETRY_MS = 1000 };
+enum { RETRY_MS = 1000, ASKED_MS = 60000 };
 
 struct open_tenant {
 	char tenant[TENANT_NAME_BYTES + 1];
 	struct index *index;	/* NULL: a free place */
 	uint64_t used;		/* the tick of its last request */
+	int64_t told_ms;	/* when somebody was told of one last; 0: never */
 	int64_t behind_ms;	/* it is not on its roster's generation; the last try; 0: it is */
 };
 
@@ -27,6 +28,8 @@ struct serving {
 	bool has_roster;
 	serving_guard_fn *guard;	/* NULL: everything may be served */
 	void *guard_context;
+	serving_asked_fn *asked;	/* NULL: nobody wants to know */
+	void *asked_context;
 	uint64_t tick;
 	size_t open, behind;
 	struct index *pinned;	/* asked for by its name last; NULL: none */
@@ -52,6 +55,28 @@ serving_set_guard(struct serving *s, serving_guard_fn *guard, void *context)
 {
 	s->guard = guard;
 	s->guard_context = context;
+}
+
+void
+serving_set_asked(struct serving *s, serving_asked_fn *asked, void *context)
+{
+	s->asked = asked;
+	s->asked_context = context;
+}
+
+/* So that the supervisor learns who is asked for, and who is not. */
+static void
+tell_asked(const struct serving *s, struct open_tenant *t)
+{
+	int64_t now;
+
+	if (s->asked == NULL)
+		return;
+	now = clk_ms();
+	if (t->told_ms != 0 && now - t->told_ms < ASKED_MS)
+		return;
+	t->told_ms = now;
+	s->asked(s->asked_context, t->tenant);
 }
 
 static int
@@ -162,6 +187,9 @@ wanted_generation(const struct serving *s, const struct roster *roster, const ch
 	}
 	if ((entry = roster_find(roster, tenant)) == NULL)
 		return err_set(e, ERR_TENANT, "there is no tenant \"%s\"", tenant);
+	if (entry->state == ROSTER_COLD)
+		return err_set(e, ERR_COLD, "tenant \"%s\" was not asked for long: its index is "
+					    "being brought back", tenant);
 	if (entry->state != ROSTER_LIVE)
 		return err_set(e, ERR_NOT_READY,
 		    "tenant \"%s\" has no generation yet: its first build is under way", tenant);
@@ -180,9 +208,9 @@ move_tenant(struct serving *s, const struct roster *roster, struct open_tenant *
 
 	*moved = false;
 	if (wanted_generation(s, roster, t->tenant, name, e) == -1) {
-		if (e->code != ERR_TENANT && e->code != ERR_NOT_READY)
+		if (e->code != ERR_TENANT && e->code != ERR_NOT_READY && e->code != ERR_COLD)
 			return -1;
-		close_tenant(s, t);	/* it was removed: that is an order, not a fault */
+		close_tenant(s, t);	/* removed, or cold: that is an order, not a fault */
 		*moved = true;
 		return 0;
 	}
@@ -286,8 +314,11 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 	if ((t = find_open(s, tenant)) != NULL)
 		catch_up(s, t);
 	if (t == NULL || t->index == NULL) {
-		if (wanted_generation(s, s->has_roster ? &s->roster : NULL, tenant, name, e) == -1)
+		if (wanted_generation(s, s->has_roster ? &s->roster : NULL, tenant, name, e) == -1) {
+			if (e->code == ERR_COLD && s->asked != NULL)
+				s->asked(s->asked_context, tenant);
 			return -1;
+		}
 		if (ask_guard(s, tenant, name, e) == -1)
 			return -1;
 		if (open_with_room(&fresh, s, tenant, name, NULL, e) == -1) {
@@ -302,6 +333,7 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 	} else if (ask_guard(s, tenant, index_generation(t->index), e) == -1) {
 		return -1;
 	}
+	tell_asked(s, t);
 	t->used = ++s->tick;
 	*out = t->index;
 	return 0;

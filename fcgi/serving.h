@@ -11,7 +11,8 @@
  * Without a roster (a worker run by hand, epoch 0) each tenant's `current` pointer is
  * followed instead, and serving_move() looks at the pointers again.
  *
- * Errors  serving_get(): ERR_TENANT unknown, ERR_NOT_READY not built yet,
+ * Errors  serving_get(): ERR_TENANT unknown, ERR_NOT_READY not built yet, ERR_COLD in an object
+ *         store, and asked for by this request,
  *         ERR_UNAVAILABLE its generation cannot be opened.
  */
 #ifndef RAGPOOL_SERVING_H
@@ -43,9 +44,13 @@ struct serving_move_report {
 typedef int serving_guard_fn(
     void *context, const char *tenant, const char *generation, struct err *e);
 
+/* Told of a tenant's request, at most once a minute; of each when the tenant is cold. */
+typedef void serving_asked_fn(void *context, const char *tenant);
+
 int serving_new(struct serving **out, const char *data_dir, struct err *e);
 void serving_free(struct serving *s);
 void serving_set_guard(struct serving *s, serving_guard_fn *guard, void *context);
+void serving_set_asked(struct serving *s, serving_asked_fn *asked, void *context);
 /* epoch 0: no roster.  On failure everything stays as it was. */
 int serving_move(
     struct serving *s, uint64_t epoch, struct serving_move_report *report, struct err *e);

@@ -98,11 +98,13 @@ child_fds(const struct spawn *s)
 }
 
 static void
-child_background(void)
+child_background(bool keeps_priority)
 {
 	setpgid(0, 0);
-	setpriority(PRIO_PROCESS, 0, BUILD_NICE);
-	syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
+	if (!keeps_priority) {
+		setpriority(PRIO_PROCESS, 0, BUILD_NICE);
+		syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
+	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
@@ -125,7 +127,7 @@ run_child(const struct spawn *s, char **env, pid_t parent)
 	child_stdio(s);
 	child_fds(s);
 	if (s->background) {
-		child_background();
+		child_background(s->keeps_priority);
 		if (getppid() != parent)
 			_exit(EXEC_FAILED);
 	}

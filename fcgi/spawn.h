@@ -27,6 +27,7 @@ struct spawn {
 	int keep[SPAWN_KEEP_MAX];	/* at the same numbers, which are above 2 */
 	size_t keep_count;
 	bool takes_signals;		/* HUP, INT, QUIT, USR1, TERM */
+	bool keeps_priority;	/* though in the background: somebody waits for it */
 	bool background;		/* own process group, low priority, dies with us */
 };
 

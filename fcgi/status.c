@@ -84,7 +84,8 @@ refusal_of(const struct sup *s, const char *tenant)
 
 /* quarantined: its generation ended workers and is answered with 503; live: served as wanted;
  * building: served or not, a build runs or waits; probing: the same of its gate; refused: the
- * newest document, build or generation was not accepted; waiting: nothing to serve yet. */
+ * newest document, build or generation was not accepted; cold: in the object store, back with
+ * the next request; waiting: nothing to serve yet. */
 static const char *
 state_of(const struct catalog_tenant *t, const struct live_tenant *l,
     const struct build_job *job, const struct gate *gate, const char *refusal, bool is_poisoned)
@@ -118,6 +119,8 @@ last_error_of(const struct catalog_tenant *t, const struct live_tenant *l,
 		return gate->reason;
 	if (l != NULL && l->trouble[0] != '\0')
 		return l->trouble;
+	if (l != NULL && l->cold_trouble[0] != '\0')
+		return l->cold_trouble;
 	return refusal != NULL ? refusal : "";
 }
 
@@ -141,6 +144,8 @@ status_tenant_state(const struct sup *s, const struct catalog_tenant *t, const c
 	const struct quarantine_entry *held = held_back(s, t, l);
 	const char *state = state_of(t, l, job, gate, refusal, is_poisoned);
 
+	if (strcmp(state, "live") == 0 && l != NULL && cold_is_out(&l->cold))
+		state = "cold";
 	*reason = is_poisoned ? "its generation ended several workers"
 			      : last_error_of(t, l, job, gate, refusal);
 	if (held == NULL || (*reason)[0] != '\0' || strcmp(state, "building") == 0)
@@ -188,7 +193,11 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	buf_addc(b, ',');
 	put_or_null(b, "waits", sup_fleet_waits(s, t->name));
 	buf_addc(b, ',');
-	buf_adds(b, "\"gate\":");
+	if (l != NULL && l->cold.state != COLD_WARM)
+		put_text(b, "cold", cold_state_name(l->cold.state));
+	else
+		buf_adds(b, "\"cold\":null");
+	buf_adds(b, ",\"gate\":");
 	sup_gate_status(s, t->name, b);
 	buf_addc(b, ',');
 	put_text(b, "origin", catalog_origin_name(t->origin));

@@ -12,6 +12,7 @@
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
  *   sup_stores.c   tenants made and deleted by clients
+ *   sup_cold.c     tenants that nobody asks for
  *   sup_inbox.c    what was sent to tenants, and what becomes of it
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
  *   sup_pointer.c  and what is live
@@ -63,6 +64,7 @@
 
 enum {
 	BUILDS_MAX = 16,
+	COLD_RUNS_MAX = 4,		/* of these one for what leaves, the others for what comes back */
 	TRANSFERS_MAX = 4,		/* generations on their way to or from the object store */
 	PROBES_MAX = 16,
 	WAITERS_MAX = CONTROL_CLIENTS,
@@ -112,6 +114,21 @@ struct probe_run {
 	struct child child;
 	char tenant[TENANT_NAME_BYTES + 1];
 	char generation[GENERATION_NAME_BYTES];
+};
+
+enum cold_run_kind { COLD_RUN_PUBLISH, COLD_RUN_VERIFY, COLD_RUN_FETCH, COLD_RUN_KIND_MAX };
+
+struct cold_run {
+	struct child child;
+	enum cold_run_kind kind;
+	char tenant[TENANT_NAME_BYTES + 1];
+	char generation[GENERATION_NAME_BYTES];
+};
+
+struct sup_cold {
+	int asked_fd;			/* inotify on the notes of asked.h */
+	struct cold_run runs[COLD_RUNS_MAX];
+	int64_t look_ms;		/* when all tenants are looked at next */
 };
 
 /* A new gateway is started beside the old one. */
@@ -219,6 +236,7 @@ struct sup {
 	int64_t purge_due_ms;		/* 0: no data of tenants that are gone is left */
 	int64_t uploads_due_ms;
 	int64_t retry_busy_ms;		/* 0: no build waits for others */
+	struct sup_cold cold;
 
 	const char *program;		/* our own, where a new one would be installed */
 	enum exec_phase exec_phase;
@@ -382,6 +400,18 @@ int sup_store_remove(
 void sup_stores_open(struct sup *s);
 void sup_stores_turn(struct sup *s);
 int64_t sup_stores_due(const struct sup *s);
+
+/* sup_cold.c */
+int sup_cold_open(struct sup *s, struct err *e);
+void sup_cold_close(struct sup *s);
+void sup_cold_turn(struct sup *s);
+/* The tenant is cold: true, it is brought back; false, it is not, or cannot be now. */
+bool sup_cold_awaits(struct sup *s, const char *tenant);
+bool sup_cold_reap(struct sup *s, pid_t pid, int status);
+bool sup_cold_any(const struct sup *s);
+void sup_cold_stop(struct sup *s, bool fast);
+size_t sup_cold_fds(const struct sup *s, struct curl_waitfd *fds);
+int64_t sup_cold_due(const struct sup *s);
 
 /* sup_inbox.c */
 int sup_inbox_open(struct sup *s, struct err *e);

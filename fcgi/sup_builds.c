@@ -105,6 +105,8 @@ await_lock(struct sup *s, struct build_run *r)
 
 	if (is_needless(s, r->tenant)) {
 		builds_done(&s->builds, r->tenant);
+	} else if (sup_cold_awaits(s, r->tenant)) {
+		return;			/* what it grows from, and is judged by */
 	} else if (sup_fleet_may_build(s, r->tenant)) {
 		start_build(s, r);
 		return;

@@ -162,6 +162,7 @@ exec_program(struct sup *s, struct err *e)
 	sup_gate_stop(s);
 	sup_builds_stop(s, false);	/* they begin anew, with what they know already */
 	sup_fleet_stop(s, false);
+	sup_cold_stop(s, false);
 	if ((fd = make_handover(s, &h, e)) == -1)
 		return;
 	snprintf(number, sizeof number, "%d", fd);

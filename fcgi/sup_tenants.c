@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "asked.h"
 #include "generation.h"
 #include "log.h"
 
@@ -111,6 +112,7 @@ on_removed(struct sup *s, const char *name)
 	sup_gate_drop(s, name);
 	sup_pins_forget(s, name);
 	sup_fleet_forget(s, name);
+	asked_forget(s->conf.global.data_dir, name);
 	sup_poison_lift(s, name, NULL);
 	if (live_remove(&s->live, name))
 		sup_roll_want(s);

@@ -19,6 +19,7 @@
 #include "sup.h"
 
 enum { FDS_MAX = 5 + CONF_POOLS_MAX + CONTROL_CLIENTS + 1 + BUILDS_MAX + TRANSFERS_MAX +
+	    1 + COLD_RUNS_MAX +
 	    PROBES_MAX + 2,
 	DIR_MODE = 0755, DATA_MODE = 0750 };
 
@@ -223,7 +224,7 @@ start(struct sup *s, struct err *e)
 	sup_quarantine_open(s);
 	sup_poison_open(s);
 	sup_pins_open(s);
-	if (sup_inbox_open(s, e) == -1)
+	if (sup_inbox_open(s, e) == -1 || sup_cold_open(s, e) == -1)
 		return -1;
 	if (sup_tenants_open(s, e) == -1 || sup_roll_open(s, e) == -1)
 		return -1;
@@ -248,6 +249,7 @@ sup_reload(struct sup *s)
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reloading",
 	    (long long)(clk_ns() / 1000));
 	s->is_reloading = true;
+	s->sweep_ms = s->cold.look_ms = s->now_ms;
 	sup_conf_reload(s);
 	sup_tenants_refresh_all(s);
 	sup_roll_want(s);
@@ -263,6 +265,7 @@ stop(struct sup *s, bool fast)
 	s->stopping = fast ? STOP_FAST : STOP_GRACEFUL;
 	sup_builds_stop(s, fast);
 	sup_fleet_stop(s, fast);
+	sup_cold_stop(s, fast);
 	sup_gate_stop(s);
 	sup_workers_stop(s, fast);
 }
@@ -302,7 +305,7 @@ reap(struct sup *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!sup_workers_reap(s, pid, status) && !sup_exec_reap(s, pid, status) &&
 		    !sup_gateway_reap(s, pid, status) && !sup_builds_reap(s, pid, status) &&
-		    !sup_fleet_reap(s, pid, status))
+		    !sup_fleet_reap(s, pid, status) && !sup_cold_reap(s, pid, status))
 			sup_gate_reap(s, pid, status);
 }
 
@@ -448,6 +451,7 @@ timeout_of(const struct sup *s)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
 	earlier(&timeout, sup_stores_due(s), s->now_ms);
+	earlier(&timeout, sup_cold_due(s), s->now_ms);
 	if ((left = sup_roll_due(s)) != 0)
 		earlier(&timeout, left, s->now_ms);
 	if ((left = tenants_dir_timeout(s->dir, s->now_ms)) >= 0 && left < timeout)
@@ -477,6 +481,7 @@ fds_of(struct sup *s, struct curl_waitfd *fds)
 	n += (unsigned)control_fds(s->control, fds + n);
 	n += (unsigned)sup_builds_fds(s, fds + n);
 	n += (unsigned)sup_fleet_fds(s, fds + n);
+	n += (unsigned)sup_cold_fds(s, fds + n);
 	n += (unsigned)sup_gate_fds(s, fds + n);
 	n += (unsigned)sup_gateway_fds(s, fds + n);
 	return n;
@@ -503,6 +508,7 @@ turn(struct sup *s)
 	if (s->stopping == STOP_NOT)
 		sup_inbox_turn(s);
 	sup_fleet_turn(s);
+	sup_cold_turn(s);
 	sup_builds_turn(s);
 	sup_gate_turn(s);
 	control_turn(s->control);	/* what it asks for is begun in this turn */
@@ -542,6 +548,7 @@ finish(struct sup *s)
 	sup_gateway_close(s);
 	sup_tenants_close(s);
 	sup_inbox_close(s);
+	sup_cold_close(s);
 	if (s->multi != NULL) {
 		curl_multi_cleanup(s->multi);
 		curl_global_cleanup();
@@ -574,6 +581,9 @@ new_sup(struct conf *conf)
 	*conf = (struct conf){0};
 	s->signal_fd = -1;
 	s->bell_fd = -1;
+	s->cold.asked_fd = -1;
+	for (int i = 0; i < COLD_RUNS_MAX; i++)
+		s->cold.runs[i].child = (struct child)CHILD_FREE;
 	s->trial = (struct child)CHILD_FREE;
 	s->lock.fd = -1;
 	s->gateway = (struct sup_gateway){.fd = -1, .places = {{.ready_fd = -1}, {.ready_fd = -1}}};
@@ -656,7 +666,7 @@ supervisor_run(struct conf *conf, struct err *e)
 		return err_sys(e, ERR_NOMEM, "supervisor");
 	if (begin(s, e) == 0) {
 		while (s->stopping == STOP_NOT || sup_workers_any(s) || sup_builds_any(s) ||
-		    sup_fleet_any(s) || sup_gate_any(s) || sup_gateway_any(s))
+		    sup_fleet_any(s) || sup_cold_any(s) || sup_gate_any(s) || sup_gateway_any(s))
 			turn(s);
 		log_info("stopped");
 		rc = 0;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "asked.h"
 #include "bounds.h"
 #include "clk.h"
 #include "confine.h"
@@ -92,6 +93,15 @@ guard_tenant(void *context, const char *tenant, const char *generation, struct e
 		    "tenant \"%s\": its generation ended several workers; it is served again "
 		    "with its next generation, or after ragpool retry", tenant);
 	return 0;
+}
+
+/* For tenants that nobody asks for (asked.h). */
+static void
+note_asked(void *context, const char *tenant)
+{
+	struct worker *w = context;
+
+	asked_note(w->options->data_dir, tenant);
 }
 
 static uint64_t
@@ -448,6 +458,7 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	    prompts_new(&w->prompts, &o->answers, e) == -1)
 		return -1;
 	serving_set_guard(w->serving, guard_tenant, w);
+	serving_set_asked(w->serving, note_asked, w);
 	w->quota.rules = &o->quota;
 	auth_open(&w->auth, &o->auth, o->data_dir);
 	w->api = (struct api){

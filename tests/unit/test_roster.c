@@ -32,7 +32,7 @@ save_three(uint64_t epoch)
 
 	assert_ok(roster_add(&r, "zeta", "12-0123456789ab", &e), &e);
 	assert_ok(roster_add(&r, "alpha", NULL, &e), &e);
-	assert_ok(roster_add(&r, "mid.dle", "3-ffffffffffff", &e), &e);
+	assert_ok(roster_add_cold(&r, "mid.dle", "3-ffffffffffff", &e), &e);
 	assert_ok(roster_save(&r, folder, &e), &e);
 	roster_fini(&r);
 }
@@ -49,6 +49,9 @@ a_roster_reads_back_sorted(void **state)
 	assert_int_equal(r.count, 3);
 	assert_string_equal(r.entries[0].tenant, "alpha");
 	assert_int_equal(roster_find(&r, "alpha")->state, ROSTER_BUILDING);
+	assert_int_equal(roster_find(&r, "mid.dle")->state, ROSTER_COLD);
+	assert_string_equal(roster_find(&r, "mid.dle")->generation, "3-ffffffffffff");
+	assert_int_equal(roster_find(&r, "zeta")->state, ROSTER_LIVE);
 	assert_string_equal(roster_find(&r, "zeta")->generation, "12-0123456789ab");
 	assert_null(roster_find(&r, "mid"));
 	assert_null(roster_find(&r, ""));

@@ -352,6 +352,81 @@ an_older_generation_answers_when_it_is_named(void **state)
 	serving_free(s);
 }
 
+/* ---- tenants that are cold ---- */
+
+static void
+count_asked(void *context, const char *tenant)
+{
+	assert_string_equal(tenant, "a");
+	++*(unsigned *)context;
+}
+
+/* Sent away, and adopted again from where it was kept. */
+static void
+away_and_back(const char *name)
+{
+	static const char *const files[] = {"manifest.json", "store.db", "index.rpx"};
+	char dir[4000], kept[4000], from[4100], to[4100];
+	bool existed;
+	struct err e;
+
+	assert_ok(generation_dir(dir, data, "a", name, &e), &e);
+	snprintf(kept, sizeof kept, "%s/tenants/a/gen/.tmp-%d-fetch", data, (int)getpid());
+	assert_ok(file_make_dirs(kept, 0755, &e), &e);
+	for (int i = 0; i < 3; i++) {
+		snprintf(from, sizeof from, "%s/%s", dir, files[i]);
+		snprintf(to, sizeof to, "%s/%s", kept, files[i]);
+		assert_int_equal(link(from, to), 0);
+	}
+	assert_false(generation_is_away(data, "a", name));
+	assert_ok(generation_send_away(data, "a", name, &e), &e);
+	assert_true(generation_is_away(data, "a", name));
+	assert_false(generation_is_away(data, "a", "77-0123456789ab"));
+	assert_refused(generation_verify(data, "a", name, &e), &e, ERR_NOT_FOUND);
+	assert_ok(generation_adopt(data, "a", name, kept, &existed, &e), &e);
+	assert_false(existed);
+	assert_false(generation_is_away(data, "a", name));
+	assert_ok(generation_verify(data, "a", name, &e), &e);
+	assert_false(file_is_folder(kept));
+}
+
+static void
+a_cold_tenant_is_closed_and_asked_for(void **state)
+{
+	struct serving_move_report moved;
+	struct roster live = {.epoch = 91}, cold = {.epoch = 92};
+	char name[GENERATION_NAME_BYTES];
+	unsigned asked = 0;
+	struct serving *s;
+	struct index *x;
+	struct err e;
+
+	(void)state;
+	build("a", "words that are seldom asked for", name);
+	assert_ok(roster_add(&live, "a", name, &e), &e);
+	assert_ok(roster_save(&live, data, &e), &e);
+	assert_ok(roster_add_cold(&cold, "a", name, &e), &e);
+	assert_ok(roster_save(&cold, data, &e), &e);
+	assert_ok(serving_new(&s, data, &e), &e);
+	serving_set_asked(s, count_asked, &asked);
+	assert_ok(serving_move(s, 91, &moved, &e), &e);
+	assert_ok(serving_get(s, "a", &x, &e), &e);
+	assert_ok(serving_get(s, "a", &x, &e), &e);
+	assert_int_equal(asked, 1);		/* once a minute is enough */
+	assert_ok(serving_move(s, 92, &moved, &e), &e);
+	assert_int_equal(moved.refused, 0);
+	assert_int_equal(serving_open_count(s), 0);
+	assert_refused(serving_get(s, "a", &x, &e), &e, ERR_COLD);
+	assert_refused(serving_get(s, "a", &x, &e), &e, ERR_COLD);
+	assert_int_equal(asked, 3);		/* each of those that wait */
+	away_and_back(name);
+	assert_ok(serving_move(s, 91, &moved, &e), &e);
+	assert_ok(serving_get(s, "a", &x, &e), &e);
+	serving_free(s);
+	roster_fini(&live);
+	roster_fini(&cold);
+}
+
 int
 main(void)
 {
@@ -364,6 +439,7 @@ main(void)
 	    cmocka_unit_test(without_a_roster_the_pointer_is_followed),
 	    cmocka_unit_test(an_older_generation_answers_when_it_is_named),
 	    cmocka_unit_test(what_may_not_serve_is_not_opened_by_its_name),
+	    cmocka_unit_test(a_cold_tenant_is_closed_and_asked_for),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
