@@ -80,15 +80,6 @@ answer_language_name(enum answer_language language)
 	return language == ANSWER_CHINESE ? "Chinese" : "English";
 }
 
-bool
-answer_is_known(const struct query_result *r)
-{
-	for (size_t i = 0; i < r->count; i++)
-		if (r->hits[i].how.bm25 > 0 || r->hits[i].how.cosine >= ANSWER_COSINE_MIN)
-			return true;
-	return false;
-}
-
 const char *
 answer_unknown(enum answer_language language)
 {
@@ -102,7 +93,7 @@ answer_extract(const struct query_result *r, enum answer_language language, stru
 {
 	size_t n = r->count < ANSWER_PASSAGES ? r->count : ANSWER_PASSAGES;
 
-	if (!answer_is_known(r)) {
+	if (!r->is_known) {
 		buf_adds(out, answer_unknown(language));
 		return 0;
 	}

@@ -3,9 +3,8 @@
  * The beginning of each of the first hits, cut at a sentence, on one line, followed by
  * its citation mark [n]; n counts hits from 1.
  *
- * Known   a question that nothing in the knowledge base has to do with gets one fixed sentence,
- *         and no model is asked.  A hit has to do with the question when they share a word
- *         (its BM25 is above 0), or when its cosine is at least ANSWER_COSINE_MIN.
+ * Known   a question that nothing in the knowledge base has to do with (known.h) gets one fixed
+ *         sentence, and no model is asked.
  * Language  fixed sentences are in Chinese for a question in Chinese, else in English.
  */
 #ifndef RAGPOOL_ANSWER_H
@@ -18,7 +17,6 @@
 #include "query.h"
 
 enum { ANSWER_PASSAGES = 3, ANSWER_PASSAGE_BYTES = 600 };
-#define ANSWER_COSINE_MIN 0.3f
 
 /* "[n]" in an answer. */
 struct answer_mark {
@@ -32,8 +30,6 @@ enum answer_language { ANSWER_ENGLISH, ANSWER_CHINESE };
 enum answer_language answer_language_of(const char *text, size_t n);
 /* "English", "Chinese". */
 const char *answer_language_name(enum answer_language language);
-/* Some hit has to do with the question. */
-bool answer_is_known(const struct query_result *r);
 /* The sentence for what is not. */
 const char *answer_unknown(enum answer_language language);
 /* Appends the text to out (empty before), its marks to marks[ANSWER_PASSAGES]; how many.  The

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bounds.h"
+#include "known.h"
 #include "lex_near.h"
 
 enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4, CANDIDATES_A_HIT = 6 };
@@ -472,7 +473,8 @@ int
 query_run(struct index *x, struct query_scratch *s, const struct query *q, struct arena *a,
     struct query_result *out, struct err *e)
 {
-	if (query_rank(x, s, q, a, out, e) == -1)
+	if (query_rank(x, s, q, a, out, e) == -1 ||
+	    known_check(x, s->lex, &s->words, out->hits, out->count, &out->is_known, e) == -1)
 		return -1;
 	enter_stage(q, QUERY_FETCH);
 	for (size_t i = 0; i < out->count; i++) {

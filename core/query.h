@@ -63,6 +63,7 @@ struct query_hit {
 struct query_result {
 	struct query_hit *hits;		/* arena */
 	size_t count;
+	bool is_known;			/* of query_run(): they have to do with it (known.h) */
 	/* Why the query could not be embedded: the hits are by words alone.  ERR_NONE: it was,
 	 * or need not be. */
 	struct err degraded;

@@ -196,7 +196,7 @@ write_text(struct making *m, struct err *e)
 {
 	const char *model = model_named(m->api, m->q, m->x);
 
-	if (model[0] == '\0' || !answer_is_known(m->r))
+	if (model[0] == '\0' || !m->r->is_known)
 		return extract(m, e);
 	if (generate(m, model, e) == 0)
 		return 0;

@@ -257,7 +257,9 @@ question_ask(struct api *api, const struct question *q, struct index *x, const c
 	for (size_t i = 0; q->has_threshold && i < out->count; i++)
 		if (out->hits[i].score >= q->threshold)
 			out->hits[kept++] = out->hits[i];
-	if (q->has_threshold)
+	if (q->has_threshold) {
 		out->count = kept;
+		out->is_known &= kept > 0;
+	}
 	return 0;
 }

@@ -300,22 +300,6 @@ languages_are_told_apart(void **state)
 		assert_int_equal(answer_language_of(t[i].text, strlen(t[i].text)), t[i].language);
 }
 
-static void
-a_hit_has_to_do_with_the_question_or_not(void **state)
-{
-	struct query_hit hits[2] = {{.score = 0.3f, .how.cosine = 0.1f}, {.score = 0.2f}};
-	struct query_result r = {.hits = hits, .count = 2};
-
-	(void)state;
-	assert_false(answer_is_known(&r));
-	hits[1].how.cosine = ANSWER_COSINE_MIN;
-	assert_true(answer_is_known(&r));
-	hits[1].how = (struct fuse_hit){.bm25 = 0.01f};
-	assert_true(answer_is_known(&r));
-	r.count = 0;
-	assert_false(answer_is_known(&r));
-}
-
 int
 main(void)
 {
@@ -329,7 +313,6 @@ main(void)
 	    cmocka_unit_test(turns_get_half_of_the_budget_the_latest_first),
 	    cmocka_unit_test(nothing_found_is_a_prompt_too),
 	    cmocka_unit_test(languages_are_told_apart),
-	    cmocka_unit_test(a_hit_has_to_do_with_the_question_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

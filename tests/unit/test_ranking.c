@@ -9,6 +9,7 @@
 
 #include "build.h"
 #include "file.h"
+#include "known.h"
 #include "query.h"
 
 static const struct {
@@ -168,10 +169,58 @@ grouping_leaves_one_hit_a_document(void **state)
 	arena_fini(&a);
 }
 
+static bool
+is_known(const char *question, enum fuse_mode mode)
+{
+	struct query q = {.text = question, .text_len = strlen(question), .top_k = 5, .mode = mode};
+	struct query_result r;
+	struct arena a;
+	struct err e;
+
+	arena_init(&a, 64 << 20);
+	assert_ok(query_run(handbook, scratch, &q, &a, &r, &e), &e);
+	arena_fini(&a);
+	return r.is_known;
+}
+
+static void
+what_the_handbook_answers_is_known_and_other_things_are_not(void **state)
+{
+	static const char *const foreign[] = {"莎士比亚出生在哪个城市？", "红烧肉怎么做才好吃",
+	    "2008年奥运会的开幕式有多少运动员参加", "How tall is the Eiffel tower?",
+	    "Who won the world cup in 1998?", "zzyzx quuxly", "??"};
+	static const enum fuse_mode modes[] = {FUSE_HYBRID, FUSE_LEXICAL, FUSE_DENSE};
+
+	(void)state;
+	for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+		for (int i = 0; i < JUDGED; i++)
+			if (!is_known(judged[i].question, modes[m]))
+				fail_msg("not known: %s", judged[i].question);
+		for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+			if (is_known(foreign[i], modes[m]))
+				fail_msg("known: %s", foreign[i]);
+	}
+}
+
+static void
+longer_questions_need_a_smaller_part_of_their_words(void **state)
+{
+	(void)state;
+	assert_true(known_needed(0) == 0);
+	assert_true(known_needed(0.04) == 0.04);	/* one that is everywhere: all */
+	assert_true(known_needed(1) == 0.4);
+	assert_true(known_needed(5) < 5 * 0.25 && known_needed(5) > 5 * 0.24);
+	assert_true(known_needed(50) < 50 * 0.125 && known_needed(50) > 50 * 0.12);
+	for (double w = 0.1; w < 1000; w *= 1.1)
+		assert_true(known_needed(w * 1.1) > known_needed(w));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_the_handbook_answers_is_known_and_other_things_are_not),
+	    cmocka_unit_test(longer_questions_need_a_smaller_part_of_their_words),
 	    cmocka_unit_test(hybrid_finds_the_document_that_answers),
 	    cmocka_unit_test(words_alone_find_it),
 	    cmocka_unit_test(vectors_alone_find_it),
