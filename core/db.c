@@ -215,3 +215,17 @@ db_pragma(sqlite3 *db, const char *name)
 	sqlite3_finalize(s);
 	return value;
 }
+
+void
+db_bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text != NULL ? text : "", -1, SQLITE_STATIC);
+}
+
+bool
+db_column_is(sqlite3_stmt *s, int column, const char *text)
+{
+	const char *is = (const char *)sqlite3_column_text(s, column);
+
+	return is != NULL && strcmp(is, text) == 0;
+}

@@ -12,6 +12,7 @@
 #ifndef RAGPOOL_DB_H
 #define RAGPOOL_DB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
@@ -34,6 +35,10 @@ int db_copy(const char *from, const char *to, struct err *e);
 /* NULL is fine.  What a transaction that was not committed, or broke, has taken of the disk is
  * given back. */
 void db_close(sqlite3 *db);
+
+/* text is borrowed until the statement is reset; NULL is bound as "". */
+void db_bind_text(sqlite3_stmt *s, int at, const char *text);
+bool db_column_is(sqlite3_stmt *s, int column, const char *text);
 
 /* Fills *e from the connection's last error. */
 int db_fail(sqlite3 *db, const char *what, struct err *e);

@@ -9,12 +9,6 @@
 
 enum { CHUNKS_FIRST = 64 };
 
-static void
-bind_text(sqlite3_stmt *s, int at, const char *text)
-{
-	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
-}
-
 static const char *
 column_text(sqlite3_stmt *s, int column)
 {
@@ -145,16 +139,16 @@ put_document(struct knowledge *k, const struct knowledge_document *d, int64_t *i
 {
 	sqlite3_stmt *s = k->s[PUT_DOCUMENT];
 
-	bind_text(s, 1, d->key);
+	db_bind_text(s, 1, d->key);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)d->bytes);
-	bind_text(s, 3, KNOWLEDGE_IMPORTED);
-	bind_text(s, 4, d->sha256);
-	bind_text(s, 5, d->params);
-	bind_text(s, 6, d->title);
-	bind_text(s, 7, d->charset);
-	bind_text(s, 8, "");
+	db_bind_text(s, 3, KNOWLEDGE_IMPORTED);
+	db_bind_text(s, 4, d->sha256);
+	db_bind_text(s, 5, d->params);
+	db_bind_text(s, 6, d->title);
+	db_bind_text(s, 7, d->charset);
+	db_bind_text(s, 8, "");
 	sqlite3_bind_text64(s, 9, d->text, d->text_len, SQLITE_STATIC, SQLITE_UTF8);
-	bind_text(s, 10, d->meta);
+	db_bind_text(s, 10, d->meta);
 	sqlite3_bind_null(s, 11);
 	sqlite3_bind_int(s, 12, 0);
 	if (db_step_row(s, e) != 1) {
@@ -182,11 +176,11 @@ put_chunk(struct knowledge *k, int64_t id, size_t ordinal, const struct store_ch
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)ordinal);
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)c->start);
 	sqlite3_bind_int64(s, 4, (sqlite3_int64)c->end);
-	bind_text(s, 5, c->heading);
+	db_bind_text(s, 5, c->heading);
 	sqlite3_bind_int64(s, 6, c->page);
 	sqlite3_bind_int64(s, 7, (sqlite3_int64)c->parent.start);
 	sqlite3_bind_int64(s, 8, (sqlite3_int64)c->parent.end);
-	bind_text(s, 9, c->parent.heading != NULL ? c->parent.heading : "");
+	db_bind_text(s, 9, c->parent.heading != NULL ? c->parent.heading : "");
 	sqlite3_bind_int64(s, 10, c->parent.page);
 	return db_step_done(s, e);
 }

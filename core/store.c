@@ -76,12 +76,6 @@ store_create(struct store_writer **out, const char *path, struct err *e)
 	return 0;
 }
 
-static void
-bind_text(sqlite3_stmt *s, int at, const char *text)
-{
-	sqlite3_bind_text(s, at, text != NULL ? text : "", -1, SQLITE_STATIC);
-}
-
 int
 store_add_document(
     struct store_writer *w, const struct store_document *d, uint64_t *id, struct err *e)
@@ -90,13 +84,13 @@ store_add_document(
 
 	*id = ++w->documents;
 	sqlite3_bind_int64(s, 1, (sqlite3_int64)*id);
-	bind_text(s, 2, d->key);
-	bind_text(s, 3, d->title);
-	bind_text(s, 4, d->source);
+	db_bind_text(s, 2, d->key);
+	db_bind_text(s, 3, d->title);
+	db_bind_text(s, 4, d->source);
 	sqlite3_bind_int64(s, 5, (sqlite3_int64)d->bytes);
-	bind_text(s, 6, d->sha256);
-	bind_text(s, 7, d->charset);
-	bind_text(s, 8, d->meta != NULL ? d->meta : "{}");
+	db_bind_text(s, 6, d->sha256);
+	db_bind_text(s, 7, d->charset);
+	db_bind_text(s, 8, d->meta != NULL ? d->meta : "{}");
 	return db_step_done(s, e);
 }
 
@@ -120,7 +114,7 @@ add_passage(struct store_writer *w, const struct store_chunk *c, uint64_t *id, s
 		sqlite3_bind_int64(s, 2, (sqlite3_int64)c->document);
 		sqlite3_bind_int64(s, 3, (sqlite3_int64)p->start);
 		sqlite3_bind_int64(s, 4, (sqlite3_int64)p->end);
-		bind_text(s, 5, p->heading);
+		db_bind_text(s, 5, p->heading);
 		sqlite3_bind_text64(s, 6, p->text, p->text_len, SQLITE_STATIC, SQLITE_UTF8);
 		sqlite3_bind_int64(s, 7, p->page);
 		if (db_step_done(s, e) == -1)
@@ -145,7 +139,7 @@ store_add_chunk(struct store_writer *w, const struct store_chunk *c, uint32_t *p
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)c->document);
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)c->start);
 	sqlite3_bind_int64(s, 4, (sqlite3_int64)c->end);
-	bind_text(s, 5, c->heading);
+	db_bind_text(s, 5, c->heading);
 	sqlite3_bind_text64(s, 6, c->text, c->text_len, SQLITE_STATIC, SQLITE_UTF8);
 	sqlite3_bind_int64(s, 7, c->page);
 	sqlite3_bind_int64(s, 8, (sqlite3_int64)id);
