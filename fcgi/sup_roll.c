@@ -144,16 +144,35 @@ resume_proven(struct sup *s)
 	return true;
 }
 
+/* The disk is full: what was served last is served until there is room for a roster. */
+static bool
+resume_newest(struct sup *s, const struct err *why)
+{
+	const char *data = s->conf.global.data_dir;
+	struct err e;
+
+	if (roster_load(&s->roster, data, roster_newest(data), &e) == -1) {
+		log_error("no roster to start from: %s", e.text);
+		return false;
+	}
+	log_error("no roster can be written, starting from epoch %" PRIu64 ": %s", s->roster.epoch,
+	    why->text);
+	start_from(s, s->roster.epoch);
+	sup_roll_want(s);
+	return true;
+}
+
 int
 sup_roll_open(struct sup *s, struct err *e)
 {
 	s->roll = (struct roll){0};
 	if (resume_proven(s))
 		return 0;
-	if (write_roster(s, &s->roster, NULL, e) == -1)
-		return -1;
-	start_from(s, s->roster.epoch);
-	return 0;
+	if (write_roster(s, &s->roster, NULL, e) == 0) {
+		start_from(s, s->roster.epoch);
+		return 0;
+	}
+	return e->code == ERR_STORAGE && resume_newest(s, e) ? 0 : -1;
 }
 
 static const char *
@@ -249,6 +268,7 @@ take_back_tenant(struct sup *s, const struct roster_entry *t, const struct roste
 	    generation_set_current(data, t->tenant, was, &e) == -1)
 		log_error("tenant=%s: %s", t->tenant, e.text);
 	sup_quarantine_add(s, t->tenant, t->generation, s->roll_reason);
+	sup_inbox_refused(s, t->tenant, t->generation, s->roll_reason);
 	if (is_newest &&
 	    live_put_back(&s->live, data, t->tenant, was[0] != '\0' ? was : NULL, &e) == -1)
 		log_error("tenant=%s: %s", t->tenant, e.text);

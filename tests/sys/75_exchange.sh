@@ -95,6 +95,23 @@ ok "and is imported, too" cli import three "$T/sealed.jsonl"
 build three two
 is "as many passages" "$(json 'j["documents"]')" "$documents"
 
+# One that is killed has accepted nothing of its batch, and may be run again.
+mkfifo "$T/lines"
+start import "$bin/ragpool" -d "$data" -s "$T/run/nobody.sock" import killed "$T/lines"
+exec 7>"$T/lines"
+head -n 20 "$T/one.jsonl" >&7
+has_begun() { [ -n "$(find "$data/inbox/killed" -name '.tmp-*' -size +0 2>/dev/null)" ]; }
+wait_for 20 "the import has begun" has_begun
+kill -KILL "$started"
+exec 7>&-
+wait "$started" 2>/dev/null
+is "nothing is accepted" "$(ls "$data/inbox/killed" | grep -c '^0000')" 0
+ok "it is run again" cli import killed "$T/one.jsonl"
+build killed two
+is "and all is there" "$(json '[j["documents"], j["documents_kept"], j["documents_read"]]')" \
+	"[$documents, $documents, 0]"
+is "without a trace of the first" "$(find "$data" -name '.tmp-*' -o -name '*-journal')" ''
+
 # What was cut otherwise is cut anew from its text.
 sed 's/"chunk_size": 64/"chunk_size": 32/' "$T/two.json" >"$T/four.json"
 ok "imported where passages are smaller" cli import four "$T/one.jsonl"

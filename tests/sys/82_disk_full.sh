@@ -41,7 +41,8 @@ mkdir -p "$T/large"
 cp "$T"/sources/en/* "$T/large/"
 mkdir -p "$T/tenants.d"
 printf '{"version": "v1", "data_source": {"type": "push"}}\n' >"$T/tenants.d/box.json"
-start_pool WORKERS=2 "GLOBAL=inbox_delay = 0ms\nhold_down = 0ms"
+start_pool WORKERS=2 "GLOBAL=inbox_delay = 0ms\nhold_down = 0ms\nlog_file = $disk/pool.log"
+ln -s "$disk/pool.log" "$T/pool.log"
 stop "$pool"
 sed -i "s|^data_dir = .*|data_dir = $disk/data|" "$conf"
 start ragpoold "$bin/ragpoold" -c "$conf" --foreground
@@ -114,6 +115,13 @@ post /ingest/box '{"documents": [{"id": "a", "text": "one"}, {"id": "b", "text":
 is "several too" "$status $(json 'j["error"]["code"]')" '507 storage_full'
 is "and nothing of them is there" "$(waiting)" "$was"
 ok "questions are answered" answers 200 /query/box '{"query": "axolotl"}'
+kill -KILL "$pool"
+wait "$pool" 2>/dev/null
+start ragpoold "$bin/ragpoold" -c "$conf" --foreground
+pool=$started
+ok "a supervisor starts on a full disk" wait_until 20 tells 'j["ready"]' 2
+ok "and its workers answer" answers 200 /query/box '{"query": "axolotl"}'
+is "from what was live" "$(header x-ragpool-generation)" "$(cat "$disk/data/tenants/box/current")"
 
 # --- there is room again ---
 rm -f "$disk/ballast"

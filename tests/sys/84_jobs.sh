@@ -82,6 +82,23 @@ ok "the next build is live" wait_until 30 job_is "$job" live
 ok "and brings what was accepted before" finds cancelled cancelled.txt
 ok "whose job is live then" wait_until 10 job_is "$cancelled" live
 
+# --- a roll that is taken back ---
+ragpool pause --at roll >>"$T/commands.log" 2>&1
+send aborted.txt 'The aborted quokka.'
+paused() { tells 'j["roll"]["state"]' paused; }
+wait_for 20 "the roll waits behind its canary" paused
+job_is "$job" gated
+is "its job is in a sealed generation" "$(json 'j["state"]')" gated
+ragpool abort >>"$T/commands.log" 2>&1
+ok "a roll that is aborted fails its job" wait_until 20 job_is "$job" failed
+like "which says why" "$(json 'j["reason"]')" 'was refused: the roll was aborted'
+ragpool resume >>"$T/commands.log" 2>&1
+aborted=$job
+send following.txt 'The quokka that follows.'
+ok "the next one is live" wait_until 30 job_is "$job" live
+ok "and brings it" finds aborted aborted.txt
+ok "whose job is live then, too" wait_until 10 job_is "$aborted" live
+
 # --- a builder by hand has the tenant ---
 mkfifo "$T/held"
 "$PYTHON" - "$T/data/tenants/box/lock" "$T/held" <<'PY' &
