@@ -378,7 +378,8 @@ assembly_finish(struct assembly *a, struct assembly_report *report, struct err *
 	struct store_writer *store = a->store;
 
 	*report = (struct assembly_report){.documents = a->documents, .chunks = a->terms.rows};
-	if (a->terms.rows == 0)
+	/* A folder that is empty is a disk that is not there; nothing that was sent is nothing. */
+	if (a->terms.rows == 0 && strcmp(a->config->source_type, "push") != 0)
 		return err_set(e, ERR_SOURCE, "the source holds no document with text");
 	a->store = NULL;
 	if (store_finish(store, e) == -1 || termdoc_seal(&a->terms, e) == -1 ||

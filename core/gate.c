@@ -245,6 +245,10 @@ judge_rankings(struct judging *j, const struct replay *p)
 
 	if (j->current == NULL)
 		return;
+	if (j->current->rows == 0 || j->candidate->rows == 0) {
+		say(out, VERDICT_PASS, "one of the two holds nothing: there are no rankings to compare");
+		return;
+	}
 	if (p->was_cut_short)
 		say(out, VERDICT_INCONCLUSIVE, "only %u of %zu questions could be asked in time",
 		    p->asked, j->golden.count);

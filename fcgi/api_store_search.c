@@ -15,6 +15,7 @@
 #include "question.h"
 #include "store_files.h"
 #include "unit_score.h"
+#include "wanted.h"
 
 enum { RESULTS_DEFAULT = 10, RESULTS_MAX = 50 };
 
@@ -195,6 +196,8 @@ api_vector_store_search(struct api *api, struct req *r, struct reply *p, struct 
 	struct json_object *body;
 	int rc = -1;
 
+	if (!wanted_has(api, s.q.tenant))	/* deleted: also before the roll */
+		return err_set(e, ERR_TENANT, "there is no tenant \"%.63s\"", s.q.tenant);
 	if (json_parse_object(&body, r->body, r->content_length, e) == -1)
 		return -1;
 	if (read_search(&s, body, r->arena, e) == 0)

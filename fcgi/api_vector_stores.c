@@ -119,7 +119,7 @@ tell_supervisor(struct api *api, struct json_object *request, struct err *e)
 	int rc = -1, code;
 
 	if (api->control == NULL)
-		err_set(e, ERR_UNSUPPORTED, "no supervisor runs here that could keep tenants");
+		err_set(e, ERR_PEER, "no supervisor runs here that could keep tenants");
 	else if (control_ask(api->control, request, SUPERVISOR_MS, &answer, e) == 0 &&
 	    (rc = control_refusal(answer, &code, e)) == -1)
 		translate(e);

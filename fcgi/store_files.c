@@ -230,10 +230,13 @@ copy_in(struct inbox_entry *n, const struct upload *u, const struct file_map *m,
 	return inbox_write(n, m->data, u->bytes, e) == -1 ? -1 : inbox_put(n, &item, e);
 }
 
+/* What is attached and keeps its bytes gets its attributes alone; unless the request has a key:
+ * then the same request must make the same entry, so that it is known again. */
 static int
 add_wish(struct inbox_entry *n, struct attached_view *v, const char *area,
-    const struct store_file_wish *w, struct err *e)
+    const struct store_file_wish *w, bool has_key, struct err *e)
 {
+	const char *meta = w->meta;
 	char key[DOCUMENT_PATH_BYTES + 1];
 	struct attached d;
 	struct file_map m;
@@ -244,10 +247,12 @@ add_wish(struct inbox_entry *n, struct attached_view *v, const char *area,
 		return -1;
 	file_key_of(&u, key);
 	got = attached_find(v, key, &d, e);
-	if (got == 1 && d.was_sent && d.state != ATTACHED_FAILED)
-		got = inbox_describe(n, key, w->meta != NULL ? w->meta : d.meta, e);
+	if (got == 1 && d.was_sent && meta == NULL && strcmp(d.meta, "{}") != 0)
+		meta = d.meta;
+	if (got == 1 && d.was_sent && d.state != ATTACHED_FAILED && !has_key)
+		got = inbox_describe(n, key, meta, e);
 	else if (got != -1)
-		got = copy_in(n, &u, &m, key, w->meta, e);
+		got = copy_in(n, &u, &m, key, meta, e);
 	file_unmap(&m);
 	return got;
 }
@@ -278,6 +283,7 @@ store_files_attach(struct api *api, const struct req *r, struct attached_view *v
     const struct store_file_wish *wishes, size_t count, char entry[INBOX_ID_BYTES],
     struct err *e)
 {
+	bool has_key = req_param(r, "HTTP_IDEMPOTENCY_KEY") != NULL;
 	char area[UPLOAD_AREA_BYTES];
 	struct inbox_entry n;
 	int rc;
@@ -287,7 +293,7 @@ store_files_attach(struct api *api, const struct req *r, struct attached_view *v
 		return -1;
 	rc = inbox_begin(&n, v->data_dir, v->tenant, e);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = add_wish(&n, v, area, &wishes[i], e);
+		rc = add_wish(&n, v, area, &wishes[i], has_key, e);
 	if (rc == 0)
 		rc = accept_commit(api, r, &n, entry, e);
 	inbox_abandon(&n);

@@ -26,21 +26,34 @@ read_document(struct store_item *s, struct api *api, struct arena *a, struct err
 	return 0;
 }
 
-/* Swept or damaged meanwhile, it is as if there were none. */
-static void
-read_generation(struct store_item *s, struct api *api)
+/* Of the roster, or run by hand of the pointer. */
+static bool
+find_generation(
+    char out[GENERATION_NAME_BYTES], const struct store_item *s, const struct api *api)
 {
 	const struct roster *r = serving_roster(api->serving);
-	const struct roster_entry *t = r != NULL ? roster_find(r, s->tenant) : NULL;
-	char dir[PATH_MAX];
+	const struct roster_entry *t;
+
+	if (r == NULL)
+		return generation_current(out, serving_data_dir(api->serving), s->tenant, NULL) == 0;
+	if ((t = roster_find(r, s->tenant)) == NULL || t->state != ROSTER_LIVE)
+		return false;
+	memcpy(out, t->generation, GENERATION_NAME_BYTES);
+	return true;
+}
+
+/* Swept or damaged meanwhile, it is as if there were none. */
+static void
+read_generation(struct store_item *s, const struct api *api)
+{
+	char dir[PATH_MAX], name[GENERATION_NAME_BYTES];
 	struct stat st;
 
-	if (t == NULL || t->state != ROSTER_LIVE ||
-	    generation_dir(dir, serving_data_dir(api->serving), s->tenant, t->generation, NULL) ==
-		-1 ||
+	if (!find_generation(name, s, api) ||
+	    generation_dir(dir, serving_data_dir(api->serving), s->tenant, name, NULL) == -1 ||
 	    manifest_read(&s->manifest, dir, NULL, NULL) == -1)
 		return;
-	s->generation = t->generation;
+	memcpy(s->generation, name, sizeof s->generation);
 	if (stat(dir, &st) == 0)
 		s->active = (int64_t)st.st_mtim.tv_sec;
 }
@@ -62,7 +75,7 @@ int
 store_item_read(struct store_item *s, struct api *api, const char *tenant, bool with_index,
     struct arena *a, struct err *e)
 {
-	*s = (struct store_item){.tenant = tenant, .generation = ""};
+	*s = (struct store_item){.tenant = tenant};
 	if (read_document(s, api, a, e) == -1)
 		return -1;
 	read_generation(s, api);

@@ -17,7 +17,7 @@ struct store_item {
 	const char *tenant;		/* borrowed */
 	struct json_object *document;	/* owned; NULL: run by hand */
 	struct store_about about;
-	const char *generation;		/* "": none yet */
+	char generation[GENERATION_NAME_BYTES];	/* "": none yet */
 	struct manifest manifest;	/* zeroed without one */
 	int64_t created, active;	/* seconds since 1970 */
 	struct attached_counts counts;

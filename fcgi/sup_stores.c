@@ -306,6 +306,19 @@ has_data(const struct sup *s, const char *tenant)
 	return file_is_folder(path);
 }
 
+static int
+check_room(const struct sup *s, struct err *e)
+{
+	int64_t most = s->conf.global.stores_max;
+
+	if (most == 0)
+		return err_set(e, ERR_FORBIDDEN, "clients make no vector stores here (stores_max)");
+	return (int64_t)catalog_count(s->catalog) < most ?
+	    0 :
+	    err_set(e, ERR_FORBIDDEN, "there are %zu tenants already (stores_max)",
+		catalog_count(s->catalog));
+}
+
 int
 sup_store_create(struct sup *s, control_id client, struct json_object *request, struct err *e)
 {
@@ -313,7 +326,8 @@ sup_store_create(struct sup *s, control_id client, struct json_object *request, 
 	const char *tenant, *text;
 
 	if (read_name(request, &tenant, e) == -1 ||
-	    json_get_object(request, "document", true, &document, e) == -1)
+	    json_get_object(request, "document", true, &document, e) == -1 ||
+	    check_room(s, e) == -1)
 		return -1;
 	if (catalog_find(s->catalog, tenant) != NULL || has_data(s, tenant))
 		return err_set(e, ERR_EXISTS, "there is a tenant \"%s\" already", tenant);

@@ -135,6 +135,8 @@ is "a batch" "$status $(json '[j["object"], j["status"], j["file_counts"]["total
 batch=$(json 'j["id"]')
 wait_for 60 "it ends" batch_is "$store" "$batch" completed
 is "one of its files gave no text" "$(json 'j["file_counts"]')" '{"in_progress": 0, "completed": 1, "failed": 1, "cancelled": 0, "total": 2}'
+as "$root" POST "/v1/vector_stores/$store/file_batches/$batch/cancel"
+is "what has ended is not cancelled" "$status $(json '[j["status"], j["file_counts"]["cancelled"]]')" '200 ["completed", 0]'
 as "$root" GET "/v1/vector_stores/$store/file_batches/$batch/files?filter=failed"
 like "and says why" "$(json '[[f["id"] for f in j["data"]], j["data"][0]["last_error"]["code"], j["data"][0]["last_error"]["message"]]')" \
 	"^\[\[\"$blob\"\], \"unsupported_file\", \".+\"\]"
@@ -142,6 +144,38 @@ as "$root" GET "/v1/vector_stores/$store/files?filter=completed&order=asc&limit=
 is "a page of the store's files" "$(json '[[f["id"] for f in j["data"]], j["has_more"]]')" "[[\"$zebra\", \"$okapi\"], true]"
 as "$root" GET "/v1/vector_stores/$store/files?filter=completed&order=asc&limit=2&after=$okapi"
 is "the rest" "$(json '[[f["id"] for f in j["data"]], j["has_more"]]')" "[[\"$axolotl\"], false]"
+
+batch_once() {	# with a key that a lost answer's request is known by
+	ask POST "/v1/vector_stores/$store/file_batches" -H "Authorization: Bearer $root" -H 'Idempotency-Key: once' \
+		-H 'Content-Type: application/json' --data-binary "{\"file_ids\": [\"$lemur\", \"$okapi\"]}"
+}
+upload "$root" lemur.txt 'The lemur leaps.'
+lemur=$file
+batch_once
+batch=$(json 'j["id"]')
+wait_for 60 "it ends" batch_is "$store" "$batch" completed
+batch_once
+is "the same request again is the same batch" "$status $(json '[j["id"], j["file_counts"]["completed"]]')" "200 [\"$batch\", 2]"
+as "$root" GET "/v1/vector_stores/$store/files/$okapi"
+is "and attributes stay where none are given" "$(json 'j["attributes"]')" '{"habitat": "zoo"}'
+kill -STOP "$pool"		# no build begins
+upload "$root" late.txt 'The late one.'
+late=$file
+as "$root" POST "/v1/vector_stores/$store/file_batches" "{\"file_ids\": [\"$late\", \"$okapi\"]}"
+late_batch=$(json 'j["id"]')
+as "$root" POST "/v1/vector_stores/$store/file_batches/$late_batch/cancel"
+is "cancelled is what was not searchable" "$status $(json '[j["file_counts"]["cancelled"], j["file_counts"]["in_progress"]]')" '200 [1, 1]'
+kill -CONT "$pool"
+wait_for 60 "the rest ends" batch_is "$store" "$late_batch" completed
+as "$root" GET "/v1/vector_stores/$store/files/$late"
+is "what was cancelled is not there" "$status" 404
+as "$root" DELETE "/v1/files/$late"
+as "$root" DELETE "/v1/files/$lemur"
+for i in 1 2 3 4; do upload "$root" "f$i.txt" x; done
+is "one more" "$status" 200
+upload "$root" f5.txt x
+is "is one too many" "$status $(code)" '403 files_full'
+for file in $(as "$root" GET '/v1/files?limit=4'; json '" ".join(f["id"] for f in j["data"])'); do as "$root" DELETE "/v1/files/$file"; done
 
 # --- a tenant of its own source, as a store ---
 as "$only" GET '/v1/vector_stores/en/files?limit=1&order=asc'
@@ -160,6 +194,16 @@ is "not a key for one tenant" "$status $(code)" '403 forbidden'
 as "$team" POST /v1/vector_stores '{"name": "theirs"}'
 theirs=$(json 'j["id"]')
 like "one for a beginning makes its own" "$status $theirs" '^200 team-vs_[0-9a-f]{24}$'
+wait_for 60 "an empty store is complete" store_is "$theirs" completed
+as "$team" POST "/v1/vector_stores/$theirs/search" '{"query": "anything"}'
+is "and finds nothing" "$status $(json 'j["data"]')" '200 []'
+upload "$team" lone.txt 'The only wolverine.'
+as "$team" POST "/v1/vector_stores/$theirs/files" "{\"file_id\": \"$file\"}"
+wait_for 60 "its first file is searchable" file_is "$theirs" "$file" completed
+ok "found" finds "$theirs" wolverine "$file"
+as "$team" DELETE "/v1/vector_stores/$theirs/files/$file"
+wait_for 60 "its last file is not found any more" finds_not "$theirs" wolverine "$file"
+is "and it is an empty store again" "$status $(json 'j["data"]')" '200 []'
 as "$only" GET "/v1/vector_stores/$theirs"
 is "that others do not see" "$status $(code)" '404 tenant_not_found'
 
@@ -204,7 +248,7 @@ as "$root" DELETE "/v1/vector_stores/$store"
 is "the store is deleted" "$status $(json '[j["object"], j["deleted"]]')" '200 ["vector_store.deleted", true]'
 as "$root" GET "/v1/vector_stores/$store"
 is "and not there at once" "$status $(code)" '404 tenant_not_found'
-wait_for 60 "nor asked" is_gone "$store"
+ok "nor asked" is_gone "$store"
 ok "its document is gone" test ! -e "$T/tenants.d/$store.json"
 wait_for 30 "its data is removed" test ! -e "$T/data/tenants/$store"
 wait_for 30 "and what waited" test ! -e "$T/data/inbox/$store"

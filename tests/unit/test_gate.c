@@ -9,6 +9,8 @@
 #include "file.h"
 #include "gate.h"
 #include "golden.h"
+#include "pushed.h"
+#include "source.h"
 
 enum { DOCUMENTS = 40 };
 
@@ -484,10 +486,53 @@ a_report_is_strict_json(void **state)
 	buf_fini(&b);
 }
 
+static void
+build_pushed(const char *version, char name[GENERATION_NAME_BYTES])
+{
+	struct build_config c = {.source_type = "push", .chunk_size = 64, .language = "english",
+	    .embedding_model = "builtin:lsa"};
+	struct build_request r = {.data_dir = data, .tenant = "e", .config = &c, .max_shrink = 50};
+	struct build_report report;
+	struct source *s;
+	struct err e;
+
+	snprintf(c.version, sizeof c.version, "%s", version);
+	assert_ok(source_pushed_open(&s, data, "e", &e), &e);
+	r.source = s;
+	assert_ok(build_run(&r, &report, &e), &e);
+	source_close(s);
+	memcpy(name, report.generation, GENERATION_NAME_BYTES);
+}
+
+/* A tenant of what is sent to it begins with nothing, and may come to nothing again. */
+static void
+from_nothing_and_to_nothing_passes(void **state)
+{
+	const struct pushed_document d = {.key = "a", .bytes = "A yak.", .n = 6};
+	char none[GENERATION_NAME_BYTES], one[GENERATION_NAME_BYTES];
+	struct gate_request r = request(one);
+	struct gate_report out;
+	struct err e;
+
+	(void)state;
+	build_pushed("v1", none);
+	assert_ok(generation_set_current(data, "e", none, &e), &e);
+	assert_ok(pushed_put(data, "e", &d, &e), &e);
+	build_pushed("v1", one);
+	r.tenant = "e";
+	r.current = none;
+	expect(&r, VERDICT_PASS, "holds nothing", &out);
+	r.current = one;
+	r.candidate = none;
+	r.limits.removed = 1;
+	expect(&r, VERDICT_PASS, "holds nothing", &out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(from_nothing_and_to_nothing_passes),
 	    cmocka_unit_test_teardown(a_larger_generation_passes, restore),
 	    cmocka_unit_test_teardown(the_first_generation_has_nothing_to_compare, restore),
 	    cmocka_unit_test_teardown(half_the_rows_are_refused_unless_accepted, restore),
