@@ -13,6 +13,7 @@
 #include "job_id.h"
 #include "json.h"
 #include "ledger.h"
+#include "progress.h"
 
 enum { PAGE_DEFAULT = 20, PAGE_MAX = 100, ITEMS_MAX = 1000 };
 
@@ -25,8 +26,24 @@ put_time(struct buf *b, const char *name, int64_t ms)
 		buf_addf(b, ", \"%s\": %" PRId64 ".%03d", name, ms / 1000, (int)(ms % 1000));
 }
 
+/* Of the build that has it in hand: several jobs share one. */
 static void
-put_job(struct buf *b, const struct ledger_job *j, const char *tenant)
+put_progress(struct buf *b, const struct ledger_job *j, const char *data, const char *tenant)
+{
+	char line[PROGRESS_LINE_BYTES];
+
+	buf_adds(b, ", \"progress\": ");
+	if (j->state != JOB_BUILDING || !progress_read(line, data, tenant)) {
+		buf_adds(b, "null");
+		return;
+	}
+	buf_addc(b, '{');
+	progress_put(b, line);
+	buf_addc(b, '}');
+}
+
+static void
+put_job(struct buf *b, const struct ledger_job *j, const char *data, const char *tenant)
 {
 	char job[JOB_ID_BYTES];
 
@@ -42,6 +59,7 @@ put_job(struct buf *b, const struct ledger_job *j, const char *tenant)
 	if (j->ended_ms > j->accepted_ms && j->accepted_ms != 0)
 		buf_addf(b, ", \"seconds\": %.3f",
 		    (double)(j->ended_ms - j->accepted_ms) / 1000.0);
+	put_progress(b, j, data, tenant);
 	buf_addf(b, ", \"generation\": %s%s%s, \"reason\": ", j->generation[0] != '\0' ? "\"" : "",
 	    j->generation[0] != '\0' ? j->generation : "null", j->generation[0] != '\0' ? "\"" : "");
 	if (j->reason[0] != '\0')
@@ -92,7 +110,7 @@ put_queued(struct buf *b, const char *data, const char *tenant, const char *id, 
 	struct items items = {.b = b};
 
 	memcpy(j.id, id, sizeof j.id);
-	put_job(b, &j, tenant);
+	put_job(b, &j, data, tenant);
 	buf_adds(b, ", \"items\": [");
 	if (inbox_read(data, tenant, name, false, put_waiting_item, &items, e) == -1)
 		return -1;
@@ -101,7 +119,8 @@ put_queued(struct buf *b, const char *data, const char *tenant, const char *id, 
 }
 
 static int
-put_taken(struct buf *b, struct ledger *l, const char *tenant, const char *id, struct err *e)
+put_taken(struct buf *b, struct ledger *l, const char *data, const char *tenant, const char *id,
+    struct err *e)
 {
 	struct items items = {.b = b};
 	struct ledger_job j;
@@ -111,7 +130,7 @@ put_taken(struct buf *b, struct ledger *l, const char *tenant, const char *id, s
 		return -1;
 	if (got == 0)
 		return err_set(e, ERR_JOB, "there is no such job, or it ended long ago");
-	put_job(b, &j, tenant);
+	put_job(b, &j, data, tenant);
 	buf_adds(b, ", \"items\": [");
 	if (ledger_each_item(l, id, put_item, &items, e) == -1)
 		return -1;
@@ -141,7 +160,7 @@ api_job(struct api *api, struct req *r, struct reply *p, struct err *e)
 	buf_reset(&p->body);
 	if (ledger_open_read(&l, data, tenant, e) == -1)
 		return -1;
-	rc = l != NULL ? put_taken(&p->body, l, tenant, id, e) :
+	rc = l != NULL ? put_taken(&p->body, l, data, tenant, id, e) :
 			 err_set(e, ERR_JOB, "there is no such job");
 	ledger_close(l);
 	return rc;
@@ -151,7 +170,7 @@ api_job(struct api *api, struct req *r, struct reply *p, struct err *e)
 
 struct listing {
 	struct buf *b;
-	const char *tenant;
+	const char *data, *tenant;
 	size_t count, limit;
 	bool more;
 };
@@ -167,7 +186,7 @@ list_job(void *context, const struct ledger_job *j, struct err *e)
 		return 1;
 	}
 	buf_adds(l->b, l->count++ > 0 ? ", " : "");
-	put_job(l->b, j, l->tenant);
+	put_job(l->b, j, l->data, l->tenant);
 	buf_addc(l->b, '}');
 	return 0;
 }
@@ -218,6 +237,7 @@ api_jobs(struct api *api, struct req *r, struct reply *p, struct err *e)
 	struct ledger *l = NULL;
 	int rc = 0;
 
+	list.data = data;
 	if (accept_tenant(api, r, p, list.tenant, e) == -1 || read_limit(r, &list.limit, e) == -1 ||
 	    req_query_get(r, "state", &name, e) == -1 ||
 	    req_query_get(r, "before", &from, e) == -1)

@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bar.h"
+#include "clk.h"
 #include "inbox.h"
 #include "json.h"
+#include "pace.h"
 #include "pushed.h"
 
 enum { LOOK_MS = 200, EXIT_REFUSED = 3 };
@@ -46,11 +49,11 @@ cmd_cancel(const struct cmd *cmd, int argc, char **argv)
 static void
 show(struct json_object *answer, const char *state, bool is_terminal)
 {
+	struct bar bar = {.rate = -1, .eta_s = -1};
 	struct json_object *build = NULL;
 	const char *step = "";
+	char line[BAR_BYTES];
 	int64_t done = 0, all = 0;
-	double rate = 0;
-	int filled;
 
 	if (!is_terminal) {
 		puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
@@ -61,14 +64,14 @@ show(struct json_object *answer, const char *state, bool is_terminal)
 		json_get_text(build, "progress", false, 32, &step, NULL);
 		json_get_int(build, "done", false, 0, INT64_MAX, &done, NULL);
 		json_get_int(build, "all", false, 0, INT64_MAX, &all, NULL);
-		json_get_double(build, "rate", false, 0, 1e18, &rate, NULL);
+		json_get_double(build, "rate", false, 0, 1e18, &bar.rate, NULL);
+		json_get_double(build, "eta_s", false, 0, 1e18, &bar.eta_s, NULL);
 	}
-	filled = all > 0 ? (int)(done * 20 / all) : 0;
-	printf("\r%-9s %-8s [%.*s%*s] %" PRId64, state, step, filled, "####################",
-	    20 - filled, "", done);
-	if (all > 0)
-		printf("/%" PRId64, all);
-	printf(" %.0f/s\033[K", rate);
+	bar.label = step;
+	bar.done = (uint64_t)done;
+	bar.all = (uint64_t)all;
+	bar_format(line, &bar);
+	printf("\r%-9s %s\033[K", state, step[0] != '\0' ? line : "");
 	fflush(stdout);
 }
 
@@ -135,6 +138,10 @@ static struct ingest {
 	bool is_open;
 	size_t skip;			/* of a path, what is not part of its id */
 	uint64_t documents, bytes, requests;
+	bool is_terminal;
+	uint64_t all;			/* documents, counted first on a terminal */
+	int64_t shown_ms;
+	struct pace pace;
 	struct err e;
 } in;
 
@@ -155,10 +162,31 @@ end_entry(void)
 	if (rc == -1)
 		return -1;
 	in.requests++;
+	if (in.is_terminal)
+		return 0;
 	printf("{\"job\": \"job-%s.%s\", \"documents\": %" PRIu64 ", \"bytes\": %" PRIu64 "}\n", id,
 	    in.tenant, in.documents, in.bytes);
 	fflush(stdout);
 	return 0;
+}
+
+static void
+show_ingest(bool is_last)
+{
+	struct bar bar = {.label = "sent", .done = in.documents, .all = in.all, .rate = -1, .eta_s = -1};
+	int64_t now = clk_ms();
+	char line[BAR_BYTES];
+
+	if (!in.is_terminal || (!is_last && now - in.shown_ms < LOOK_MS))
+		return;
+	in.shown_ms = now;
+	pace_note(&in.pace, in.documents, now);
+	pace_rate(&in.pace, &bar.rate);
+	if (!is_last)
+		pace_eta(&in.pace, in.all, &bar.eta_s);
+	bar_format(line, &bar);
+	printf("\r%s\033[K%s", line, is_last ? "\n" : "");
+	fflush(stdout);
 }
 
 static int
@@ -200,6 +228,7 @@ send_file(const char *path)
 	if (rc == -1 || inbox_put(&in.entry, &item, &in.e) == -1)
 		return -1;
 	in.documents++;
+	show_ingest(false);
 	return 0;
 }
 
@@ -215,6 +244,15 @@ visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	if (type != FTW_F || !S_ISREG(st->st_mode))
 		return FTW_CONTINUE;
 	return send_file(path) == 0 ? FTW_CONTINUE : FTW_STOP;
+}
+
+static int
+count(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (ftw->level > 0 && path[ftw->base] == '.')
+		return type == FTW_D ? FTW_SKIP_SUBTREE : FTW_CONTINUE;
+	in.all += type == FTW_F && S_ISREG(st->st_mode);
+	return FTW_CONTINUE;
 }
 
 /* A folder's files are named by their path below it, a file by its name. */
@@ -258,10 +296,15 @@ cmd_ingest(const struct cmd *cmd, int argc, char **argv)
 	}
 	in.data_dir = data;
 	in.tenant = argv[1];
+	in.is_terminal = isatty(STDOUT_FILENO);
+	for (int i = 2; in.is_terminal && i < argc; i++)
+		nftw(argv[i], count, FOLDERS_OPEN, FTW_PHYS | FTW_ACTIONRETVAL);
+	pace_begin(&in.pace, 0, clk_ms());
 	for (int i = 2; rc == 0 && i < argc; i++)
 		rc = send_path(argv[i]);
 	if (rc == 0)
 		rc = end_entry();
+	show_ingest(true);
 	if (in.is_open)
 		inbox_abandon(&in.entry);
 	return rc == 0 ? 0 : cmd_fail(cmd, &in.e);

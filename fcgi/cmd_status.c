@@ -167,7 +167,8 @@ print_people(struct json_object *s, struct err *e)
 	    "requests", "failures", "restarts", "reloads", "last_reload_us", "rss_kb", "age_s"};
 	static const char *const tenants[] = {"name", "state", "generation", "version",
 	    "wanted_version", "documents", "chunks", "origin"};
-	static const char *const running[] = {"tenant", "version", "pid", "age_s"};
+	static const char *const running[] = {"tenant", "version", "pid", "age_s", "step",
+	    "done", "all", "rate", "eta_s"};
 	struct json_object *sup, *roll, *consul, *builds, *w, *t, *r;
 
 	if (json_get_object(s, "supervisor", true, &sup, e) == -1 ||

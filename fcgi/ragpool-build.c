@@ -326,7 +326,7 @@ build(const struct options *o, struct err *e)
 	struct build_request request;
 	struct build_report report;
 	struct source *source = NULL;
-	struct progress progress = {.is_told = o->progress};
+	struct progress progress = {.is_told = o->progress, .data_dir = o->data_dir, .tenant = o->tenant};
 	struct conf conf = {0};
 	struct models models = {0};
 	int64_t from = clk_ns();
@@ -373,6 +373,8 @@ build(const struct options *o, struct err *e)
 		print_plain(o->tenant, &report, seconds);
 	rc = fflush(stdout) == 0 ? 0 : err_sys(e, ERR_IO, "standard output");
 out:
+	if (o->progress)
+		progress_remove(o->data_dir, o->tenant);
 	gateway_close(models.client);
 	source_close(source);
 	conf_fini(&conf);

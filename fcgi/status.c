@@ -12,6 +12,7 @@
 #include "clk.h"
 #include "config.h"
 #include "json.h"
+#include "progress.h"
 
 static void
 put_text(struct buf *b, const char *name, const char *text)
@@ -254,8 +255,10 @@ put_builds(const struct sup *s, struct buf *b)
 		put_text(b, "tenant", r->tenant);
 		buf_addc(b, ',');
 		put_or_null(b, "version", job != NULL ? job->building : "");
-		buf_addf(b, ",\"pid\":%d,\"age_s\":%" PRId64 "}", (int)r->child.pid,
+		buf_addf(b, ",\"pid\":%d,\"age_s\":%" PRId64 ",", (int)r->child.pid,
 		    (s->now_ms - r->child.started_ms) / 1000);
+		progress_put(b, r->progress);
+		buf_addc(b, '}');
 	}
 	buf_adds(b, "]}");
 }

@@ -12,6 +12,7 @@
 #include "generation.h"
 #include "json.h"
 #include "log.h"
+#include "progress.h"
 
 static struct build_run *
 free_run(struct sup *s)
@@ -206,6 +207,7 @@ finish_build(struct sup *s, struct build_run *r)
 		builds_done(&s->builds, r->tenant);
 	else
 		fail_run(s, r, e.text);
+	progress_remove(s->conf.global.data_dir, r->tenant);
 	sup_fleet_build_done(s, r->tenant);
 	child_fini(&r->child);
 }
