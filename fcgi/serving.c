@@ -308,7 +308,9 @@ serving_get(struct serving *s, const char *tenant, struct index **out, struct er
 	char name[GENERATION_NAME_BYTES];
 	struct open_tenant *t;
 	struct index *fresh;
+	struct err mine;
 
+	e = e != NULL ? e : &mine;	/* it is looked at below */
 	if (tenant_name_check(tenant, strlen(tenant), e) == -1)
 		return -1;
 	if ((t = find_open(s, tenant)) != NULL)
