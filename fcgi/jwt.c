@@ -92,15 +92,18 @@ check_signature(const struct parts *p, const struct jwk *key, struct arena *a, s
 static int
 check_times(struct json_object *claims, int64_t now, struct err *e)
 {
-	double expires, from = 0;
+	double expires, from = 0, issued = 0;
 
 	if (json_get_double(claims, "exp", true, 0, 1e15, &expires, e) == -1 ||
-	    json_get_double(claims, "nbf", false, 0, 1e15, &from, e) == -1)
+	    json_get_double(claims, "nbf", false, 0, 1e15, &from, e) == -1 ||
+	    json_get_double(claims, "iat", false, 0, 1e15, &issued, e) == -1)
 		return -1;
 	if ((double)now >= expires + JWT_LEEWAY_S)
 		return err_set(e, ERR_AUTH, "token: expired");
 	if ((double)now < from - JWT_LEEWAY_S)
 		return err_set(e, ERR_AUTH, "token: not valid yet");
+	if ((double)now < issued - JWT_LEEWAY_S)
+		return err_set(e, ERR_AUTH, "token: issued in the future");
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  *    "role": "reader", "tenants": ["alpha", "team-*"] (or "tenant": "alpha"), "filter": {...}}
  *
  * The header's algorithm must be the one of its key; "crit", "none" and unknown keys are
- * refused.  exp is needed; exp and nbf are taken with a leeway; aud must name us, and iss
+ * refused.  exp is needed; exp, nbf and iat are taken with a leeway; aud must name us, and iss
  * must be as configured where one is.  Nothing is stored: no session.
  *
  * Memory  the caller is made in the arena.

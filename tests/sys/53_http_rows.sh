@@ -25,7 +25,7 @@ END_PYTHON
 
 sample en
 start_pool WORKERS=2 AUTH=keys "GLOBAL=jwt_keys = $T/realm/jwks.json"
-start_nginx
+start_nginx 's/\(client_header_timeout\|client_body_timeout\|fastcgi_read_timeout\) [13]0s/\1 1s/'
 put_tenant en v1 "$T/sources/en"
 put_tenant other v1 "$T/sources/en"
 admin=$(ragpool key create --role admin --tenant '*' --name root)
@@ -39,6 +39,28 @@ while IFS=$'\t' read -r what got wanted; do
 	is "$what" "$got" "$wanted"
 done <"$T/rows"
 ok "the table was asked" test "$tests" -gt 300
+
+# --- what stands in the way of a tenant ---
+mkdir "$T/elsewhere"
+cp -r "$T/data/tenants/other" "$T/elsewhere/"
+ln -s "$T/elsewhere/other" "$T/data/tenants/planted"
+put_tenant planted v1 "$T/sources/en"
+refuses() {	# refuses STATUS CODE
+	post /query/planted '{"query": "bread"}' -H "Authorization: Bearer $admin"
+	[ "$status $(json 'j["error"]["code"]')" = "$1 $2" ]
+}
+ok "another tenant's folder in its place is not read" wait_until 20 refuses 503 index_unavailable
+like "and it is said" "$(<"$T/ragpoold.log")" 'planted/[^ ]*: the manifest is of tenant other'
+
+# --- workers that hang ---
+workers=$(ragpool status --json | "$PYTHON" -c 'import json, sys
+print(*[w["pid"] for w in json.load(sys.stdin)["workers"]])')
+kill -STOP $workers
+post /query/en '{"query": "bread"}' -H "Authorization: Bearer $admin"
+is "workers that hang" "$status $(json '[j["error"]["code"], sorted(j)]') $(header retry-after)" \
+	'504 ["timeout", ["detail", "error"]] 1'
+kill -CONT $workers
+wait_for 20 "they go on" served en
 
 ask GET /status -H "Authorization: Bearer $admin"
 is "no worker has ended" "$(json 'sum(w["restarts"] for w in j["workers"])')" 0
