@@ -134,9 +134,19 @@ ok "what did not fit is built by itself" wait_until 90 is_live
 post /query/large '{"query": "bread", "top_k": 3}'
 is "from the new generation" "$status" 200
 ok "which is whole" ragpool verify large
-leave_kb 1024
+
+# --- accepted with the last of the room ---
+# It cannot be taken in, again and again, and is not put aside for that.
+leave_kb 24
 ask PUT /tenants/box/documents/third.txt -H 'Content-Type: text/plain' --data-binary 'The third quokka.'
 is "little room is enough for a document" "$status" 202
+job=$(json 'j["job"]')
+failed_often() { [ "$(grep -c 'build failed tenant=box' "$T/pool.log" "$T/ragpoold.log" | awk -F: '{n += $2} END {print n}')" -ge 4 ]; }
+ok "but not for its build" wait_until 60 failed_often
+ask GET "/jobs/$job"
+is "its job has not failed for it" "$(json 'j["state"] in ("queued", "building")')" true
+rm -f "$disk/ballast"
+ok "and it is live when there is room" wait_until 60 job_is "$job" live
 
 kill -TERM "$load"
 wait "$load"

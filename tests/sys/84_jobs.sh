@@ -99,6 +99,17 @@ ok "the next one is live" wait_until 30 job_is "$job" live
 ok "and brings it" finds aborted aborted.txt
 ok "whose job is live then, too" wait_until 10 job_is "$aborted" live
 
+# --- a pointer that cannot be written ---
+# The supervisor writes it anew and renames it; a folder of that name is in the way.
+mkdir "$T/data/tenants/box/current.tmp-$pool"
+send pointer.txt 'The quokka that is pointed to.'
+held() { grep -q 'gate passed tenant=box generation=.*, but: ' "$T/ragpoold.log"; }
+wait_for 20 "the pointer cannot be written" held
+job_is "$job" gated
+is "its job waits" "$(json 'j["state"]')" gated
+rmdir "$T/data/tenants/box/current.tmp-$pool"
+ok "and is live when it can be" wait_until 30 job_is "$job" live
+
 # --- a builder by hand has the tenant ---
 mkfifo "$T/held"
 "$PYTHON" - "$T/data/tenants/box/lock" "$T/held" <<'PY' &

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Documents sent, changed and deleted while questions are asked, workers reload and builders are
-# killed, held against a model (model.py).  RAGPOOL_SEED, RAGPOOL_SECONDS (12).
+# Documents sent, changed and deleted while questions are asked, workers reload and builders
+# and supervisors are killed, held against a model (model.py).  RAGPOOL_SEED, RAGPOOL_SECONDS (12).
 . "${0%/*}/lib.sh"
 need nginx curl python3
 
@@ -15,7 +15,8 @@ ask PUT /tenants/book/documents/always.txt -H 'Content-Type: text/plain' \
 wait_for 60 "it is served" answers 200 /query/book '{"query": "book"}'
 note "RAGPOOL_SEED=$seed"
 "$PYTHON" "$here/model.py" --url "$url" --tenant book --data "$T/data" --ragpool "$bin/ragpool" \
-	--document "$T/tenants.d/book.json" --pool "$pool" --seed "$seed" \
+	--document "$T/tenants.d/book.json" --pool "$pool" --ragpoold "$bin/ragpoold" \
+	--conf "$conf" --seed "$seed" \
 	--seconds "${RAGPOOL_SECONDS:-12}" >"$T/model.json" 2>"$T/model.log"
 is "the driver came to its end" "$?" 0
 body=$(<"$T/model.json")
@@ -24,5 +25,5 @@ is "every job became live" "$(json 'j["never_live"]')" '[]'
 is "nothing was seen that may not be" "$(json 'j["violation_count"]')" 0
 [ "$(json 'j["violation_count"]')" = 0 ] || sed 's/^/# /' "$T/model.json" | head -n 200
 ok "enough was tried" eval '[ "$(json "j[\"generations\"] > 4 and j[\"jobs\"] > 50 and j[\"reads\"] > 200 and j[\"workers\"] > 1")" = true ]'
-note "$(json '", ".join("%s %s" % (j[k], k) for k in ("operations", "jobs", "reads", "generations", "exported", "builders_killed", "reloads", "versions"))')"
+note "$(json '", ".join("%s %s" % (j[k], k) for k in ("operations", "jobs", "reads", "generations", "exported", "builders_killed", "supervisors_killed", "reloads", "versions"))')"
 finish

@@ -3,7 +3,8 @@
 
 Writers own a part of the keys each, so that the order of what happens to one key is known: every
 document has a word of its key, which questions ask for, and a token of its version.  Readers ask
-at random; documents change, builders are killed and the supervisor is told to reload meanwhile.
+at random; documents change, builders and supervisors are killed, and the supervisor is told to
+reload meanwhile.
 In the end, of every answer:
 
   durable    a question that was sent after an operation's job was live sees that operation, or a
@@ -52,7 +53,8 @@ class World:
         self.reads = []
         self.bad_status = []
         self.batches = 0
-        self.kills = self.reloads = self.versions = 0
+        self.kills = self.reloads = self.versions = self.restarts = 0
+        self.pool, self.supervisor = args.pool, None    # the pid; the one that we have started
 
     def connect(self):
         where = urllib.parse.urlsplit(self.args.url)
@@ -171,12 +173,46 @@ def children(pid, name):
     return [int(p) for p in out.stdout.split()]
 
 
+def is_alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def restart(world):
+    """The supervisor and whatever builder it has, both at once; another takes its place."""
+    for pid in children(world.pool, "ragpool-build") + [world.pool]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    if world.supervisor:
+        world.supervisor.wait()
+    while is_alive(world.pool):     # its lock goes with it
+        time.sleep(0.005)
+    world.supervisor = subprocess.Popen(
+        [world.args.ragpoold, "-c", world.args.conf, "--foreground"], stdin=subprocess.DEVNULL,
+        stdout=sys.stderr, stderr=sys.stderr)
+    world.pool = world.supervisor.pid
+    world.restarts += 1
+
+
+def end_supervisor(world):
+    if world.supervisor:
+        world.supervisor.terminate()
+        world.supervisor.wait(timeout=30)
+
+
 def disturb(world, seed):
     rng = random.Random(seed)
     while not world.stop.wait(0.3 + rng.random() * 0.7):
         what = rng.random()
-        if what < 0.5:
-            os.kill(world.args.pool, signal.SIGHUP)
+        if what < 0.1:
+            restart(world)
+        elif what < 0.5:
+            os.kill(world.pool, signal.SIGHUP)
             world.reloads += 1
         elif what < 0.85:
             world.versions += 1
@@ -187,7 +223,7 @@ def disturb(world, seed):
                 json.dump(document, f)
             os.rename(tmp, world.args.document)
         else:
-            for pid in children(world.args.pool, "ragpool-build"):
+            for pid in children(world.pool, "ragpool-build"):
                 try:
                     os.kill(pid, signal.SIGKILL)
                     world.kills += 1
@@ -289,7 +325,7 @@ def check_batches(world, generation, held, violations):
 def self_test():
     """Histories with a fault in each, and one without: what is found of them."""
     def world_of(reads, live=10.0):
-        world = World(argparse.Namespace(keys=1))
+        world = World(argparse.Namespace(keys=1, pool=0))
         world.ops[0] += [Op(0, 1, 1, "a", 1.0, None), Op(0, 2, None, "b", 2.0, None)]
         world.ops[0][1].live, world.ops[0][2].live = 5.0, live
         world.reads = [(sent, sent + .1, 0, seen, generation, worker)
@@ -329,7 +365,7 @@ def main():
         self_test()
         return
     p = argparse.ArgumentParser()
-    for name in ("--url", "--tenant", "--data", "--ragpool", "--document"):
+    for name in ("--url", "--tenant", "--data", "--ragpool", "--ragpoold", "--conf", "--document"):
         p.add_argument(name, required=True)
     p.add_argument("--pool", type=int, required=True)
     p.add_argument("--seed", type=int, default=1)
@@ -357,6 +393,7 @@ def main():
     for _ in range(3):          # once for each worker, about: the state they all end in
         for key in range(args.keys):
             one_read(world, c, key)
+    end_supervisor(world)
     violations = []
     check_reads(world, violations)
     exported = check_generations(world, violations)
@@ -366,7 +403,7 @@ def main():
         "jobs": len(world.ops_of_job), "reads": len(world.reads),
         "generations": len({r[4] for r in world.reads}), "exported": exported,
         "workers": len({r[5] for r in world.reads}), "builders_killed": world.kills,
-        "reloads": world.reloads, "versions": world.versions, "never_live": never[:10],
+        "supervisors_killed": world.restarts, "reloads": world.reloads, "versions": world.versions, "never_live": never[:10],
         "bad_status": world.bad_status[:10], "violations": violations[:5],
         "violation_count": len(violations)}, indent=1))
 
