@@ -38,6 +38,7 @@ code_of_errno(int number, enum err_code otherwise)
 		return ERR_NOT_FOUND;
 	case EACCES:
 	case EPERM:
+	case EROFS:
 		return ERR_PERMISSION;
 	case ENOSPC:
 	case EDQUOT:

@@ -35,7 +35,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* As err_set(), with ": " and the words for errno behind the text.  ENOMEM,
- * ENOENT and EACCES/EPERM choose their own code; any other errno takes `code`. */
+ * ENOENT and EACCES/EPERM/EROFS choose their own code; any other errno takes `code`. */
 int err_sys(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -458,6 +458,20 @@ is_needed(const struct sup *s, const char *tenant)
 	    roster_find(&s->roster, tenant) != NULL;
 }
 
+/* Empty files in its name. */
+static void
+remove_traces(const struct sup *s, const char *tenant)
+{
+	static const char *const places[] = {".bell", ".asked"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(path, sizeof path, "%s/inbox/%s/%s", s->conf.global.data_dir, places[i],
+		    tenant);
+		unlink(path);
+	}
+}
+
 /* False: it is to be looked at again. */
 static bool
 purge(struct sup *s, const char *tenant, unsigned *budget)
@@ -477,6 +491,7 @@ purge(struct sup *s, const char *tenant, unsigned *budget)
 		if (!remove_some(path, budget) || file_is_folder(path))
 			return false;
 	}
+	remove_traces(s, tenant);
 	unmark_gone(s, tenant);
 	log_info("data removed tenant=%s", tenant);
 	return true;

@@ -252,5 +252,7 @@ ok "nor asked" is_gone "$store"
 ok "its document is gone" test ! -e "$T/tenants.d/$store.json"
 wait_for 30 "its data is removed" test ! -e "$T/data/tenants/$store"
 wait_for 30 "and what waited" test ! -e "$T/data/inbox/$store"
+no_trace() { [ -z "$(find "$T/data/inbox" "$T/data/tenants" "$T/data/lkg" "$T/data/gone" -name "$store*")" ]; }
+wait_for 30 "and every trace of it" no_trace
 is "all others stay" "$(told '[t(n) is not None for n in ("en", "'"$theirs"'")]')" '[true, true]'
 finish
