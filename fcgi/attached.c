@@ -80,6 +80,23 @@ sealed_at(const struct attached_view *v)
 	    0;
 }
 
+/* Without a generation there is none to look into; one that cannot be opened now, or is in an
+ * object store, holds what would be missed. */
+static int
+open_index(struct attached_view *v, struct api *api, struct err *e)
+{
+	struct err why;
+
+	if (serving_get(api->serving, v->tenant, &v->index, &why) == 0) {
+		v->sealed = sealed_at(v);
+		return 0;
+	}
+	v->index = NULL;
+	if (why.code == ERR_NOT_READY || why.code == ERR_TENANT)
+		return 0;
+	return err_set(e, why.code, "%s", why.text);
+}
+
 int
 attached_open(struct attached_view *v, struct api *api, const char *tenant, bool with_index,
     struct arena *a, struct err *e)
@@ -95,11 +112,10 @@ attached_open(struct attached_view *v, struct api *api, const char *tenant, bool
 	}
 	if (v->leaving_count > 1)
 		qsort(v->leaving, v->leaving_count, sizeof *v->leaving, by_text);
-	if (!with_index || serving_get(api->serving, tenant, &v->index, NULL) == -1)
-		v->index = NULL;
-	else
-		v->sealed = sealed_at(v);
-	return 0;
+	if (!with_index || open_index(v, api, e) == 0)
+		return 0;
+	attached_close(v);
+	return -1;
 }
 
 void

@@ -64,7 +64,9 @@ count_files(struct store_item *s, struct api *api, bool with_index, struct arena
 	struct attached_view v;
 	int rc;
 
-	if (attached_open(&v, api, s->tenant, with_index, a, e) == -1)
+	/* One that cannot be opened now is no reason not to tell of the store. */
+	if ((!with_index || attached_open(&v, api, s->tenant, true, a, e) == -1) &&
+	    attached_open(&v, api, s->tenant, false, a, e) == -1)
 		return -1;
 	rc = attached_count(&v, s->manifest.documents, &s->counts, e);
 	attached_close(&v);

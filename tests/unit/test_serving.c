@@ -93,6 +93,8 @@ a_tenant_is_served_from_its_epoch_only(void **state)
 	expect(s, "b", b);
 	assert_refused(serving_get(s, "soon", &x, &e), &e, ERR_NOT_READY);
 	assert_refused(serving_get(s, "nobody", &x, &e), &e, ERR_TENANT);
+	assert_int_equal(serving_get(s, "nobody", &x, NULL), -1);
+	assert_int_equal(serving_get(s, "soon", &x, NULL), -1);
 	assert_refused(serving_get(s, "../a", &x, &e), &e, ERR_TENANT_NAME);
 	assert_int_equal(serving_get(s, "soon", &x, NULL), -1);	/* the reason may be unwanted */
 	assert_ok(serving_move(s, 2, &moved, &e), &e);
