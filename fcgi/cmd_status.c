@@ -99,13 +99,17 @@ print_troubles(struct json_object *tenants)
 static void
 print_roll(struct json_object *roll)
 {
-	struct json_object *canary, *last;
+	struct json_object *canary, *last, *waits;
 
 	if (strcmp(member(roll, "phase"), "idle") != 0)
 		printf("roll %s in %s: epoch %s to %s, %s tenants, %s of %s workers moved\n",
 		    member(roll, "state"), member(roll, "phase"), member(roll, "from"),
 		    member(roll, "target"), member(roll, "brings"), member(roll, "moved"),
 		    member(roll, "of"));
+	if (json_object_object_get_ex(roll, "waits", &waits) && waits != NULL)
+		printf("the roll waits for its turn among the hosts since %s s, host %s has it%s\n",
+		    member(waits, "for_s"), member(waits, "holder"),
+		    strcmp(member(waits, "overdue"), "true") == 0 ? ": too long, look there" : "");
 	if (json_object_object_get_ex(roll, "last", &last) && last != NULL)
 		printf("last roll %s %s s ago%s%s\n", member(last, "result"),
 		    member(last, "ended_s"),

@@ -93,6 +93,23 @@ put_counts(const struct roll *r, struct buf *b)
 	    r->count[ROLL_SUPERSEDED], r->killed);
 }
 
+/* For its place among the hosts that roll. */
+static void
+put_wait(const struct sup *s, struct buf *b)
+{
+	struct fleet_wait w;
+
+	buf_adds(b, ",\"waits\":");
+	if (sup_fleet_roll_waits(s, &w)) {
+		buf_addf(b, "{\"for_s\":%" PRId64 ",\"overdue\":%s,", w.for_ms / 1000,
+		    w.is_overdue ? "true" : "false");
+		put_or_null(b, "holder", w.holder != NULL ? w.holder : "");
+		buf_adds(b, "},");
+	} else {
+		buf_adds(b, "null,");
+	}
+}
+
 void
 status_put_roll(const struct sup *s, struct buf *b)
 {
@@ -116,7 +133,7 @@ status_put_roll(const struct sup *s, struct buf *b)
 	    is_moving ? s->now_ms - r->begun_ms : 0,
 	    r->due_ms > s->now_ms && !r->paused ? r->due_ms - s->now_ms : 0);
 	put_or_null(b, "reason", s->roll_reason);
-	buf_addc(b, ',');
+	put_wait(s, b);
 	put_canary(&s->report, b);
 	buf_addc(b, ',');
 	put_last(s, b);

@@ -430,6 +430,13 @@ void sup_inbox_refused(
 /* Whether this host may roll now.  Asking begins to queue for it; once true it stays so
  * until sup_fleet_roll_done(). */
 bool sup_fleet_may_roll(struct sup *s);
+/* A roll that waits for its place among the hosts that roll; false: none does. */
+struct fleet_wait {
+	int64_t for_ms;
+	bool is_overdue;		/* rolling_patience is over */
+	const char *holder;		/* a host that has a place, borrowed; NULL: not known yet */
+};
+bool sup_fleet_roll_waits(const struct sup *s, struct fleet_wait *w);
 /* Gives the permission, or the place in the queue, back; harmless without either. */
 void sup_fleet_roll_done(struct sup *s);
 /* The permission was lost in the middle of the roll: finish the worker in hand and order

@@ -274,7 +274,9 @@ on_holder(void *context, uint64_t ticket, const struct consul_reply *r, int64_t 
 	(void)now_ms;
 	if (r->status == 200 && json_parse_object(&o, r->body, r->body_bytes, NULL) == 0)
 		json_get_text(o, "host", false, FLEET_HOST_BYTES - 1, &host, NULL);
-	snprintf(l->holder, sizeof l->holder, "%s", host);
+	/* No key: its session has ended, and the place is withheld from all for a while. */
+	snprintf(l->holder, sizeof l->holder, "%s",
+	    ticket == ROLL_TICKET && r->status == 404 ? "" : host);
 	json_object_put(o);
 }
 
@@ -289,9 +291,10 @@ on_refused(struct sup *s, uint64_t ticket)
 		/* the next of the k places, at once until all were tried */
 		unsigned k = (unsigned)s->conf.consul.rolling_hosts;
 		l->place = (l->place + 1) % k;
-		if (++l->tried % k != 0)
+		if (++l->tried % k != 0) {
 			l->lock.due_ms = s->now_ms;
-		return;
+			return;
+		}
 	}
 	lock_key(s, ticket, path, sizeof path);
 	if (fleet_call(s, "GET", path, "raw=true", NULL, on_holder, ticket) == -1)
@@ -336,7 +339,8 @@ try_lock(struct sup *s, uint64_t ticket)
 	char path[PATH_BYTES], query[100], body[200];
 
 	consul_lock_event(&l->lock, LOCK_EV_TRY, s->now_ms);
-	l->holder[0] = '\0';
+	if (ticket != ROLL_TICKET)	/* of a roll that waits on it is told meanwhile */
+		l->holder[0] = '\0';
 	lock_key(s, ticket, path, sizeof path);
 	snprintf(query, sizeof query, "acquire=%s", s->fleet->session.id);
 	snprintf(body, sizeof body, "{\"host\":\"%s\",\"pid\":%d}", s->fleet->host, (int)getpid());
@@ -411,6 +415,7 @@ sup_fleet_may_roll(struct sup *s)
 		if (l->lock.state == LOCK_FREE)
 			l->place = (unsigned)(getpid() % s->conf.consul.rolling_hosts);
 		l->tried = 0;
+		l->holder[0] = '\0';
 		consul_lock_event(&l->lock, LOCK_EV_WANT, s->now_ms);
 	}
 	return l->lock.state == LOCK_HELD || is_alone(s, l, FLEET_ALONE_MS);
@@ -627,6 +632,7 @@ sup_fleet_turn(struct sup *s)
 		return;
 	turn_session(s);
 	turn_locks(s);
+	fleet_wait_turn(s);
 	fleet_pointers_turn(s);
 	fleet_service_turn(s);
 }

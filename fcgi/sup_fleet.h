@@ -27,6 +27,7 @@ struct fleet_lock {
 	bool is_finished;		/* to be dropped when the key is written */
 	unsigned place, tried;		/* of the roll's: which of the k, how many were tried */
 	int64_t lost_ms;
+	int64_t warned_ms;		/* of the roll's: how long it had waited then */
 };
 
 struct transfer {
@@ -99,6 +100,8 @@ void fleet_transfers_turn(struct sup *s);
 /* sup_service.c */
 void fleet_service_open(struct sup *s);
 void fleet_service_turn(struct sup *s);
+/* Warns of a roll that waits for its place among the hosts for too long. */
+void fleet_wait_turn(struct sup *s);
 void fleet_service_close(struct sup *s);
 int64_t fleet_service_due(const struct sup *s);
 

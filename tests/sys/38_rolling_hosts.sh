@@ -7,7 +7,7 @@ need nginx consul curl python3
 need_built ragpoold ragpool-worker ragpool-build ragpool
 
 host_workers='3\nmin_ready = 150ms'
-host_consul='rolling_hosts = 1'
+host_consul='rolling_hosts = 1\nrolling_patience = 2s'
 sample en
 start_consul
 kv_put rag/sentinel '{}'
@@ -52,6 +52,23 @@ kv_put rag/tenants/en/generation "{\"generation\": \"$second\"}"
 reload_a 150ms
 ok "and goes on when it has it again" wait_until 30 said_by_a 'roll goes on'
 ok "both come to what was meant meanwhile" wait_until 30 both_serve "$second"
+
+# Somebody has the only place and does not give it back.
+body=$(curl -s -X PUT "$consul_url/v1/session/create" -d '{"Name": "stranger", "LockDelay": "1ms"}')
+session=$(json 'j["ID"]')
+takes_place() { [ "$(curl -s -X PUT -d '{"host":"stranger"}' "$consul_url/v1/kv/rag/locks/roll/0?acquire=$session")" = true ]; }
+wait_for 30 "a stranger takes the place" takes_place
+kv_put rag/tenants/en/generation "{\"generation\": \"$first\"}"
+ok "a roll that waits for too long says for whom" wait_until 20 said_by_a 'roll waits for its place .*: host stranger has it'
+host_tells a 'j["roll"]["waits"]' x
+is "so does its status" "$(json '[j["roll"]["phase"], j["roll"]["waits"]["holder"], j["roll"]["waits"]["overdue"]]')" \
+	'["lock", "stranger", true]'
+like "and the command" "$("$bin/ragpool" -c "$T/a.conf" status)" 'waits for its turn among the hosts since [0-9]+ s, host stranger has it'
+ok "meanwhile it serves" answers 200 /query/en '{"query": "bread"}'
+curl -s -X PUT "$consul_url/v1/session/destroy/$session" >>"$T/commands.log"
+is_through() { host_tells "$1" 'j["roll"]["phase"] == "idle" and j["roll"]["waits"] is None' true; }
+ok "when the place is free both go on" wait_until 30 eval 'is_through a && is_through b'
+ok "to what was meant" both_serve "$first"
 
 kill -TERM "$load"
 wait "$load"
