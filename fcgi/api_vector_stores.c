@@ -107,6 +107,8 @@ translate(struct err *e)
 {
 	if (e->code == ERR_CONFIG || e->code == ERR_SOURCE)
 		e->code = ERR_INPUT;
+	else if (e->code == ERR_LIMIT)
+		e->code = ERR_BODY_SIZE;
 	else if (e->code == ERR_NOT_FOUND)
 		e->code = ERR_IO;
 }
@@ -120,7 +122,7 @@ tell_supervisor(struct api *api, struct json_object *request, struct err *e)
 
 	if (api->control == NULL)
 		err_set(e, ERR_PEER, "no supervisor runs here that could keep tenants");
-	else if (control_ask(api->control, request, SUPERVISOR_MS, &answer, e) == 0 &&
+	else if (control_ask(api->control, request, SUPERVISOR_MS, &answer, e) == -1 ||
 	    (rc = control_refusal(answer, &code, e)) == -1)
 		translate(e);
 	json_object_put(answer);

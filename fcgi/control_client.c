@@ -95,6 +95,9 @@ control_ask(const char *socket_path, struct json_object *request, int timeout_ms
 	int fd, rc = -1;
 
 	*answer = NULL;
+	if (strlen(line) >= CONTROL_LINE_MAX)
+		return err_set(e, ERR_LIMIT, "a request to ragpoold is larger than %d KiB",
+		    CONTROL_LINE_MAX / 1024);
 	buf_init(&b, CONTROL_ANSWER_MAX);
 	if (connect_to(socket_path, timeout_ms, &fd, e) == 0 && send_line(fd, line, e) == 0 &&
 	    read_answer(fd, &b, e) == 0)

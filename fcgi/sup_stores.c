@@ -228,9 +228,21 @@ remove_other_keys(struct sup *s, const char *tenant)
 	fleet_call(s, "DELETE", path, "recurse=true", NULL, ignore_reply, 0);
 }
 
+/* The watch was faster, and knows the key's true index. */
+static bool
+is_accepted(const struct sup *s, const struct store_call *c)
+{
+	const struct catalog_tenant *t = catalog_find(s->catalog, c->tenant);
+
+	return t != NULL && t->document != NULL && t->refusal.code == ERR_NONE &&
+	    strcmp(t->document, c->document) == 0;
+}
+
 static int
 finish_call(struct sup *s, struct store_call *c, struct err *e)
 {
+	if (c->kind != STORE_REMOVE && is_accepted(s, c))
+		return 0;
 	if (c->kind != STORE_REMOVE)	/* the watch will bring the true index */
 		return offer(s, c->tenant, c->document, ORIGIN_CONSUL,
 		    consul_status(s->consul)->index, e);

@@ -65,8 +65,7 @@ read_entry(struct reading *r, const char *data_dir, const char *tenant, const ch
 	if (inbox_read(data_dir, tenant, name, false, add_item, r, &why) == 0 ||
 	    why.code != ERR_NOMEM)
 		return 0;
-	*e = why;
-	return -1;
+	return err_set(e, why.code, "%s", why.text);
 }
 
 static int

@@ -343,6 +343,8 @@ for code, body in (
         ("out_of_range", {"chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 101}}})):
     send("a store of " + json.dumps(body)[:40], "422 " + code, "/v1/vector_stores", body)
 send("a store of an unknown file", "404 no_such_file", "/v1/vector_stores", {"file_ids": ["file-" + "0" * 24]})
+send("a store whose document would be too large", "413 body_too_large", "/v1/vector_stores",
+     {"metadata": {"k%d" % i: "\x01" * 2000 for i in range(16)}})
 send("a store with a secret", "400 bad_request", "/v1/vector_stores", {"metadata": {"api_key": "x"}})
 for body, wanted in (({"file_id": "file-" + "0" * 24}, "404 no_such_file"), ({"file_id": "../../keys.json"}, "404 no_such_file"),
                      ({"file_id": 7}, "422 wrong_type"), ({}, "422 missing_field"), ({"file_id": file, "n": 1}, "422 unknown_field"),
