@@ -471,6 +471,26 @@ keep_refusals(void *context, struct ledger *l, struct err *e)
 	return knowledge_each_refused(context, keep_refusal, &f, e) == -1 ? -1 : f.rc;
 }
 
+/* What is sent lies on the host that took it.  Another one, which has the generation from there,
+ * must not take nothing for all there is. */
+static int
+check_is_here(const struct build_request *r, const struct intake *in, struct err *e)
+{
+	char dir[PATH_MAX], name[GENERATION_NAME_BYTES];
+	struct manifest m;
+
+	if (strcmp(r->config->source_type, "push") != 0 || in->ledger != NULL ||
+	    pushed_any(r->data_dir, r->tenant) ||
+	    generation_current(name, r->data_dir, r->tenant, NULL) == -1 ||
+	    generation_dir(dir, r->data_dir, r->tenant, name, NULL) == -1 ||
+	    manifest_read(&m, dir, NULL, NULL) == -1 || m.documents == 0)
+		return 0;
+	return err_set(e, ERR_SOURCE,
+	    "nothing was sent to this host, and what serves holds %llu documents: it is to be built "
+	    "on the host that has them",
+	    (unsigned long long)m.documents);
+}
+
 static int
 build_locked(struct knowledge *k, struct intake *in, const struct build_request *r,
     struct build_report *report, struct err *e)
@@ -479,7 +499,8 @@ build_locked(struct knowledge *k, struct intake *in, const struct build_request 
 	int rc = -1;
 
 	tell(r, BUILD_TAKING_IN, 0, 0);
-	if (sweep_leftovers(r, e) == -1 || intake_run(in, r->data_dir, r->tenant, e) == -1)
+	if (sweep_leftovers(r, e) == -1 || intake_run(in, r->data_dir, r->tenant, e) == -1 ||
+	    check_is_here(r, in, e) == -1)
 		return -1;
 	report->jobs = in->jobs;
 	report->rejected = in->rejected;

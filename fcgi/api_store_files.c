@@ -1,7 +1,7 @@
 /* api_store_files.c - files of vector stores, for clients of OpenAI's wire:
  *
  *   POST   /v1/vector_stores/{id}/files                        {"file_id", "attributes", ...}
- *   GET    /v1/vector_stores/{id}/files                        a page: limit, order, after, before, filter
+ *   GET    /v1/vector_stores/{id}/files                        a page, and filter: a status
  *   GET    /v1/vector_stores/{id}/files/{file_id}
  *   POST   /v1/vector_stores/{id}/files/{file_id}              {"attributes"}
  *   GET    /v1/vector_stores/{id}/files/{file_id}/content      the text that was read from it

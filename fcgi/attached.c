@@ -137,9 +137,10 @@ pushed_fields(struct attached_view *v, const char *key)
 {
 	const char *meta;
 
-	return !v->without_meta && pushed_meta(v->data_dir, v->tenant, key, v->arena, &meta, NULL) == 0 && meta != NULL ?
-	    meta :
-	    "{}";
+	if (v->without_meta ||
+	    pushed_meta(v->data_dir, v->tenant, key, v->arena, &meta, NULL) == -1 || meta == NULL)
+		return "{}";
+	return meta;
 }
 
 /* What a document that gave no text is told by; other clients know three words only. */

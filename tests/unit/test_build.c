@@ -7,7 +7,9 @@
 #include "build.h"
 #include "file.h"
 #include "generation.h"
+#include "pushed.h"
 #include "query.h"
+#include "source.h"
 
 static char *base;
 static char data[600], docs[600];
@@ -177,6 +179,42 @@ questions_out_of_bounds_are_refused(void **state)
 	arena_fini(&a);
 }
 
+static int
+build_pushed(const char *tenant, struct build_report *report, struct err *e)
+{
+	struct build_config c = {.source_type = "push", .version = "v1", .chunk_size = 128,
+	    .chunk_overlap = 8, .language = "english", .embedding_model = "builtin:lsa"};
+	struct build_request r = {.data_dir = data, .tenant = tenant, .config = &c, .max_shrink = 100};
+	int rc;
+
+	assert_ok(source_pushed_open(&r.source, data, tenant, e), e);
+	rc = build_run(&r, report, e);
+	source_close(r.source);
+	return rc;
+}
+
+static void
+what_is_sent_may_be_nothing_but_not_what_lies_elsewhere(void **state)
+{
+	const struct pushed_document d = {.key = "a", .bytes = "A yak.", .n = 6};
+	struct build_report report;
+	char pushed[700];
+	struct err e;
+
+	(void)state;
+	assert_ok(build_pushed("p", &report, &e), &e);
+	assert_int_equal(report.documents, 0);
+	assert_ok(generation_set_current(data, "p", report.generation, &e), &e);
+	assert_ok(build_pushed("p", &report, &e), &e);
+	assert_ok(pushed_put(data, "p", &d, &e), &e);
+	assert_ok(build_pushed("p", &report, &e), &e);
+	assert_int_equal(report.documents, 1);
+	assert_ok(generation_set_current(data, "p", report.generation, &e), &e);
+	snprintf(pushed, sizeof pushed, "%s/tenants/p/pushed", data);
+	assert_ok(file_remove_tree(pushed, &e), &e);
+	assert_refused(build_pushed("p", &report, &e), &e, ERR_SOURCE);
+}
+
 int
 main(void)
 {
@@ -186,6 +224,7 @@ main(void)
 	    cmocka_unit_test(another_folder_gives_the_same_hash),
 	    cmocka_unit_test(a_source_without_text_makes_no_generation),
 	    cmocka_unit_test(questions_out_of_bounds_are_refused),
+	    cmocka_unit_test(what_is_sent_may_be_nothing_but_not_what_lies_elsewhere),
 	};
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
