@@ -101,12 +101,14 @@ read_tails(const struct dense *d, struct batch *b, const struct chunk *c, uint32
 	}
 }
 
-/* A row without one has a bound all the same. */
+/* A row without one has a bound all the same.  Where all have one, nothing is read. */
 static bool
 has_vector(const struct dense *d, const struct chunk *c, uint32_t place)
 {
 	struct coarse_tail t;
 
+	if (d->h.rows_with_vector == d->h.rows)
+		return true;
 	memcpy(&t, chunk_record(d, c, place) + d->coarse_stride - sizeof t, sizeof t);
 	return t.error != 0;
 }

@@ -295,12 +295,27 @@ add_l2_256(struct lanes256 *l, const float *a, const float *b)
 	}
 }
 
+AVX2_INLINE __m256
+load_half256(const uint16_t *p)
+{
+	return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p));
+}
+
 AVX2_INLINE void
-widen256(float *out, const uint16_t *in)
+add_dot_half256(struct lanes256 *l, const float *a, const uint16_t *b)
 {
 	for (int i = 0; i < 4; i++)
-		_mm256_storeu_ps(out + 8 * i,
-		    _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + 8 * i))));
+		l->s[i] = _mm256_add_ps(l->s[i],
+		    _mm256_mul_ps(_mm256_loadu_ps(a + 8 * i), load_half256(b + 8 * i)));
+}
+
+AVX2_INLINE void
+add_l2_half256(struct lanes256 *l, const float *a, const uint16_t *b)
+{
+	for (int i = 0; i < 4; i++) {
+		__m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + 8 * i), load_half256(b + 8 * i));
+		l->s[i] = _mm256_add_ps(l->s[i], _mm256_mul_ps(d, d));
+	}
 }
 
 AVX2_INLINE void
@@ -349,21 +364,18 @@ avx2_l2(const float *a, const float *b, size_t n)
 AVX2 static float
 avx2_dot_half(const float *a, const uint16_t *b, size_t n)
 {
-	float ta[LANES] = {0}, wide[LANES];
+	float ta[LANES] = {0};
 	uint16_t tb[LANES] = {0};
 	struct lanes256 l;
 	size_t i = 0;
 
 	clear256(&l);
-	for (; i + LANES <= n; i += LANES) {
-		widen256(wide, b + i);
-		add_dot256(&l, a + i, wide);
-	}
+	for (; i + LANES <= n; i += LANES)
+		add_dot_half256(&l, a + i, b + i);
 	if (i < n) {
 		memcpy(ta, a + i, (n - i) * sizeof *a);
 		memcpy(tb, b + i, (n - i) * sizeof *b);
-		widen256(wide, tb);
-		add_dot256(&l, ta, wide);
+		add_dot_half256(&l, ta, tb);
 	}
 	return fold256(&l);
 }
@@ -371,21 +383,18 @@ avx2_dot_half(const float *a, const uint16_t *b, size_t n)
 AVX2 static float
 avx2_l2_half(const float *a, const uint16_t *b, size_t n)
 {
-	float ta[LANES] = {0}, wide[LANES];
+	float ta[LANES] = {0};
 	uint16_t tb[LANES] = {0};
 	struct lanes256 l;
 	size_t i = 0;
 
 	clear256(&l);
-	for (; i + LANES <= n; i += LANES) {
-		widen256(wide, b + i);
-		add_l2_256(&l, a + i, wide);
-	}
+	for (; i + LANES <= n; i += LANES)
+		add_l2_half256(&l, a + i, b + i);
 	if (i < n) {
 		memcpy(ta, a + i, (n - i) * sizeof *a);
 		memcpy(tb, b + i, (n - i) * sizeof *b);
-		widen256(wide, tb);
-		add_l2_256(&l, ta, wide);
+		add_l2_half256(&l, ta, tb);
 	}
 	return fold256(&l);
 }
