@@ -29,8 +29,8 @@ fuse_options_for(enum embed_kind kind)
 {
 	return (struct fuse_options){
 	    .mode = FUSE_HYBRID,
-	    .dense_weight = kind == EMBED_KIND_LSA ? 0.3f : 0.4f,
-	    .near_weight = 0.5f,
+	    .dense_weight = 0.4f,
+	    .near_weight = 0.35f,
 	    .is_spread = kind == EMBED_KIND_EXTERNAL,
 	};
 }
@@ -299,7 +299,7 @@ fuse_feedback(const struct fuse_hit *hits, size_t count,
 	}
 	vec_normalise(mean, mean, dim);
 	for (uint32_t k = 0; k < dim; k++)
-		mean[k] = query[k] + 0.5f * mean[k];
+		mean[k] += query[k];
 	vec_normalise(out, mean, dim);
 }
 

@@ -99,8 +99,8 @@ size_t fuse(const struct fuse_lexical *lexical, size_t lexical_count,
     const struct fuse_dense *dense, size_t dense_count, const struct fuse_options *o,
     struct fuse_hit *out);
 
-/* One round of feedback for the built-in embedder: the unit vector of query + 0.5 * the
- * unit mean of the best five hits' vectors, weighted by score.  vector() answers false
+/* One round of feedback for the built-in embedder: the unit vector of query + the unit
+ * mean of the best five hits' vectors, weighted by score.  vector() answers false
  * for a row without one.  scratch[2 * dim]; out[dim] may be query itself. */
 void fuse_feedback(const struct fuse_hit *hits, size_t count,
     bool (*vector)(void *context, uint32_t row, float *out), void *context,

@@ -215,12 +215,12 @@ feedback_moves_the_query_towards_the_best_hits(void **state)
 {
 	struct fuse_hit h[] = {{.row = 1, .score = 3}, {.row = 2, .score = 4}, {.row = 8, .score = 9},
 	    {.row = 1, .score = -5}};
-	float q[3] = {0, 0, 1}, scratch[6], length = sqrtf(1.25f);
+	float q[3] = {0, 0, 1}, scratch[6], length = sqrtf(2);
 
 	(void)state;
 	fuse_feedback(h, 4, vector_of, NULL, q, 3, scratch, q);
-	assert_true(same(q[0], 0.5 * 0.6 / length));
-	assert_true(same(q[1], 0.5 * 0.8 / length));
+	assert_true(same(q[0], 0.6 / length));
+	assert_true(same(q[1], 0.8 / length));
 	assert_true(same(q[2], 1 / length));
 	float r[3] = {0, 1, 0};
 	fuse_feedback(h, 0, vector_of, NULL, r, 3, scratch, q);
@@ -297,7 +297,7 @@ modes_have_names(void **state)
 	assert_int_equal(m, FUSE_RRF);
 	assert_int_equal(fuse_mode_of("", &m), -1);
 	assert_int_equal(fuse_mode_of("hybri", &m), -1);
-	assert_true(same(fuse_options_for(EMBED_KIND_LSA).dense_weight, 0.3));
+	assert_true(same(fuse_options_for(EMBED_KIND_LSA).dense_weight, 0.4));
 	assert_true(fuse_options_for(EMBED_KIND_EXTERNAL).is_spread);
 }
 
