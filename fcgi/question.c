@@ -169,6 +169,19 @@ question_open(struct api *api, struct question *q, const struct req *r, struct r
 	return 0;
 }
 
+static bool
+was_kept(struct api *api, const struct answer_source *s, struct reply *p, struct buf *b)
+{
+	bool found;
+
+	api->has_key = api->answers.max > 0 && answer_cache_key(s, api->key) == 0;
+	if (!api->has_key)
+		return false;
+	found = answer_cache_get(&api->answers, api->key, b);
+	reply_header(p, "X-Ragpool-Cache", found ? "hit" : "miss");
+	return found;
+}
+
 bool
 question_was_answered(struct api *api, const struct question *q, const struct req *r,
     const struct index *x, struct reply *p)
@@ -176,21 +189,34 @@ question_was_answered(struct api *api, const struct question *q, const struct re
 	const struct answer_source s = {.path = r->path, .tenant = q->tenant,
 	    .generation = index_generation(x), .filter = r->caller.filter, .body = r->body,
 	    .body_bytes = r->content_length};
-	bool found;
 
-	api->has_key = api->answers.max > 0 && answer_cache_key(&s, api->key) == 0;
-	if (!api->has_key)
-		return false;
-	found = answer_cache_get(&api->answers, api->key, &p->body);
-	reply_header(p, "X-Ragpool-Cache", found ? "hit" : "miss");
-	return found;
+	return was_kept(api, &s, p, &p->body);
+}
+
+bool
+question_call_was_answered(struct api *api, const struct question *q, const struct req *r,
+    const struct index *x, const char *path, const char *asked, struct reply *p, struct buf *b)
+{
+	const struct answer_source s = {.path = path, .tenant = q->tenant,
+	    .generation = index_generation(x), .filter = r->caller.filter, .body = asked,
+	    .body_bytes = strlen(asked)};
+
+	return was_kept(api, &s, p, b);
+}
+
+void
+question_keep_call(struct api *api, const char *bytes, size_t n)
+{
+	if (api->has_key)
+		answer_cache_put(&api->answers, api->key, bytes, n);
+	api->has_key = false;
 }
 
 void
 question_keep_answer(struct api *api, const struct reply *p)
 {
-	if (api->has_key && !p->body.failed)
-		answer_cache_put(&api->answers, api->key, p->body.data, p->body.len);
+	if (!p->body.failed)
+		question_keep_call(api, p->body.data, p->body.len);
 	api->has_key = false;
 }
 

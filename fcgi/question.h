@@ -52,6 +52,11 @@ bool question_was_answered(
     struct api *api, const struct question *q, const struct req *r, const struct index *x, struct reply *p);
 /* Keeps what is in p for the next who asks the same. */
 void question_keep_answer(struct api *api, const struct reply *p);
+/* The same of a part of an answer, where the request is a call among others: `asked` is all that
+ * the caller says, in bytes, `path` what is called, and the part goes to the end of b. */
+bool question_call_was_answered(struct api *api, const struct question *q, const struct req *r,
+    const struct index *x, const char *path, const char *asked, struct reply *p, struct buf *b);
+void question_keep_call(struct api *api, const char *bytes, size_t n);
 /* With a reranker the score of a hit is the reranker's; when it cannot be asked now, the hits
  * stay as they were, and out->degraded says why. */
 int question_ask(struct api *api, const struct question *q, struct index *x, const char *text,

@@ -38,6 +38,19 @@ path=/retrieval
 q '{"knowledge_id": "en", "query": "rye flour"}'
 q '{"knowledge_id": "en", "query": "rye flour"}'
 is "and Dify's" "$(header x-ragpool-cache) $(json 'j["records"][0]["title"]')" 'hit Sourdough bread'
+path=/mcp
+call() { q '{"jsonrpc": "2.0", "id": '"$1"', "method": "tools/call", "params": {"name": "search", "arguments": {"query": "rye flour and an inner tube"}}}' \
+	-H 'Accept: application/json, text/event-stream'; }
+call 1
+call 2
+is "and a tool's, whatever the number of the call" \
+	"$(header x-ragpool-cache) $(json '[j["id"], sorted(r["url"] for r in j["result"]["structuredContent"]["results"])[0]]')" \
+	'hit [2, "bicycle.txt"]'
+key=$bound
+call 3
+is "another key's filter" "$(header x-ragpool-cache) $(json '[r["url"] for r in j["result"]["structuredContent"]["results"]]')" \
+	'miss ["bicycle.txt"]'
+key=$admin
 unset path
 key=$bound
 q "$question"
