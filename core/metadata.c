@@ -490,8 +490,8 @@ put_fields(struct buf *out, struct json_object *have, struct json_object *more)
 	buf_addc(out, '}');
 }
 
-static bool
-is_built_in(const char *name)
+bool
+metadata_is_built_in(const char *name)
 {
 	static const char *const names[] = {"path", "title", "kind", "folder", "bytes"};
 
@@ -508,7 +508,7 @@ make_way(struct buf *out, struct json_object *have, struct json_object *more)
 	bool changed = false;
 
 	json_object_object_foreach(more, name, v) {
-		if (is_built_in(name) || !json_object_object_get_ex(have, name, NULL) ||
+		if (metadata_is_built_in(name) || !json_object_object_get_ex(have, name, NULL) ||
 		    !(json_object_is_type(v, json_type_array) || is_scalar(v)))
 			continue;
 		json_object_object_del(have, name);

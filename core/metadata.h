@@ -66,6 +66,9 @@ void metadata_add_list(
 void metadata_of(
     struct buf *out, const char *key, uint64_t bytes, const struct text_document *d);
 
+/* One of the five names above. */
+bool metadata_is_built_in(const char *name);
+
 /* Adds to the object that metadata_of() wrote the fields of another, given as JSON text:
  * strings, numbers, truth values and lists of them.  What was said about a document goes before
  * what it says of itself, but for the five names above.  The rest is passed by.  ERR_JSON and its like when it is no object. */

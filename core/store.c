@@ -530,6 +530,22 @@ store_find_document(struct store *s, const char *key, document_fn *each, void *c
 	return m.is_found;
 }
 
+static int
+is_there(void *context, uint64_t id, const struct store_document *d, struct err *e)
+{
+	(void)context;
+	(void)id;
+	(void)d;
+	(void)e;
+	return 0;
+}
+
+int
+store_has_document(struct store *s, const char *key, struct err *e)
+{
+	return store_find_document(s, key, is_there, NULL, e);
+}
+
 int
 store_first_row(struct store *s, uint64_t document, uint32_t *row, struct err *e)
 {

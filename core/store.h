@@ -104,6 +104,8 @@ int store_each_document(struct store *s,
 int store_find_document(struct store *s, const char *key,
     int (*each)(void *context, uint64_t id, const struct store_document *d, struct err *e),
     void *context, struct err *e);
+/* 1 there is one, 0 there is none. */
+int store_has_document(struct store *s, const char *key, struct err *e);
 /* The first row of a document, by binary search; 1 found, 0: it has none. */
 int store_first_row(struct store *s, uint64_t document, uint32_t *row, struct err *e);
 /* As store_each_document(), from the first whose key is behind `after`. */

@@ -371,16 +371,6 @@ api_document_put(struct api *api, struct req *r, struct reply *p, struct err *e)
 	return take_body(api, r, p, r->hole[1], e);
 }
 
-static int
-is_there(void *context, uint64_t id, const struct store_document *d, struct err *e)
-{
-	(void)context;
-	(void)id;
-	(void)d;
-	(void)e;
-	return 0;
-}
-
 /* What the tenant's own source names cannot be removed here: the next build would bring it
  * back. */
 static int
@@ -396,7 +386,7 @@ check_removable(struct api *api, const char *tenant, const char *key, struct err
 		return -1;
 	if (pushed_has(data, tenant, key) || waits.entries > 0 || goes ||
 	    serving_get(api->serving, tenant, &x, NULL) == -1 ||
-	    store_find_document(x->store, key, is_there, NULL, e) != 1)
+	    store_has_document(x->store, key, e) != 1)
 		return 0;
 	return err_set(e, ERR_NOT_PUSHED,
 	    "the document comes from the tenant's source: it is to be removed there");

@@ -379,16 +379,6 @@ api_store_batch_files(struct api *api, struct req *r, struct reply *p, struct er
 
 /* ---- cancelling ---- */
 
-static int
-is_there(void *context, uint64_t id, const struct store_document *d, struct err *e)
-{
-	(void)context;
-	(void)id;
-	(void)d;
-	(void)e;
-	return 0;
-}
-
 /* Not of a file that was searchable before: that one was not the batch's to bring. */
 static int
 is_to_go(struct batch *b, const char *key, struct err *e)
@@ -400,7 +390,7 @@ is_to_go(struct batch *b, const char *key, struct err *e)
 		return got == -1 ? -1 : 0;
 	if (b->view.index == NULL)
 		return 1;
-	got = store_find_document(b->view.index->store, key, is_there, NULL, e);
+	got = store_has_document(b->view.index->store, key, e);
 	return got == -1 ? -1 : got == 0;
 }
 

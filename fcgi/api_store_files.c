@@ -93,8 +93,12 @@ say_again(struct opened *o, struct api *api, const struct req *r, const char *ke
 
 /* ---- asking ---- */
 
-int
-api_store_file(struct api *api, struct req *r, struct reply *p, struct err *e)
+typedef int file_fn(struct opened *o, struct api *api, const struct attached *d,
+    struct reply *p, struct err *e);
+
+/* For the one that the address names. */
+static int
+with_file(file_fn *run, struct api *api, struct req *r, struct reply *p, struct err *e)
 {
 	struct attached d;
 	struct opened o;
@@ -103,9 +107,23 @@ api_store_file(struct api *api, struct req *r, struct reply *p, struct err *e)
 	if (open_store(&o, api, r, p, e) == -1)
 		return -1;
 	if (find_file(&o, r->hole[1], &d, e) == 0)
-		rc = say_file(&o, &d, p, e);
+		rc = run(&o, api, &d, p, e);
 	close_store(&o);
 	return rc;
+}
+
+static int
+say_found(struct opened *o, struct api *api, const struct attached *d, struct reply *p,
+    struct err *e)
+{
+	(void)api;
+	return say_file(o, d, p, e);
+}
+
+int
+api_store_file(struct api *api, struct req *r, struct reply *p, struct err *e)
+{
+	return with_file(say_found, api, r, p, e);
 }
 
 static int
@@ -177,11 +195,13 @@ read_text(void *context, uint64_t id, const struct store_document *d, struct err
 }
 
 static int
-say_content(struct opened *o, const struct attached *d, struct reply *p, struct err *e)
+say_content(struct opened *o, struct api *api, const struct attached *d, struct reply *p,
+    struct err *e)
 {
 	struct text_of t = {.arena = o->view.arena};
 	int got;
 
+	(void)api;
 	if (o->view.index == NULL)
 		return err_set(e, ERR_NOT_READY, "the file is not searchable yet");
 	t.store = o->view.index->store;
@@ -204,16 +224,7 @@ say_content(struct opened *o, const struct attached *d, struct reply *p, struct 
 int
 api_store_file_content(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
-	struct attached d;
-	struct opened o;
-	int rc = -1;
-
-	if (open_store(&o, api, r, p, e) == -1)
-		return -1;
-	if (find_file(&o, r->hole[1], &d, e) == 0)
-		rc = say_content(&o, &d, p, e);
-	close_store(&o);
-	return rc;
+	return with_file(say_content, api, r, p, e);
 }
 
 /* ---- changing ---- */
@@ -319,21 +330,19 @@ api_store_file_update(struct api *api, struct req *r, struct reply *p, struct er
 	return with_body(update, api, r, p, e);
 }
 
+static int
+detach(struct opened *o, struct api *api, const struct attached *d, struct reply *p,
+    struct err *e)
+{
+	if (check_sent(d, e) == -1 || accept_remove(api, o->store.tenant, d->key, e) == -1)
+		return -1;
+	buf_addf(&p->body,
+	    "{\"id\": \"%s\", \"object\": \"vector_store.file.deleted\", \"deleted\": true}\n", d->id);
+	return 0;
+}
+
 int
 api_store_file_delete(struct api *api, struct req *r, struct reply *p, struct err *e)
 {
-	struct attached d;
-	struct opened o;
-	int rc = -1;
-
-	if (open_store(&o, api, r, p, e) == -1)
-		return -1;
-	if (find_file(&o, r->hole[1], &d, e) == 0 && check_sent(&d, e) == 0)
-		rc = accept_remove(api, r->hole[0], d.key, e);
-	if (rc == 0)
-		buf_addf(&p->body,
-		    "{\"id\": \"%s\", \"object\": \"vector_store.file.deleted\", \"deleted\": true}\n",
-		    d.id);
-	close_store(&o);
-	return rc;
+	return with_file(detach, api, r, p, e);
 }

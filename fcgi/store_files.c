@@ -8,29 +8,19 @@
 #include "build.h"
 #include "file_area.h"
 #include "json.h"
+#include "metadata.h"
 #include "uploads.h"
 
 enum { CHUNK_MIN = 100, CHUNK_MAX = 4096, OVERLAP_DEFAULT = 50 };
 
 /* ---- attributes ---- */
 
-static bool
-is_built_in(const char *name)
-{
-	static const char *const names[] = {"path", "title", "kind", "folder", "bytes"};
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
 static int
 check_attribute(const char *name, struct json_object *value, struct err *e)
 {
 	enum json_type type = json_object_get_type(value);
 
-	if (is_built_in(name))
+	if (metadata_is_built_in(name))
 		return err_set(e, ERR_CONFLICT,
 		    "\"attributes\": every document has \"%s\" here already; choose another name", name);
 	if (name[0] == '\0' || strlen(name) > STORE_KEY_BYTES || name[0] == '$')

@@ -114,8 +114,8 @@ on_session_renewed(void *context, uint64_t ticket, const struct consul_reply *r,
 		fleet_session_is_gone(s);
 }
 
-static void
-ignore_reply(void *context, uint64_t ticket, const struct consul_reply *r, int64_t now_ms)
+void
+fleet_ignore_reply(void *context, uint64_t ticket, const struct consul_reply *r, int64_t now_ms)
 {
 	(void)context;
 	(void)ticket;
@@ -142,7 +142,7 @@ end_session(struct sup *s, const char *id)
 	char path[100];
 
 	snprintf(path, sizeof path, "session/destroy/%s", id);
-	fleet_call(s, "PUT", path, NULL, NULL, ignore_reply, 0);
+	fleet_call(s, "PUT", path, NULL, NULL, fleet_ignore_reply, 0);
 }
 
 static bool

@@ -79,6 +79,9 @@ bool fleet_is_reachable(const struct sup *s);
 /* A request whose answer goes to `done` with the supervisor as its context. */
 int fleet_call(struct sup *s, const char *method, const char *path, const char *query,
     const char *body, consul_done *done, uint64_t ticket);
+/* A `done` for what needs no answer. */
+void fleet_ignore_reply(
+    void *context, uint64_t ticket, const struct consul_reply *reply, int64_t now_ms);
 /* The session that holds the tenant's build lock; "" without one. */
 const char *fleet_build_session(const struct sup *s, const char *tenant);
 /* The build lock was taken from us, as a transaction showed. */

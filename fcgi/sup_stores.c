@@ -209,15 +209,6 @@ judge_reply(const struct store_call *c, const struct consul_reply *r, struct err
 	    r->status != 0 ? r->body : r->trouble);
 }
 
-static void
-ignore_reply(void *context, uint64_t ticket, const struct consul_reply *r, int64_t now_ms)
-{
-	(void)context;
-	(void)ticket;
-	(void)r;
-	(void)now_ms;
-}
-
 /* Its pointer, pin and status go after it. */
 static void
 remove_other_keys(struct sup *s, const char *tenant)
@@ -225,7 +216,7 @@ remove_other_keys(struct sup *s, const char *tenant)
 	char path[400];
 
 	snprintf(path, sizeof path, "kv/%s%s/", s->conf.consul.prefix, tenant);
-	fleet_call(s, "DELETE", path, "recurse=true", NULL, ignore_reply, 0);
+	fleet_call(s, "DELETE", path, "recurse=true", NULL, fleet_ignore_reply, 0);
 }
 
 /* The watch was faster, and knows the key's true index. */
