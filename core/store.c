@@ -34,8 +34,9 @@ struct store_writer {
 	uint64_t passage_document, passage_start, passage_end;
 };
 
-/* The file is private until it is sealed and fsynced by generation_publish(): no
- * journal and no sync while it is written, a crash throws the folder away. */
+/* The file is private until it is sealed and fsynced by generation_publish(): no journal on
+ * disk (none at all is what the defensive mode does not allow, without a word) and no sync
+ * while it is written, a crash throws the folder away. */
 static int
 prepare_writer(struct store_writer *w, struct err *e)
 {
@@ -44,7 +45,7 @@ prepare_writer(struct store_writer *w, struct err *e)
 	sqlite3_snprintf(sizeof identity, identity,
 	    "pragma application_id = %d; pragma user_version = %d;", (int)STORE_APPLICATION_ID,
 	    STORE_VERSION);
-	if (db_run(w->db, "pragma page_size = 4096; pragma journal_mode = off;"
+	if (db_run(w->db, "pragma page_size = 4096; pragma journal_mode = memory;"
 			  "pragma synchronous = off; pragma locking_mode = exclusive;",
 		e) == -1 ||
 	    db_run(w->db, identity, e) == -1 || db_run(w->db, "begin immediate", e) == -1 ||

@@ -34,6 +34,7 @@ write_two_documents(void)
 	struct store_document d = {.key = "a/b.md", .title = "Title", .source = "a/b.md",
 	    .bytes = 10, .sha256 = "00", .charset = "UTF-8"};
 	struct store_chunk c = {.start = 2, .end = 7, .heading = "H > I", .text = "hello"};
+	char journal[sizeof path + 16];
 	uint64_t id;
 	struct err e;
 
@@ -50,6 +51,8 @@ write_two_documents(void)
 	c.document = id;
 	c.text = "world";
 	assert_ok(store_add_chunk(w, &c, NULL, &e), &e);
+	snprintf(journal, sizeof journal, "%s-journal", path);
+	assert_int_equal(access(journal, F_OK), -1);	/* sealed with it, if it could not be removed */
 	assert_ok(store_finish(w, &e), &e);
 }
 
