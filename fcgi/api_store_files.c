@@ -144,6 +144,29 @@ list_all(struct store_file_listing *l, const char *from, struct err *e)
 	return rc == -1 ? -1 : 0;
 }
 
+/* Of the few that are not searchable, or will never be. */
+static int
+list_unsettled(struct store_file_listing *l, const char *from, struct err *e)
+{
+	int sign = l->page->ascending ? 1 : -1, rc = 0;
+	struct attached_keys keys;
+
+	if (attached_unsettled(l->view, &keys, e) == -1)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < keys.count; i++) {
+		const char *key = keys.at[l->page->ascending ? i : keys.count - 1 - i];
+		if (from == NULL || sign * strcmp(key, from) > 0)
+			rc = store_files_list(l, key, e);
+	}
+	return rc == -1 ? -1 : 0;
+}
+
+static bool
+is_of_few(enum attached_state state)
+{
+	return state != ATTACHED_STATE_MAX && state != ATTACHED_COMPLETED;
+}
+
 static int
 list_files(struct opened *o, const struct req *r, struct reply *p, struct err *e)
 {
@@ -153,7 +176,7 @@ list_files(struct opened *o, const struct req *r, struct reply *p, struct err *e
 
 	if (store_files_begin(&l, &page, &o->view, &o->store.about, r, &p->body, e) == -1 ||
 	    (page.after != NULL && attached_key_of(&o->view, page.after, &from, e) == -1) ||
-	    list_all(&l, from, e) == -1)
+	    (is_of_few(l.only) ? list_unsettled : list_all)(&l, from, e) == -1)
 		return -1;
 	store_files_end(&l);
 	return 0;

@@ -50,22 +50,42 @@ by_text(const void *a, const void *b)
 }
 
 static int
+add_to(struct attached_view *v, struct attached_keys *l, const char *key, struct err *e)
+{
+	const char **more;
+
+	if (l->count == l->room) {
+		size_t room = l->room == 0 ? 64 : 2 * l->room;
+		if ((more = arena_alloc(v->arena, room * sizeof *more)) == NULL)
+			return err_set(e, ERR_NOMEM, "no memory for documents");
+		if (l->count > 0)
+			memcpy(more, l->at, l->count * sizeof *more);
+		l->at = more;
+		l->room = room;
+	}
+	l->at[l->count++] = copy(v, key);
+	return 0;
+}
+
+static void
+sort_keys(struct attached_keys *l)
+{
+	size_t kept = 0;
+
+	if (l->count > 1)
+		qsort(l->at, l->count, sizeof *l->at, by_text);
+	for (size_t i = 0; i < l->count; i++)
+		if (kept == 0 || strcmp(l->at[kept - 1], l->at[i]) != 0)
+			l->at[kept++] = l->at[i];
+	l->count = kept;
+}
+
+static int
 add_leaving(void *context, const char *key, struct err *e)
 {
 	struct attached_view *v = context;
-	const char **more;
 
-	if (v->leaving_count == v->leaving_room) {
-		size_t room = v->leaving_room == 0 ? 64 : 2 * v->leaving_room;
-		if ((more = arena_alloc(v->arena, room * sizeof *more)) == NULL)
-			return err_set(e, ERR_NOMEM, "no memory for documents");
-		if (v->leaving_count > 0)
-			memcpy(more, v->leaving, v->leaving_count * sizeof *more);
-		v->leaving = more;
-		v->leaving_room = room;
-	}
-	v->leaving[v->leaving_count++] = copy(v, key);
-	return 0;
+	return add_to(v, &v->leaving, key, e);
 }
 
 static int64_t
@@ -110,8 +130,7 @@ attached_open(struct attached_view *v, struct api *api, const char *tenant, bool
 		attached_close(v);
 		return -1;
 	}
-	if (v->leaving_count > 1)
-		qsort(v->leaving, v->leaving_count, sizeof *v->leaving, by_text);
+	sort_keys(&v->leaving);
 	if (!with_index || open_index(v, api, e) == 0)
 		return 0;
 	attached_close(v);
@@ -194,8 +213,9 @@ take_stored(void *context, uint64_t id, const struct store_document *s, struct e
 static bool
 is_leaving(const struct attached_view *v, const char *key)
 {
-	return v->leaving_count > 0 && bsearch(&key, v->leaving, v->leaving_count,
-					   sizeof *v->leaving, by_text) != NULL;
+	const struct attached_keys *l = &v->leaving;
+
+	return l->count > 0 && bsearch(&key, l->at, l->count, sizeof *l->at, by_text) != NULL;
 }
 
 /* Taken in already, or of the tenant's own source. */
@@ -436,6 +456,34 @@ attached_keys(struct attached_view *v, const char *from, bool ascending, size_t 
 	return v->arena->failed ? err_set(e, ERR_NOMEM, "no memory for documents") : 0;
 }
 
+struct gathering {
+	struct attached_view *v;
+	struct attached_keys *out;
+};
+
+static int
+gather_sent(void *context, const struct ledger_document *d, struct err *e)
+{
+	struct gathering *g = context;
+
+	return add_to(g->v, g->out, d->key, e);
+}
+
+int
+attached_unsettled(struct attached_view *v, struct attached_keys *out, struct err *e)
+{
+	struct gathering g = {v, out};
+
+	*out = (struct attached_keys){0};
+	for (size_t i = 0; i < v->waiting.count; i++)
+		if (add_to(v, out, v->waiting.at[i].key, e) == -1)
+			return -1;
+	if (v->ledger != NULL && ledger_each_unsettled(v->ledger, gather_sent, &g, e) == -1)
+		return -1;
+	sort_keys(out);
+	return 0;
+}
+
 /* ---- counting ---- */
 
 struct counting {
@@ -484,9 +532,9 @@ attached_count(struct attached_view *v, uint64_t documents, struct attached_coun
 		if (take_out(&c, w->key, e) == -1)
 			return -1;
 	}
-	for (size_t i = 0; i < v->leaving_count; i++)
-		if (waiting_find(&v->waiting, v->leaving[i]) == NULL &&
-		    take_out(&c, v->leaving[i], e) == -1)
+	for (size_t i = 0; i < v->leaving.count; i++)
+		if (waiting_find(&v->waiting, v->leaving.at[i]) == NULL &&
+		    take_out(&c, v->leaving.at[i], e) == -1)
 			return -1;
 	if (v->ledger != NULL && ledger_each_unsettled(v->ledger, count_sent, &c, e) == -1)
 		return -1;

@@ -49,14 +49,19 @@ struct attached_counts {
 	uint64_t in_state[ATTACHED_STATE_MAX];
 };
 
+/* Sorted, arena. */
+struct attached_keys {
+	const char **at;
+	size_t count, room;
+};
+
 struct attached_view {
 	const char *data_dir, *tenant;
 	struct arena *arena;
 	struct waiting waiting;
 	struct ledger *ledger;		/* NULL: nothing was ever sent */
 	struct index *index;		/* NULL: there is no generation yet */
-	const char **leaving;		/* sorted */
-	size_t leaving_count, leaving_room;
+	struct attached_keys leaving;
 	bool without_meta;		/* ->meta is not asked for */
 	int64_t sealed;			/* when the generation was made */
 };
@@ -82,6 +87,9 @@ int attached_keys(struct attached_view *v, const char *from, bool ascending, siz
     const char **keys, size_t *count, struct err *e);
 /* documents: of the generation that serves.  Without its index one that is being replaced counts
  * twice. */
+/* Keys of all that may be in progress or have failed, so that these few are found without a look
+ * at all. */
+int attached_unsettled(struct attached_view *v, struct attached_keys *out, struct err *e);
 int attached_count(struct attached_view *v, uint64_t documents, struct attached_counts *out,
     struct err *e);
 

@@ -140,6 +140,10 @@ is "what has ended is not cancelled" "$status $(json '[j["status"], j["file_coun
 as "$root" GET "/v1/vector_stores/$store/file_batches/$batch/files?filter=failed"
 like "and says why" "$(json '[[f["id"] for f in j["data"]], j["data"][0]["last_error"]["code"], j["data"][0]["last_error"]["message"]]')" \
 	"^\[\[\"$blob\"\], \"unsupported_file\", \".+\"\]"
+as "$root" GET "/v1/vector_stores/$store/files?filter=failed&order=asc&after=$axolotl"
+is "the failed ones of the store" "$(json '[f["id"] for f in j["data"]]')" "[\"$blob\"]"
+as "$root" GET "/v1/vector_stores/$store/files?filter=failed&order=desc&after=$axolotl"
+is "none of them before" "$(json '[f["id"] for f in j["data"]]')" '[]'
 as "$root" GET "/v1/vector_stores/$store/files?filter=completed&order=asc&limit=2"
 is "a page of the store's files" "$(json '[[f["id"] for f in j["data"]], j["has_more"]]')" "[[\"$zebra\", \"$okapi\"], true]"
 as "$root" GET "/v1/vector_stores/$store/files?filter=completed&order=asc&limit=2&after=$okapi"
