@@ -30,7 +30,7 @@
 #include "bounds.h"
 
 enum {
-	BOARD_VERSION = 4,
+	BOARD_VERSION = 5,
 	BOARD_SLOT_BYTES = 1024,
 	BOARD_TEXT_BYTES = 240,
 	BOARD_POOLS_MAX = 16,
@@ -92,6 +92,7 @@ struct board_slot {
 	_Atomic int64_t started_ns;		/* clk_ns() */
 	_Atomic int64_t heartbeat_ns;
 	_Atomic int64_t request_ns;		/* start of the request in hand, 0 = none */
+	_Atomic uint64_t share_key;		/* whose request it is (share.h), 0 = nobody's */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t failures;		/* answers of 500 and above */
 	_Atomic uint64_t epoch_requests;	/* the two above, since it serves this epoch */

@@ -1,16 +1,33 @@
 /* share.h - a fair share of the workers for each tenant, when there are not enough of them.
  *
- * A request costs its tenant the time it took, times the tenants that are active, divided by
- * the workers: whoever uses no more than a fair share owes nothing after it.  A tenant that
- * owes more than SHARE_DEBT_US is asked to come back later (429), but only while other tenants
- * are active and fewer than half of the workers, at least one, are free: time that nobody else
- * wants is anybody's.  Debt is bounded, so that a tenant is served again a moment after it has
- * calmed down.
+ * A request costs its tenant the time it took, times the tenants that are active (two at least),
+ * divided by the workers: whoever uses no more than its share owes nothing after it.  Owing is no
+ * fault by itself: time that nobody else wants is anybody's.  But when a tenant that owes nothing
+ * finds every worker at work, it is held up, and from then on, for as long as such tenants
+ * keep asking, others step back for it (429, come back later):
+ *
+ *   one that owes more than SHARE_DEBT_US while fewer than half of the workers are free,
+ *   one that owes at all and has its part of the workers in hand while fewer than a quarter are,
+ *
+ * at least one in either case.  The first holds it to its share in the long run, the second keeps
+ * it from taking all workers at one moment.
+ *
+ * How long is a matter of how often they ask: a tenant counts as active for half as long again as the
+ * widest gap between its requests of late.  A stranger's single question therefore has the others
+ * step back for 75 ms, not longer; for one that asks every five seconds they do so
+ * until its next question is there.
+ *
+ * Connections wait in one line, and who waits there is not known.  A tenant that owes more than
+ * SHARE_DEBT_US may not make it longer than SHARE_LINE a worker while others were seen in the last
+ * minute: it is what a first question has to wait for.  Nor longer than half of its room in any
+ * case: soon the web server could not reach us at all, and would answer 502 to everyone.
  *
  * State lies in shared memory: the debts in a meter (meter.h), who was active in a small table.
+ * Its fields are written without order; a lost update costs a moment of protection.
  *
  * Units   microseconds of CLOCK_MONOTONIC.
- * Cost    one look at each slot of the scoreboard, and only for tenants in debt.
+ * Cost    one look at each slot of the scoreboard; for tenants that owe while workers are scarce
+ *         one at each place of the table, two microseconds.
  */
 #ifndef RAGPOOL_SHARE_H
 #define RAGPOOL_SHARE_H
@@ -18,19 +35,30 @@
 #include "board.h"
 #include "meter.h"
 
-enum { SHARE_SEEN = 1024, SHARE_DEBT_US = 250000, SHARE_DEBT_MOST_US = 1000000,
-	SHARE_ACTIVE_US = 1000000 };
+enum { SHARE_SEEN = 1024, SHARE_OWES_US = 25000, SHARE_DEBT_US = 250000, SHARE_DEBT_MOST_US = 1000000,
+	SHARE_LINE = 16, SHARE_RECENT_US = 60000000,
+	SHARE_STRANGER_US = 50000, SHARE_GAP_LEAST_US = 20000, SHARE_GAP_MOST_US = 6000000 };
 
-/* When a tenant was seen last, in its place of the table; two tenants may share one. */
+/* Of the tenants that hash to one place. */
+struct share_place {
+	_Atomic int64_t at_us;		/* when one was seen last, 0: never */
+	_Atomic int64_t gap_us;		/* the widest between two requests, of late */
+	/* Until when those who owe step back for it, in microseconds, times BOARD_POOLS_MAX,
+	 * and the pool they do it in. */
+	_Atomic int64_t held;
+};
+
 struct share_seen {
-	_Alignas(64) _Atomic int64_t at_us[SHARE_SEEN];
+	_Alignas(64) struct share_place place[SHARE_SEEN];
 };
 
 struct share {
 	const struct board *board;
 	unsigned slot;			/* ours */
+	int listen_fd;			/* where connections wait */
 	uint64_t key;			/* of the tenant in hand; 0: none */
 	int64_t began_us;
+	unsigned workers;		/* of our pool, as counted for the request in hand */
 	unsigned active;		/* tenants, as counted last */
 	int64_t counted_us;
 };

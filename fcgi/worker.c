@@ -435,7 +435,8 @@ attach_board(struct worker *w, struct err *e)
 	w->api.board = &w->board;
 	w->api.slot = w->slot;
 	w->quota.meter = w->board.meter;
-	w->quota.share = (struct share){.board = &w->board, .slot = o->slot};
+	w->quota.share = (struct share){
+	    .board = &w->board, .slot = o->slot, .listen_fd = o->listen_fd};
 	w->watch.slot = w->slot;
 	atomic_store(&w->slot->started_ns, clk_ns());
 	atomic_store(&w->slot->heartbeat_ns, clk_ns());

@@ -234,6 +234,154 @@ only_who_took_too_much_waits_and_only_when_workers_are_scarce(void **state)
 	board_close(&b);
 }
 
+/* A tenant with all four workers for so long, that owes as much as can be owed. */
+static void
+take_everything(struct board *b, const char *tenant, int64_t *now)
+{
+	for (int i = 0; i < 80; i++) {
+		struct share s = {.board = b, .slot = (unsigned)i % 4};
+		int64_t then = *now;
+		assert_int_equal(ask(&s, tenant, 1, 50, &then), 1);
+		*now += i % 4 == 3 ? 50000 : 0;
+	}
+	assert_true(meter_debt(b->meter, meter_key(0x7368, tenant, strlen(tenant)), *now) >
+	    SHARE_DEBT_US);
+}
+
+static void
+a_stranger_is_let_past_but_nobody_waits_for_one_who_does_not_come(void **state)
+{
+	struct board b;
+	struct share s;
+	int64_t now = 1000000000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	set_busy(&b, 4);
+	take_everything(&b, "noisy", &now);
+	/* It owes, but all workers are free for the stranger: nobody was held up. */
+	set_busy(&b, 1);
+	assert_int_equal(ask(&s, "stranger", 1, 1, &now), 1);
+	set_busy(&b, 4);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	/* Another stranger finds all at work: the others step back at once, and not for long. */
+	assert_int_equal(ask(&s, "other", 1, 1, &now), 1);
+	assert_false(share_enter(&s, "noisy", now));
+	now += 80000;
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	board_close(&b);
+}
+
+static void
+one_that_asks_now_and_then_is_expected(void **state)
+{
+	struct board b;
+	struct share s;
+	int64_t now = 1000000000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	set_busy(&b, 4);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask(&s, "slow", 1, 1, &now), 1);
+		now += 5000000;
+	}
+	assert_int_equal(ask(&s, "slow", 1, 1, &now), 1);
+	now += 2000000;
+	for (int i = 0; i < 40; i++) {		/* as much as is let in, all at once */
+		int64_t then = now;
+		ask(&s, "noisy", 1, 50, &then);
+	}
+	assert_false(share_enter(&s, "noisy", now));
+	set_busy(&b, 2);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	board_close(&b);
+}
+
+/* It owes little, but has its half in hand and would take the last worker but one. */
+static void
+nobody_takes_all_workers_at_one_moment(void **state)
+{
+	struct board b;
+	struct share s[4];
+	int64_t now = 1000000000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	for (unsigned i = 0; i < 4; i++)
+		s[i] = (struct share){.board = &b, .slot = i};
+	set_busy(&b, 4);
+	assert_int_equal(ask(&s[3], "noisy", 1, 100, &now), 1);	/* owes 50 ms */
+	assert_int_equal(ask(&s[3], "quiet", 1, 1, &now), 1);	/* was held up */
+	assert_true(share_enter(&s[0], "noisy", now));
+	assert_true(share_enter(&s[1], "noisy", now));
+	assert_false(share_enter(&s[2], "noisy", now));
+	assert_true(share_enter(&s[2], "quiet", now));
+	share_leave(&s[2], now);
+	/* One of four is free still, or nobody else is there: the third may go. */
+	atomic_store(&b.slots[3].state, SLOT_IDLE);
+	assert_true(share_enter(&s[2], "noisy", now));
+	share_leave(&s[2], now);
+	set_busy(&b, 4);
+	now += 20000;
+	assert_false(share_enter(&s[2], "noisy", now));
+	now += 100000;
+	assert_true(share_enter(&s[2], "noisy", now));
+	for (int i = 0; i < 3; i++)
+		share_leave(&s[i], now);
+	assert_int_equal(atomic_load(&b.slots[0].share_key), 0);
+	board_close(&b);
+}
+
+/* Where connections would soon be refused to everyone, those who owe are, also alone. */
+static void
+the_line_is_kept_short_by_those_who_owe(void **state)
+{
+	struct board b;
+	struct share s;
+	int line[2];
+	int64_t now = 1000000000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	set_busy(&b, 4);
+	take_everything(&b, "noisy", &now);
+	assert_int_equal(pipe(line), 0);
+	assert_int_equal(write(line[1], "", 1), 1);	/* somebody waits */
+	s.listen_fd = line[0];
+	atomic_store(&b.head->pools[0].listen_queue_len, 511);
+	atomic_store(&b.head->pools[0].listen_queue, 200);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	atomic_store(&b.head->pools[0].listen_queue, 300);
+	assert_false(share_enter(&s, "noisy", now));
+	/* Others are about: sooner. */
+	atomic_store(&b.head->pools[0].listen_queue, 65);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	assert_true(share_enter(&s, "quiet", now));
+	share_leave(&s, now);
+	now += 200000;
+	assert_false(share_enter(&s, "noisy", now));
+	/* The line is gone since the supervisor looked. */
+	s.listen_fd = line[1];
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	close(line[0]);
+	close(line[1]);
+	board_close(&b);
+}
+
 int
 main(void)
 {
@@ -246,6 +394,10 @@ main(void)
 	    cmocka_unit_test(debts_grow_are_bounded_and_go),
 	    cmocka_unit_test(rules_are_read),
 	    cmocka_unit_test(only_who_took_too_much_waits_and_only_when_workers_are_scarce),
+	    cmocka_unit_test(a_stranger_is_let_past_but_nobody_waits_for_one_who_does_not_come),
+	    cmocka_unit_test(one_that_asks_now_and_then_is_expected),
+	    cmocka_unit_test(nobody_takes_all_workers_at_one_moment),
+	    cmocka_unit_test(the_line_is_kept_short_by_those_who_owe),
 	};
 	return cmocka_run_group_tests(tests, make_meter, drop_meter);
 }
