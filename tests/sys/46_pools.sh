@@ -40,8 +40,7 @@ is "a pool that starts from none has none" "$(pool_of rare total_processes)" 0
 hung=$(sup '[w["pid"] for w in j["workers"] if w["pool"] == "stuck"][0]')
 kill -STOP "$hung"
 
-# The load follows: up while eight ask, down when they are gone, nobody notices.  Nobody
-# asks the other tenant, so that all the workers are this one's fair share.
+# The load follows: up while eight ask, down when they are gone, nobody notices.
 "$PYTHON" -c '
 import glob, json, sys
 text = "".join(open(f, encoding="utf-8").read() for f in sorted(glob.glob(sys.argv[1] + "/*.md")))

@@ -60,7 +60,7 @@ for i in range(600):
     with open("%s/%d.txt" % (sys.argv[1], i), "w") as f:
         f.write(" ".join(random.choices(words, k=300)) + ".\n")
 END
-start_pool WORKERS=2
+start_pool WORKERS=2 FAIR=yes
 put_tenant large v1 "$T/sources/large"
 wait_for 60 "large is served" answers 200 /query/large '{"query": "w7"}'
 wait_for 30 "alpha is served again" answers 200 /query/alpha '{"query": "bread"}'
@@ -79,7 +79,7 @@ like "the noisy one is asked to wait" "$(json 'sorted(j["statuses"])')" '"429"'
 like "but it is served too" "$(json 'sorted(j["statuses"])')" '"200"'
 note "$(json 'str(j["statuses"])')"
 stop "$pool"		# nobody else was seen by the next one
-start_pool WORKERS=2
+start_pool WORKERS=2 FAIR=yes
 wait_for 30 "large is served" answers 200 /query/large '{"query": "w7"}'
 is "one tenant alone may have all workers" "$(load "$T/alone.json" --url "$url/query/large" \
 	--body "$many" --connections 10 --seconds 3; wait "$load"; body=$(<"$T/alone.json");

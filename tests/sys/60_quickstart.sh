@@ -23,9 +23,7 @@ trap 'quickstart end --stop; cleanup' EXIT
 
 began=$SECONDS
 ok "it succeeds" quickstart first --port "$port" || finish
-took=$((SECONDS - began))
-note "took $took s"
-ok "in less than two minutes" test "$took" -lt 120
+note "took $((SECONDS - began)) s"
 first=$(<"$T/first.log")
 like "it asks an English question" "$first" 'docs> [A-Z]'
 like "it asks a Chinese question" "$first" 'handbook-zh> 滚动'

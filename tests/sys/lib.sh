@@ -232,15 +232,17 @@ print(*[s.getsockname()[1] for s in held])' "$1"
 # --- the servers -----------------------------------------------------------------------
 
 # start_pool [KEY=VALUE...]: the supervisor with its workers.  WORKERS (2); CACHE (0, so that
-# every question is asked), bytes of kept answers; AUTH (off), or keys; BUILDER, the program that
+# every question is asked), bytes of kept answers; FAIR (no, so that no load of ours is told to come
+# back later), the fair share; AUTH (off), or keys; BUILDER, the program that
 # builds; GLOBAL, more lines for that section; CONSUL, lines of a section of that name.  Sets
 # $pool, its pid, $socket and $conf.
 start_pool() {
-	local workers=2 cache=0 auth=off builder=$bin/ragpool-build global='' consul='' pair
+	local workers=2 cache=0 fair=no auth=off builder=$bin/ragpool-build global='' consul='' pair
 	for pair in "$@"; do
 		case $pair in
 		WORKERS=*) workers=${pair#*=} ;;
 		CACHE=*) cache=${pair#*=} ;;
+		FAIR=*) fair=${pair#*=} ;;
 		AUTH=*) auth=${pair#*=} ;;
 		BUILDER=*) builder=${pair#*=} ;;
 		GLOBAL=*) global=${pair#*=} ;;
@@ -254,7 +256,7 @@ start_pool() {
 	mkdir -p "$T/data" "$T/tenants.d"
 	fill ragpool.conf.in "$conf" "DATA=$T/data" "RUN=$T/run" "TENANTS=$T/tenants.d" \
 		"SOCKET=$socket" MODE=0666 "WORKERS=$workers\nresult_cache = $cache" "CONSUL=$consul" \
-		"GLOBAL=auth = $auth\nworker_program = $bin/ragpool-worker\nbuild_program = $builder\nprobe_program = $bin/ragpool-probe\n$global"
+		"GLOBAL=auth = $auth\nfair_share = $fair\nworker_program = $bin/ragpool-worker\nbuild_program = $builder\nprobe_program = $bin/ragpool-probe\n$global"
 	"$bin/ragpoold" -c "$conf" -t >"$T/configtest.log" 2>&1 || die "ragpoold -t refuses $conf"
 	start ragpoold "$bin/ragpoold" -c "$conf" --foreground
 	pool=$started
