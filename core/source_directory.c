@@ -189,6 +189,8 @@ read_all(int fd, char **bytes, size_t *n, const char *key, struct err *e)
 		return err_set(e, ERR_IO, "%s: not a regular file", key);
 	if (st.st_size > DOCUMENT_BYTES_MAX)
 		return err_set(e, ERR_LIMIT, "larger than %d MiB", DOCUMENT_BYTES_MAX >> 20);
+	/* Read once: it need not push out of memory what serves. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_NOREUSE);
 	if ((*bytes = malloc((size_t)st.st_size + 1)) == NULL)
 		return err_sys(e, ERR_NOMEM, "%s", key);
 	while (used < (size_t)st.st_size && got != 0) {

@@ -186,7 +186,13 @@ save_generations(struct making *m, const char *tenant, struct err *e)
 	if (generation_list(&names, &count, m->r->data_dir, tenant, e) == -1)
 		return -1;
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		has_current |= strcmp(names[i], current) == 0;
+		bool is_current = strcmp(names[i], current) == 0;
+		has_current |= is_current;
+		if (generation_is_away(m->r->data_dir, tenant, names[i])) {
+			if (is_current)		/* the object store has it: it is no pointer's */
+				current[0] = '\0';
+			continue;
+		}
 		if (is_wanted(m, tenant, names[i], current))
 			rc = save_generation(m, tenant, names[i], e);
 	}

@@ -33,6 +33,11 @@ verify_tenant(const struct cmd *cmd, const char *data, const char *tenant, const
 		return cmd_fail(cmd, &e);
 	if (name == NULL)
 		name = current;
+	if (generation_is_away(data, tenant, name)) {
+		printf("%s %s is in the object store alone: ragpool-objects fetches and verifies it\n",
+		    tenant, name);
+		return 0;
+	}
 	if (verify(data, tenant, name, &e) == -1) {
 		err_prefix(&e, "%s", tenant);
 		return cmd_fail(cmd, &e);

@@ -251,6 +251,16 @@ say_refused(void *context, const char *key, const char *why)
 	log_warn("left out %s: %s", key, why);
 }
 
+/* Beside a pool one processor is left to those who serve. */
+static void
+choose_threads(const struct options *o, const struct conf *pool)
+{
+	crew_set_size(o->threads >= 0 ? (unsigned)o->threads : (unsigned)pool->global.build_threads);
+	if (o->threads < 0 && o->pool_path != NULL && pool->global.build_threads == 0 &&
+	    crew_size() > 1)
+		crew_set_size(crew_size() - 1);
+}
+
 /* The source as the tenant's document and the operator want it. */
 static int
 open_source(struct source **out, const struct options *o, const struct tenant_doc *doc,
@@ -338,7 +348,7 @@ build(const struct options *o, struct err *e)
 		return -1;
 	if (open_source(&source, o, &doc, &conf, e) == -1)
 		goto out;
-	crew_set_size(o->threads >= 0 ? (unsigned)o->threads : (unsigned)conf.global.build_threads);
+	choose_threads(o, &conf);
 	if (open_models(&models, &doc.config, e) == -1)
 		goto out;
 	request = (struct build_request){

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -100,8 +101,13 @@ child_fds(const struct spawn *s)
 static void
 child_background(bool keeps_priority)
 {
+	const struct sched_param none = {0};
+
 	setpgid(0, 0);
 	if (!keeps_priority) {
+		/* Takes the processor from nobody when it wakes.  Not SCHED_IDLE, which gets next to
+		 * nothing beside other work: on a busy machine no build would end. */
+		sched_setscheduler(0, SCHED_BATCH, &none);
 		setpriority(PRIO_PROCESS, 0, BUILD_NICE);
 		syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
 	}

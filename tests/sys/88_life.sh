@@ -83,6 +83,9 @@ goes_cold() { nobody_asked && reload && wait_until "${1:-30}" went_cold; }
 ok "nobody asks for a week: cold, files gone" goes_cold
 is "others are as they were" "$(state warm) $(state old)" "live live"
 is "the tenant is still known" "$(live far)" "$far"
+like "what is verified here is what is here" "$(ragpool verify)" "far $far is in the object store alone"
+is "a backup has the others, and what this one was made from" "$(ragpool backup "$T/backup" >/dev/null; echo $?) \
+$(cd "$T"/backup/2*/tenants/far && ls -d -- *)" "0 source.db"
 fetches() { grep -c "cold: fetch begins" "$T/ragpoold.log"; }
 is "nothing was fetched yet" "$(fetches)" 0
 post /query/far '{"query": "bread"}'
