@@ -17,9 +17,9 @@
  *         without a known term has no vector: zeros.
  * Memory  training: 1.1 KiB a sampled row, 1.1 KiB a term with a vector, 8 bytes a distinct
  *         term of each row.
- * Cost    100,000 rows of 200 words, 256 dimensions: 46 s to train, 7 s for the rows' vectors,
- *         441 MiB with the tokens, one core (bench/bench_lsa.c); 5,000 abstracts 2.5 s.
- *         A query of eight terms 4 us.
+ * Cost    100,000 rows of 200 words, 256 dimensions: 17 s of CPU to train, 2.6 s for the rows'
+ *         vectors, 559 MiB with the tokens (bench/bench_lsa.c); shared by threads (crew.h).  A
+ *         query of eight terms 1.6 us.
  * Errors  a section that is not exactly as below is ERR_CORRUPT or ERR_FORMAT_NEW.
  * Source  Halko, Martinsson, Tropp 2011 (randomised range finder, 4 power iterations, 16
  *         extra columns); Deerwester et al. 1990.

@@ -105,8 +105,8 @@ child_background(bool keeps_priority)
 
 	setpgid(0, 0);
 	if (!keeps_priority) {
-		/* Takes the processor from nobody when it wakes.  Not SCHED_IDLE, which gets next to
-		 * nothing beside other work: on a busy machine no build would end. */
+		/* Takes the processor from nobody when it wakes.  Not SCHED_IDLE, whose weight is 3 beside
+		 * 1024 of ordinary work: on a machine that is always busy no build would end. */
 		sched_setscheduler(0, SCHED_BATCH, &none);
 		setpriority(PRIO_PROCESS, 0, BUILD_NICE);
 		syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
