@@ -1,7 +1,8 @@
 #!/bin/bash
 # A build that is killed, at each of its named places and at any moment: the next one ends as if
 # nothing had been, the old generation is whole all the time, and nothing is left lying about.
-# RAGPOOL_KILLS: how many random kills (15); RAGPOOL_SEED: which ones.
+# RAGPOOL_KILLS: how many random kills (15); RAGPOOL_SEED: which ones.  RAGPOOL_CALLS=N, by hand:
+# with strace, also at up to N calls of each kind that writes.
 . "${0%/*}/lib.sh"
 need nginx curl python3
 need_built ragpool ragpool-build ragpool-worker ragpoold
@@ -141,6 +142,34 @@ done
 is "after random kills what is live is whole" "$whole" "$kills"
 is "and the next build left what an undisturbed one leaves" "$differences" 0
 note "$killed builds were killed in the middle, $((kills + kills / 2 - killed)) had ended"
+
+# --- at the calls that write ---
+if [ -n "${RAGPOOL_CALLS:-}" ]; then
+	traced() {	# traced DATA OPTION...
+		local data=$1
+		shift
+		strace -f -q "$@" "$bin/ragpool-build" --data "$data" --tenant t --config "$T/t.json" \
+			--quiet 2>>"$T/commands.log" >&2
+	}
+	killed=0
+	for call in fsync fdatasync syncfs rename write pwrite64 unlink mkdir chmod; do
+		cp -a "$T/base" "$T/counted"
+		traced "$T/counted" -c -o "$T/calls" -e trace=$call
+		rm -rf "$T/counted"
+		calls=$(awk -v c=$call '$NF == c {print $4 + 0}' "$T/calls")
+		for ((i = 1; i <= ${calls:-0}; i += 1 + calls / RAGPOOL_CALLS)); do
+			data=$T/data-$call
+			cp -a "$T/base" "$data"
+			traced "$data" -o /dev/null -e trace=$call -e "inject=$call:signal=KILL:when=$i" 2>/dev/null
+			is_whole "$data" || note "$call $i: what is live is not whole any more"
+			killed=$((killed + 1))
+			build "$data"
+			compare "$data" base "killed at $call $i"
+			rm -rf "$data"
+		done
+	done
+	is "after kills at $killed calls the next build left the same" "$differences" 0
+fi
 
 # --- supervisor and builder, in the middle of a scheduled build ---
 # What was accepted is there once in the end, and the pool goes on by itself.
