@@ -162,7 +162,7 @@ batch_once
 is "the same request again is the same batch" "$status $(json '[j["id"], j["file_counts"]["completed"]]')" "200 [\"$batch\", 2]"
 as "$root" GET "/v1/vector_stores/$store/files/$okapi"
 is "and attributes stay where none are given" "$(json 'j["attributes"]')" '{"habitat": "zoo"}'
-kill -STOP "$pool"		# no build begins
+freeze "$pool"		# no build begins
 upload "$root" late.txt 'The late one.'
 late=$file
 as "$root" POST "/v1/vector_stores/$store/file_batches" "{\"file_ids\": [\"$late\", \"$okapi\"]}"
@@ -224,7 +224,7 @@ is "and nothing is left of either" "$(json 'sorted(s["name"] for s in j["data"])
 upload "$root" quokka.txt 'The quokka smiles at everybody.'
 quokka=$file
 workers=$(told '" ".join(str(w["pid"]) for w in j["workers"])')
-kill -STOP "$pool"		# no build begins
+freeze "$pool"		# no build begins
 as "$root" POST "/v1/vector_stores/$store/files" "{\"file_id\": \"$quokka\", \"attributes\": {\"k\": \"v\"}}"
 is "acknowledged" "$status $(json 'j["status"]')" '200 in_progress'
 kill -KILL $workers "$pool"

@@ -42,7 +42,7 @@ body=$(key "$store")
 is "its version goes on from there" "$(json '[j["version"], j["store"]]')" '["2+1", {"name": "Beasts"}]'
 
 # Consul is away.
-kill -STOP "$consul"
+freeze "$consul"
 post /v1/vector_stores '{"name": "never"}'
 like "without Consul none is made" "$status $(code)" '^50[234] '
 kill -CONT "$consul"

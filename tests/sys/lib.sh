@@ -159,6 +159,15 @@ start() {	# start NAME COMMAND...: in the background, output to $T/NAME.log, pid
 	pids+=("$started")
 }
 
+is_frozen() {	# all of its threads
+	[ -z "$(grep -L '^State:[[:space:]]*T' "/proc/$1/task/"*/status)" ]
+}
+
+freeze() {	# freeze PID: it does nothing more until kill -CONT; only children of ours
+	kill -STOP "$1"
+	wait_for 10 "pid $1 stands still" is_frozen "$1"
+}
+
 stop() {	# stop PID [SIGNAL]: asks, waits, and ends it after 10 s; only children of ours
 	local pid=$1 i
 	kill -"${2:-TERM}" "$pid" 2>/dev/null
