@@ -213,6 +213,8 @@ req_read(struct req *r, char *into, size_t n, struct err *e)
 	}
 	if (got == 0 && r->has_no_length)
 		return 0;
+	if (got <= 0 && r->has_no_length)
+		return err_set(e, ERR_TRUNCATED_BODY, "the body stops after %zu bytes", r->taken);
 	if (got <= 0)
 		return err_set(e, ERR_TRUNCATED_BODY, "%zu of %zu bytes arrived", r->taken,
 		    r->content_length);
