@@ -129,6 +129,7 @@ struct sup_cold {
 	int asked_fd;			/* inotify on the notes of asked.h */
 	struct cold_run runs[COLD_RUNS_MAX];
 	int64_t look_ms;		/* when all tenants are looked at next */
+	int64_t out_ms;			/* and when those that are not warm */
 };
 
 /* A new gateway is started beside the old one. */

@@ -62,6 +62,8 @@ sup_cold_close(struct sup *s)
 	s->cold.asked_fd = -1;
 }
 
+static void decide(struct sup *s, struct live_tenant *t);
+
 static void
 note_asked(struct sup *s, const char *tenant)
 {
@@ -70,7 +72,7 @@ note_asked(struct sup *s, const char *tenant)
 	if (t == NULL || t->cold.state == COLD_WARM)
 		return;
 	cold_asked(&t->cold);
-	s->cold.look_ms = s->now_ms;
+	decide(s, t);
 }
 
 /* Some were missed: whoever is away and asked since then has a younger note. */
@@ -192,7 +194,7 @@ end(struct sup *s, struct cold_run *r)
 	struct err e;
 
 	child_fini(&r->child);
-	s->cold.look_ms = s->now_ms;
+	s->cold.out_ms = s->now_ms;	/* one may have waited for the place */
 	if (kind == COLD_RUN_PUBLISH && well && is_its) {
 		if (start(s, r, COLD_RUN_VERIFY, &e) == 0)
 			return;
@@ -297,6 +299,13 @@ carry_out(struct sup *s, struct live_tenant *t, enum cold_step step)
 }
 
 static void
+look_again(struct sup *s, int64_t due_ms)
+{
+	if (due_ms < s->cold.out_ms)
+		s->cold.out_ms = due_ms;
+}
+
+static void
 decide(struct sup *s, struct live_tenant *t)
 {
 	int64_t after = cold_after_ms(s, t->name);
@@ -311,22 +320,28 @@ decide(struct sup *s, struct live_tenant *t)
 		v.is_unused = is_unused(s, t->name);
 	}
 	carry_out(s, t, cold_decide(&t->cold, &v));
-	if (t->cold.state == COLD_LEAVING && s->now_ms + LEAVING_LOOK_MS < s->cold.look_ms)
-		s->cold.look_ms = s->now_ms + LEAVING_LOOK_MS;
-	if (t->cold.is_asked && t->cold.retry_ms > s->now_ms && t->cold.retry_ms < s->cold.look_ms)
-		s->cold.look_ms = t->cold.retry_ms;
+	if (t->cold.state == COLD_LEAVING)
+		look_again(s, s->now_ms + LEAVING_LOOK_MS);
+	if (t->cold.is_asked && t->cold.retry_ms > s->now_ms)
+		look_again(s, t->cold.retry_ms);
 }
 
 void
 sup_cold_turn(struct sup *s)
 {
-	hear_asked(s);
+	bool is_all = s->now_ms >= s->cold.look_ms;
+
+	if (s->stopping == STOP_NOT)
+		hear_asked(s);
 	turn_runs(s);
-	if (s->now_ms < s->cold.look_ms || s->stopping != STOP_NOT)
+	if ((!is_all && s->now_ms < s->cold.out_ms) || s->stopping != STOP_NOT)
 		return;
-	s->cold.look_ms = s->now_ms + LOOK_MS;
+	s->cold.out_ms = INT64_MAX;
+	if (is_all)
+		s->cold.look_ms = s->now_ms + LOOK_MS;
 	for (size_t i = 0; i < s->live.count; i++)
-		decide(s, &s->live.at[i]);
+		if (is_all || s->live.at[i].cold.state != COLD_WARM)
+			decide(s, &s->live.at[i]);
 }
 
 /* ---- what the others ask ---- */
@@ -336,7 +351,7 @@ sup_cold_awaits(struct sup *s, const char *tenant)
 {
 	struct live_tenant *t = live_find(&s->live, tenant);
 
-	if (t == NULL || t->cold.state == COLD_WARM || t->cold.is_missed ||
+	if (t == NULL || !cold_is_out(&t->cold) || t->cold.is_missed ||
 	    store_of(s)[0] == '\0')
 		return false;
 	if (!t->cold.is_asked) {
@@ -389,7 +404,7 @@ sup_cold_fds(const struct sup *s, struct curl_waitfd *fds)
 int64_t
 sup_cold_due(const struct sup *s)
 {
-	int64_t due = s->cold.look_ms;
+	int64_t due = s->cold.look_ms < s->cold.out_ms ? s->cold.look_ms : s->cold.out_ms;
 
 	for (int i = 0; i < COLD_RUNS_MAX; i++)
 		if (s->cold.runs[i].child.pid != 0 && s->cold.runs[i].child.due_ms < due)
