@@ -263,9 +263,12 @@ drop(struct sup *s, struct live_tenant *t)
 	if (generation_send_away(s->conf.global.data_dir, t->name, t->generation, &e) == -1) {
 		log_error("cold: tenant=%s: %s", t->name, e.text);
 		snprintf(t->cold_trouble, sizeof t->cold_trouble, "%.200s", e.text);
-		return;
+		if (!generation_is_away(s->conf.global.data_dir, t->name, t->generation))
+			return;		/* whole, still */
 	}
 	cold_dropped(&t->cold);
+	t->is_swept = false;		/* those before it go, too */
+	s->sweep_ms = s->now_ms;
 	log_info("cold: tenant=%s generation=%s is in the object store alone", t->name,
 	    t->generation);
 }

@@ -91,6 +91,14 @@ is_settled(const struct sup *s, const struct live_tenant *t, const struct in_use
 	return u->count == 1 && r != NULL && strcmp(r->generation, t->generation) == 0;
 }
 
+static bool
+is_away(const struct sup *s, const char *tenant)
+{
+	const struct live_tenant *t = live_find(&s->live, tenant);
+
+	return t != NULL && t->cold.state == COLD_AWAY;
+}
+
 /* The pool's, but for what the tenant's document says. */
 static struct generation_rules
 rules_of(const struct sup *s, const char *tenant)
@@ -102,6 +110,8 @@ rules_of(const struct sup *s, const char *tenant)
 
 	if (t != NULL && t->document != NULL && t->life.keep != 0)
 		r.keep = t->life.keep;
+	if (is_away(s, tenant))
+		r.keep = 1;	/* nobody asks for the tenant: nor for what it was before */
 	if (t != NULL && t->document != NULL && t->life.ttl_ms >= 0)
 		r.ttl_s = t->life.ttl_ms / 1000;
 	return r;
