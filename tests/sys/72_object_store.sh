@@ -114,7 +114,8 @@ chmod 640 "$left/store.db"
 printf 'wrong' >"$left/manifest.json"
 fault '{"match": "GET /generations/prod/alpha/pieces", "times": 1, "do": "cut"}'
 objects fetch --store bucket --data "$T/three" --generation "$fourth"
-is "run again it takes over what is right" "$code $(json "j['moved_pieces']")" "0 2"
+# The index may have come before the refusal was heard.
+like "run again it takes over what is right" "$code $(json "j['moved_pieces']")" '^0 [12]$'
 is "and is whole" "$(tree "$T/three" "$fourth")" "$(tree "$T/one" "$fourth")"
 is "nothing is left over" "$(ls -A "$T/three/tenants/alpha/gen")" "$fourth"
 

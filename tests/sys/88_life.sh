@@ -158,6 +158,8 @@ start ragpoold "$bin/ragpoold" -c "$conf" --foreground
 pool=$started
 wait_for 30 "the pool is back" answers 200 /query/far '{"query": "bread"}'
 ok "cold, in a bucket" goes_cold
+is_alone() { [ "$(ls "$gen/far/gen")" = "$far" ]; }
+ok "the generations before it go" wait_until 20 is_alone
 s3_down '{"match": "GET .*far/generations", "times": 1, "do": "denied"}'
 post /query/far '{"query": "bread"}'
 is "asked for while the bucket refuses" "$status" 503
