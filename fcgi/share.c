@@ -120,19 +120,30 @@ are_others_about(const struct share *s, const struct share_place *but, int64_t n
 	return false;
 }
 
-/* As the supervisor saw it within the last second, and as it still is. */
+/* Only the supervisor can count it, and it sleeps while nothing happens to it. */
+static void
+have_it_counted(struct share *s, int64_t now_us)
+{
+	if (now_us - s->asked_us < RECOUNT_US)
+		return;
+	s->asked_us = now_us;
+	board_wake(s->board);
+}
+
+/* As the supervisor counted it lately, and as it still is. */
 static bool
-is_line_long(const struct share *s, const struct share_place *mine, unsigned workers,
-    int64_t now_us)
+is_line_long(struct share *s, const struct share_place *mine, unsigned workers, int64_t now_us)
 {
 	const struct board_pool *p = &s->board->head->pools[our_pool(s)];
 	int32_t waiting = atomic_load_explicit(&p->listen_queue, memory_order_relaxed);
 	int32_t room = atomic_load_explicit(&p->listen_queue_len, memory_order_relaxed);
 
-	if (waiting <= room / 2 &&
-	    (waiting <= (int32_t)(SHARE_LINE * workers) || !are_others_about(s, mine, now_us)))
+	if (!is_anybody_waiting(s))
 		return false;
-	return waiting > 0 && is_anybody_waiting(s);
+	have_it_counted(s, now_us);
+	if (room > 0 && waiting > room / 2)
+		return true;
+	return waiting > (int32_t)(SHARE_LINE * workers) && are_others_about(s, mine, now_us);
 }
 
 /* ---- the rule ---- */

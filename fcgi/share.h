@@ -56,6 +56,7 @@ struct share {
 	const struct board *board;
 	unsigned slot;			/* ours */
 	int listen_fd;			/* where connections wait */
+	int64_t asked_us;		/* when we last asked how many do */
 	uint64_t key;			/* of the tenant in hand; 0: none */
 	int64_t began_us;
 	unsigned workers;		/* of our pool, as counted for the request in hand */

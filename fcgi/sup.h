@@ -197,6 +197,7 @@ struct sup {
 	struct pool pools[CONF_POOLS_MAX];
 	struct worker workers[WORKERS_MAX];
 	int64_t measured_ns;		/* the pools' load, last */
+	int64_t looked_ns;		/* when the lines of connections were last counted */
 	unsigned pools_at;		/* their places among the fds of this turn */
 	unsigned slots;			/* one past the highest slot in use */
 	uint64_t spawned, died, killed_late;

@@ -8,6 +8,8 @@
 #include "clk.h"
 #include "log.h"
 
+enum { LINE_TICK_MS = 100 };
+
 static unsigned
 within(int64_t n, int64_t low, int64_t high)
 {
@@ -228,7 +230,9 @@ sup_pools_turn(struct sup *s)
 {
 	int64_t now_ns = clk_ns();
 	bool is_tick = now_ns - s->measured_ns >= POOL_TICK_MS * INT64_C(1000000);
+	bool is_asked = now_ns - s->looked_ns >= LINE_TICK_MS * INT64_C(1000000);
 	bool is_changed = false;
+	unsigned active;
 
 	if (s->stopping != STOP_NOT)
 		return;
@@ -237,7 +241,11 @@ sup_pools_turn(struct sup *s)
 			is_changed |= tick_pool(s, i, now_ns);
 		else if (s->pools[i].is_called)
 			is_changed |= meet_demand(s, i);
+		else if (is_asked && is_all_busy(s, i, &active))
+			look(s, i, 0);	/* a worker may want to know (share.h) */
 	}
+	if (is_tick || is_asked)
+		s->looked_ns = now_ns;
 	if (is_tick)
 		s->measured_ns = now_ns;
 	if (is_changed)

@@ -347,6 +347,7 @@ the_line_is_kept_short_by_those_who_owe(void **state)
 {
 	struct board b;
 	struct share s;
+	uint64_t woken;
 	int line[2];
 	int64_t now = 1000000000;
 	struct err e;
@@ -363,6 +364,8 @@ the_line_is_kept_short_by_those_who_owe(void **state)
 	atomic_store(&b.head->pools[0].listen_queue, 200);
 	assert_true(share_enter(&s, "noisy", now));
 	share_leave(&s, now);
+	assert_int_equal(read(b.wake_fd, &woken, sizeof woken), sizeof woken);	/* to count it */
+	assert_int_equal(read(b.wake_fd, &woken, sizeof woken), -1);
 	atomic_store(&b.head->pools[0].listen_queue, 300);
 	assert_false(share_enter(&s, "noisy", now));
 	/* Others are about: sooner. */
