@@ -98,13 +98,28 @@ child_fds(const struct spawn *s)
 			child_failed("inherited fd", s->path);
 }
 
+/* Where the kernel shares the processor between sessions (sched_autogroup), priorities count within
+ * one: the builds' is another than the workers', and a low one. */
+static void
+lower_session(void)
+{
+	static const char nice[] = "10";
+	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	(void)!write(fd, nice, sizeof nice - 1);
+	close(fd);
+}
+
 static void
 child_background(bool keeps_priority)
 {
 	const struct sched_param none = {0};
 
-	setpgid(0, 0);
+	setsid();
 	if (!keeps_priority) {
+		lower_session();
 		/* Takes the processor from nobody when it wakes.  Not SCHED_IDLE, whose weight is 3 beside
 		 * 1024 of ordinary work: on a machine that is always busy no build would end. */
 		sched_setscheduler(0, SCHED_BATCH, &none);

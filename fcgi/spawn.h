@@ -28,7 +28,7 @@ struct spawn {
 	size_t keep_count;
 	bool takes_signals;		/* HUP, INT, QUIT, USR1, TERM */
 	bool keeps_priority;	/* though in the background: somebody waits for it */
-	bool background;		/* own process group, low priority, dies with us */
+	bool background;		/* own session, low priority, dies with us */
 };
 
 int spawn_run(pid_t *pid, const struct spawn *s, struct err *e);
