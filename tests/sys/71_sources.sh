@@ -187,7 +187,8 @@ done
 
 source_is push '"type": "push"'
 build push
-like "nothing was pushed: no generation of nothing" "$code $(error)" '^65 '
+is "nothing was pushed: a generation of nothing, to be filled" \
+	"$code $(json "[j['documents'], j['chunks'], j['refused']]")" '0 [0, 0, 0]'
 
 source_is ftp '"type": "ftp"'
 build ftp
