@@ -92,6 +92,16 @@ query_analyzer(struct query_scratch *s, const char *language, struct err *e)
 	return s->language[i].analyzer;
 }
 
+int
+query_hit_by_score(const void *a, const void *b)
+{
+	const struct query_hit *x = a, *y = b;
+
+	if (x->score != y->score)
+		return x->score < y->score ? 1 : -1;
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
 static void
 enter_stage(const struct query *q, enum query_stage stage)
 {

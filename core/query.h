@@ -69,6 +69,9 @@ struct query_result {
 	struct err degraded;
 };
 
+/* For qsort() of struct query_hit: best first, equal scores in the order of rows. */
+int query_hit_by_score(const void *a, const void *b);
+
 struct query_scratch;
 int query_scratch_new(struct query_scratch **out, struct err *e);
 void query_scratch_free(struct query_scratch *s);

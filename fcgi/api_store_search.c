@@ -114,17 +114,6 @@ put_hit(struct buf *b, const struct query_hit *h, struct err *e)
 	return 0;
 }
 
-/* Hits of all texts, best first; a passage that several found counts once. */
-static int
-by_score(const void *a, const void *b)
-{
-	const struct query_hit *x = a, *y = b;
-
-	if (x->score != y->score)
-		return x->score < y->score ? 1 : -1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
 static bool
 has_row(const struct query_hit *hits, size_t n, uint32_t row)
 {
@@ -134,6 +123,7 @@ has_row(const struct query_hit *hits, size_t n, uint32_t row)
 	return false;
 }
 
+/* Hits of all texts, best first; a passage that several found counts once. */
 static int
 ask_all(struct api *api, struct search *s, struct index *x, struct arena *a,
     struct query_result *out, struct err *e)
@@ -152,7 +142,7 @@ ask_all(struct api *api, struct search *s, struct index *x, struct arena *a,
 		n += one.count;
 	}
 	if (s->count > 1)
-		qsort(all, n, sizeof *all, by_score);
+		qsort(all, n, sizeof *all, query_hit_by_score);
 	for (size_t i = 0; i < n && kept < s->q.query.top_k; i++)
 		if (!has_row(all, kept, all[i].row))
 			all[kept++] = all[i];

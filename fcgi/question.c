@@ -220,16 +220,6 @@ question_keep_answer(struct api *api, const struct reply *p)
 	api->has_key = false;
 }
 
-static int
-by_score(const void *a, const void *b)
-{
-	const struct query_hit *x = a, *y = b;
-
-	if (x->score != y->score)
-		return x->score < y->score ? 1 : -1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
 /* Puts the hits in the order of the reranker, which cannot fail but by a wrong name. */
 static int
 rerank(struct api *api, const struct question *q, const struct index *x, const char *text,
@@ -251,7 +241,7 @@ rerank(struct api *api, const struct question *q, const struct index *x, const c
 	} else {
 		for (size_t i = 0; i < out->count; i++)
 			out->hits[i].score = score[i];
-		qsort(out->hits, out->count, sizeof *out->hits, by_score);
+		qsort(out->hits, out->count, sizeof *out->hits, query_hit_by_score);
 	}
 	if (out->count > q->query.top_k)
 		out->count = q->query.top_k;
