@@ -34,7 +34,8 @@ start_server() {
 		-data-dir="$T/consul$n" -node="s$n" -bind="10.99.0.$n" -client=0.0.0.0 \
 		-retry-join=10.99.0.1 -retry-join=10.99.0.2 -retry-join=10.99.0.3 \
 		-retry-interval=1s -hcl='performance { raft_multiplier = 1 }' \
-		-hcl='disable_update_check = true' -hcl='ports { dns = -1 }'
+		-hcl='disable_update_check = true' -hcl='ports { dns = -1 }' \
+		-hcl='autopilot { cleanup_dead_servers = false }'
 	server[n]=$started
 }
 
@@ -45,6 +46,12 @@ leader_at() {	# leader_at N: the number of the leader, as server N knows it
 }
 
 has_leader() { [ -n "$(leader_at "$1")" ]; }
+
+# With fewer voters than three the next cut would take more than the minority away.
+three_voters() {	# three_voters N: as server N knows it
+	curl -s -m 2 "http://10.99.0.$1:8500/v1/operator/raft/configuration" >"$T/voters.json" &&
+		[ "$(body=$(<"$T/voters.json") json 'sum(s["Voter"] for s in j["Servers"])')" = 3 ]
+}
 
 put_at() {	# put_at N KEY VALUE
 	[ "$(curl -s -m 10 -X PUT --data-binary "$3" "http://10.99.0.$1:8500/v1/kv/$2")" = true ]
@@ -84,6 +91,7 @@ fi
 ok "and goes live" wait_until 60 is_version v2
 [ "$leader" = 1 ] || start_server "$leader"
 wait_for 60 "three servers again" has_leader "$leader"
+wait_for 60 "three voters again" three_voters "$leader"
 
 ip link set port1 down
 ok "with the cable of our server cut, the pool knows" wait_until 60 tells \
