@@ -32,6 +32,7 @@ void
 quota_begin(struct quota *l)
 {
 	l->told = (struct meter_answer){0};
+	l->counted = 0;
 }
 
 static void
@@ -90,14 +91,28 @@ quota_check_caller(struct quota *l, const struct caller *c, int route, struct re
 int
 quota_check_tenant(struct quota *l, const char *tenant, struct reply *p, struct err *e)
 {
-	if (take(l, meter_key(SEED_TENANT, tenant, strlen(tenant)), &l->rules->tenant,
-		"to this tenant", p, e) == -1)
+	uint64_t key = meter_key(SEED_TENANT, tenant, strlen(tenant));
+
+	if (l->counted == key) {
+		l->counted = 0;
+		return 0;
+	}
+	if (take(l, key, &l->rules->tenant, "to this tenant", p, e) == -1)
 		return -1;
 	if (!l->rules->fair || share_enter(&l->share, tenant, now_us()))
 		return 0;
 	tell_when(p, 1);
 	return err_set(e, ERR_RATE,
 	    "the workers are busy, and this tenant has had more than its share: come back in 1 s");
+}
+
+int
+quota_check_address(struct quota *l, const char *tenant, struct reply *p, struct err *e)
+{
+	if (quota_check_tenant(l, tenant, p, e) == -1)
+		return -1;
+	l->counted = meter_key(SEED_TENANT, tenant, strlen(tenant));
+	return 0;
 }
 
 void

@@ -25,6 +25,7 @@ struct quota {
 	struct meter *meter;		/* NULL: run by hand, nothing is counted */
 	struct share share;
 	struct meter_answer told;	/* of the request in hand; limit 0: nothing counted */
+	uint64_t counted;		/* the tenant whose address it was sent to; 0: none, or it went in */
 };
 
 /* "100/60": requests and seconds; false when it is not that. */
@@ -33,6 +34,10 @@ void quota_begin(struct quota *l);
 int quota_check_caller(struct quota *l, const struct caller *c, int route, struct reply *p,
     struct err *e);
 int quota_check_tenant(
+    struct quota *l, const char *tenant, struct reply *p, struct err *e);
+/* The same before a byte of the body is read; quota_check_tenant() then does not count again what
+ * was counted here. */
+int quota_check_address(
     struct quota *l, const char *tenant, struct reply *p, struct err *e);
 /* What was counted, as headers. */
 void quota_tell(const struct quota *l, struct reply *p);

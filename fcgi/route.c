@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cors.h"
+#include "enter.h"
 #include "etag.h"
 #include "log.h"
 
@@ -185,6 +186,8 @@ run_handler(const struct route *t, struct api *api, struct req *r, struct reply 
     struct err *e)
 {
 	if (let_in(t, api, r, p, e) == -1)
+		return -1;
+	if (t->handler == api_query && enter_address(api, r, p, r->hole[0], e) == -1)
 		return -1;
 	if (t->body_max > 0 && read_json_body(t, api, r, e) == -1)
 		return -1;

@@ -46,6 +46,11 @@ flood "$b" /query/gamma '{"query": "bread"}' 24 >/dev/null
 is "a tenant has its rate, whoever asks" \
 	"$(flood "$c" /query/gamma '{"query": "bread"}' 20 | sed 's/.*\([0-9][0-9]* 429\).*/some &/' |
 		grep -c 429)" 1
+post /query/gamma 'no JSON at all' -H "Authorization: Bearer $fast"
+is "what it refuses it refuses before it reads the body" "$status $(json 'j["error"]["code"]')" \
+	'429 rate_limited'
+post /query/beta 'no JSON at all' -H "Authorization: Bearer $fast"
+like "and others are read and told what is wrong" "$status" '^400$'
 is "the health checks are not counted" "$(flood "$a" /health '' 30 | grep -c '429')" 0
 stop "$pool"
 

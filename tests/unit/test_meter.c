@@ -159,6 +159,38 @@ rules_are_read(void **state)
 			fail_msg("%s", bad[i]);
 }
 
+/* What was counted by the address is in; whoever enters a second time is counted a second time. */
+static void
+a_tenant_in_the_address_is_counted_once(void **state)
+{
+	const struct quota_rules rules = {.tenant = meter_rule_of(10, 3600), .fair = true};
+	struct quota l = {.rules = &rules, .meter = meter};
+	struct reply p;
+	struct err e;
+
+	(void)state;
+	reply_init(&p);
+	for (unsigned i = 1; i <= 3; i++) {
+		quota_begin(&l);
+		assert_int_equal(quota_check_address(&l, "addressed", &p, &e), 0);
+		assert_int_equal(quota_check_tenant(&l, "addressed", &p, &e), 0);
+		assert_int_equal(l.told.remaining, 10 - 2 * i + 1);
+		assert_int_equal(quota_check_tenant(&l, "addressed", &p, &e), 0);
+		assert_int_equal(l.told.remaining, 10 - 2 * i);
+	}
+	quota_begin(&l);
+	assert_int_equal(quota_check_address(&l, "addressed", &p, &e), 0);
+	quota_begin(&l);	/* the next request does not live on what this one paid */
+	assert_int_equal(quota_check_tenant(&l, "addressed", &p, &e), 0);
+	assert_int_equal(l.told.remaining, 2);
+	for (int i = 0; i < 3; i++) {
+		quota_begin(&l);
+		assert_int_equal(quota_check_address(&l, "addressed", &p, &e), i < 2 ? 0 : -1);
+	}
+	assert_int_equal(e.code, ERR_RATE);
+	reply_fini(&p);
+}
+
 /* ---- fair shares ---- */
 
 static void
@@ -396,6 +428,7 @@ main(void)
 	    cmocka_unit_test(several_processes_let_in_exactly_the_burst),
 	    cmocka_unit_test(debts_grow_are_bounded_and_go),
 	    cmocka_unit_test(rules_are_read),
+	    cmocka_unit_test(a_tenant_in_the_address_is_counted_once),
 	    cmocka_unit_test(only_who_took_too_much_waits_and_only_when_workers_are_scarce),
 	    cmocka_unit_test(a_stranger_is_let_past_but_nobody_waits_for_one_who_does_not_come),
 	    cmocka_unit_test(one_that_asks_now_and_then_is_expected),
