@@ -23,19 +23,21 @@ is_same(const char *a, const char *b)
 	return a[0] != '\0' && strcmp(a, b) == 0;
 }
 
+/* A pointer that people wrote says nothing of a store: it is looked for there. */
 static bool
 is_fetchable(const struct fleet_tenant *t, bool has_store)
 {
-	return has_store && t->key.where[0] != '\0' && !t->was_fetched_in_vain;
+	return has_store && (t->key.where[0] != '\0' || t->key.host[0] == '\0') &&
+	    !t->was_fetched_in_vain;
 }
 
 /* The key is newer than what was taken. */
 static enum fleet_step
 follow(const struct fleet_tenant *t, const struct fleet_view *v)
 {
-	if (v->here[0] != '\0')
+	if (v->here[0] != '\0' && (!v->is_away || !v->has_store))
 		return FLEET_TAKE;
-	if (is_fetchable(t, v->has_store))
+	if (v->is_away || is_fetchable(t, v->has_store))
 		return FLEET_FETCH;
 	if (t->own[0] != '\0' && is_same(t->key.version, t->own_version))
 		return FLEET_TAKE_OWN;

@@ -93,6 +93,8 @@ struct fleet_view {
 	const char *live_version;
 	const char *host;		/* what this host is called in keys */
 	const char *here;		/* the key's generation as it is called on this host */
+	bool is_away;			/* of that only the manifest is here, and the tenant serves
+					 * another: it comes back first */
 	int64_t now_ms;
 };
 

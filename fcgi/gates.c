@@ -216,7 +216,7 @@ gates_next(const struct gates *g)
 	if (g->queued == 0 || g->running >= g->at_once)
 		return NULL;
 	for (size_t i = 0; i < g->count; i++)
-		if (g->at[i].state == GATE_QUEUED &&
+		if (g->at[i].state == GATE_QUEUED && !g->at[i].is_deferred &&
 		    (first == NULL || g->at[i].turn < first->turn))
 			first = &g->at[i];
 	return first;

@@ -74,6 +74,7 @@ struct gate {
 	enum gate_state state;
 	enum gate_origin origin;
 	bool is_accepted;			/* somebody said that its differences are meant */
+	bool is_deferred;			/* queued, but what it is compared with is to come */
 	char reason[GATE_TEXT_BYTES];		/* of the last verdict; "" for none */
 	int64_t since_ms;			/* of the state */
 	uint64_t turn;				/* place in the queue */
@@ -99,7 +100,7 @@ int gates_offer(struct gates *g, const char *tenant, const char *candidate,
 /* A candidate that needs no probe to be refused. */
 int gates_refuse(struct gates *g, const char *tenant, const char *candidate,
     enum gate_origin origin, const char *reason, int64_t now_ms, struct err *e);
-/* Who is to be probed now; NULL: nobody, or no room. */
+/* Who is to be probed now; NULL: nobody, or no room.  Passes over who is deferred. */
 const struct gate *gates_next(const struct gates *g);
 void gates_started(struct gates *g, const char *tenant, int64_t now_ms);
 /* A probe has ended with GATE_EV_PASS, _FAIL or _HOLD.  False: its verdict was not asked for

@@ -170,9 +170,29 @@ is_pinned(const struct objects_gc *gc, const char *name)
 	return false;
 }
 
+static bool
+is_named(const struct names *n, const char *name)
+{
+	for (size_t i = 0; i < n->count; i++)
+		if (strcmp(n->list[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Of those beyond the newest, which are some host's only copy: they stay. */
+static bool
+is_cold(struct objects_gc *gc, const struct names *cold, const char *name)
+{
+	if (!is_named(cold, name))
+		return false;
+	gc->cold_generations++;
+	return true;
+}
+
 /* Recipes beyond the newest go first: from then on nobody begins to fetch them. */
 static int
-sweep_recipes(const struct objects *o, struct objects_gc *gc, struct names *n, struct err *e)
+sweep_recipes(const struct objects *o, struct objects_gc *gc, struct names *n,
+    const struct names *cold, struct err *e)
 {
 	char key[OBJECT_KEY_BYTES];
 	size_t left = 0;
@@ -180,7 +200,7 @@ sweep_recipes(const struct objects *o, struct objects_gc *gc, struct names *n, s
 	if (n->count > 1)
 		qsort(n->list, n->count, sizeof *n->list, newest_first);
 	for (size_t i = 0; i < n->count; i++) {
-		if (i < gc->keep || is_pinned(gc, n->list[i])) {
+		if (i < gc->keep || is_pinned(gc, n->list[i]) || is_cold(gc, cold, n->list[i])) {
 			memmove(n->list[left++], n->list[i], sizeof *n->list);
 			continue;
 		}
@@ -258,12 +278,14 @@ int
 objects_gc(const struct objects *o, struct objects_gc *gc, struct err *e)
 {
 	struct stored_piece *list = NULL;
-	struct names n = {0};
+	struct names n = {0}, cold = {0};
 	size_t count = 0;
 	int rc = -1;
 
 	if (objects_stored_pieces(o, &list, &count, e) == -1 ||
-	    objects_list(o, keep_name, &n, e) == -1 || sweep_recipes(o, gc, &n, e) == -1 ||
+	    objects_list(o, keep_name, &n, e) == -1 ||
+	    objects_each_cold(o, keep_name, &cold, e) == -1 ||
+	    sweep_recipes(o, gc, &n, &cold, e) == -1 ||
 	    mark_pieces(o, &n, list, count, e) == -1)
 		goto out;
 	rc = 0;
@@ -276,5 +298,6 @@ objects_gc(const struct objects *o, struct objects_gc *gc, struct err *e)
 out:
 	free(list);
 	free(n.list);
+	free(cold.list);
 	return rc;
 }

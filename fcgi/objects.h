@@ -2,8 +2,8 @@
  *
  * The program, run as a child of the supervisor or by hand:
  *
- *   ragpool-objects publish --config FILE --data DIR --tenant T --generation GEN
- *   ragpool-objects fetch   --config FILE --data DIR --tenant T --generation GEN
+ *   ragpool-objects publish --config FILE --data DIR --tenant T --generation GEN [--cold]
+ *   ragpool-objects fetch   --config FILE --data DIR --tenant T --generation GEN [--cold]
  *   ragpool-objects verify  --config FILE --data DIR --tenant T --generation GEN
  *   ragpool-objects list    --config FILE --tenant T
  *   ragpool-objects gc      --config FILE --tenant T [--keep N] [--pin GEN]... [--grace TIME]
@@ -16,7 +16,8 @@
  *                    "moved_bytes": 65536, "pieces": 9, "moved_pieces": 4, "seconds": 0.412}
  *   verify          the same; moved_bytes is what was read back
  *   list            {"generations": [{"generation": "7-...", "modified": 1700000000}]}
- *   gc              {"removed_generations": 1, "removed_pieces": 12, "kept_pieces": 30}
+ *   gc              {"removed_generations": 1, "removed_pieces": 12, "kept_pieces": 30,
+ *                    "cold_generations": 1}
  *   any, failed     {"error": {"code": "peer_error", "message": "..."}}
  *
  * Exit codes are those of sysexits.h: 0 done; 66 the store has no such generation; 75 busy or
@@ -32,10 +33,14 @@
  * verify   reads every piece back and compares it with the generation on this host, which is
  *          hashed anew: with exit code 0 the store can give back all of it.
  *
+ * gc       what any host has in the store alone stays: a host that is about to let go of its
+ *          files says so with --cold, and takes that back with --cold when it has them again.
+ *
  * In the store:
  *
  *   PREFIX T/pieces/<aa>/<sha256>        PIECE_BYTES of a file, the last one shorter
  *   PREFIX T/generations/<GEN>.json      the recipe: every file's pieces; written last
+ *   PREFIX T/cold/<host>/<GEN>           this host has it here alone
  *
  * Everything is named by its content, so half a publication is invisible, and a piece never
  * changes.  A recipe is not trusted: the name of the generation is a hash of its manifest,
@@ -106,12 +111,25 @@ typedef int objects_each_fn(
 int objects_list(
     const struct objects *o, objects_each_fn *each, void *context, struct err *e);
 
+/* ---- what hosts have in the store alone ---- */
+
+enum { OBJECTS_HOST_BYTES = 128 };
+/* What a host is called in keys: its name ("": the machine's) and which data folder. */
+void objects_host_name(char out[OBJECTS_HOST_BYTES], const char *host, const char *data_dir);
+/* ->generation; what the host had marked before, it does not any more. */
+int objects_mark_cold(const struct objects *o, const char *host, struct err *e);
+int objects_unmark_cold(const struct objects *o, const char *host, struct err *e);
+/* What any host has marked; one may come several times. */
+int objects_each_cold(
+    const struct objects *o, objects_each_fn *each, void *context, struct err *e);
+
 struct objects_gc {
-	unsigned keep;			/* newest ones */
+	unsigned keep;			/* newest ones; what is cold anywhere stays besides */
 	const char *const *pins;	/* and these; NULL-terminated */
 	int64_t grace_s;		/* pieces younger than this stay: one may be publishing */
 	int64_t now_s;
 	uint64_t removed_generations, removed_pieces, kept_pieces;	/* the answer */
+	uint64_t cold_generations;	/* that stayed for this alone */
 };
 int objects_gc(const struct objects *o, struct objects_gc *gc, struct err *e);
 

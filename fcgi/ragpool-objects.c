@@ -41,6 +41,8 @@ static const char usage[] =
     "  -d, --data DIR        the data folder; by default data_dir of the file\n"
     "  -t, --tenant NAME     the tenant\n"
     "  -g, --generation GEN  the generation\n"
+    "      --cold            publish: this host keeps it in the store alone from now on, and no gc\n"
+    "                        removes it; fetch: not any more\n"
     "      --keep N          gc: the newest N stay (3)\n"
     "      --pin GEN         gc: this one stays, too; may be given again\n"
     "      --grace SECONDS   gc: pieces younger than that stay (86400)\n"
@@ -54,6 +56,7 @@ struct options {
 	const char *verb, *config_path, *store, *data_dir, *tenant, *generation;
 	const char *pins[PINS_MAX + 1];
 	size_t pin_count;
+	bool is_cold;
 	long keep, grace_s;
 };
 
@@ -96,7 +99,7 @@ mover_of(const char *verb)
 static void
 take_option(struct options *o, int c)
 {
-	enum { KEEP = 256, PIN, GRACE };
+	enum { KEEP = 256, PIN, GRACE, COLD };
 
 	switch (c) {
 	case 'c':
@@ -125,6 +128,9 @@ take_option(struct options *o, int c)
 	case GRACE:
 		o->grace_s = number(optarg, 0);
 		break;
+	case COLD:
+		o->is_cold = true;
+		break;
 	case 'h':
 		fputs(usage, stdout);
 		exit(0);
@@ -148,6 +154,7 @@ read_options(struct options *o, int argc, char **argv)
 	    {"keep", required_argument, NULL, 256},
 	    {"pin", required_argument, NULL, 257},
 	    {"grace", required_argument, NULL, 258},
+	    {"cold", no_argument, NULL, 259},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
@@ -215,13 +222,27 @@ open_store(struct object_store **out, const struct conf_object_store *c, struct 
 
 /* ---- verbs ---- */
 
+/* A mark that stays too long keeps a generation too long; one that is missing loses it. */
 static int
-move(const struct objects *o, mover *by, struct err *e)
+mark_cold(const struct objects *o, mover *by, const char *host, struct err *e)
+{
+	struct err why;
+
+	if (by == objects_publish)
+		return objects_mark_cold(o, host, e);
+	if (by == objects_fetch && objects_unmark_cold(o, host, &why) == -1)
+		log_warn("tenant=%s: still held in the store: %s", o->tenant, why.text);
+	return 0;
+}
+
+static int
+move(const struct objects *o, mover *by, const char *cold_host, struct err *e)
 {
 	struct objects_report r;
 	int64_t from = clk_ns();
 
-	if (by(o, &r, e) == -1)
+	if (by(o, &r, e) == -1 ||
+	    (cold_host[0] != '\0' && mark_cold(o, by, cold_host, e) == -1))
 		return -1;
 	printf("{\"generation\": \"%s\", \"existed\": %s, \"bytes\": %" PRIu64
 	       ", \"moved_bytes\": %" PRIu64 ", \"pieces\": %" PRIu64 ", \"moved_pieces\": %" PRIu64
@@ -263,19 +284,24 @@ sweep(const struct objects *o, const struct options *opt, struct err *e)
 	if (objects_gc(o, &gc, e) == -1)
 		return -1;
 	printf("{\"removed_generations\": %" PRIu64 ", \"removed_pieces\": %" PRIu64
-	       ", \"kept_pieces\": %" PRIu64 "}\n",
-	    gc.removed_generations, gc.removed_pieces, gc.kept_pieces);
+	       ", \"kept_pieces\": %" PRIu64 ", \"cold_generations\": %" PRIu64 "}\n",
+	    gc.removed_generations, gc.removed_pieces, gc.kept_pieces, gc.cold_generations);
 	return 0;
 }
 
 static int
-run_verb(const struct options *opt, const struct objects *o, struct err *e)
+run_verb(const struct options *opt, const struct conf *conf, const struct objects *o,
+    struct err *e)
 {
+	char host[OBJECTS_HOST_BYTES] = "";
+
 	if (strcmp(opt->verb, "list") == 0)
 		return list(o, e);
 	if (strcmp(opt->verb, "gc") == 0)
 		return sweep(o, opt, e);
-	return move(o, mover_of(opt->verb), e);
+	if (opt->is_cold)
+		objects_host_name(host, conf->consul.host, o->data_dir);
+	return move(o, mover_of(opt->verb), host, e);
 }
 
 static int
@@ -298,7 +324,7 @@ run(const struct options *opt, struct err *e)
 	o.store = store;
 	o.prefix = chosen->prefix;
 	o.data_dir = opt->data_dir != NULL ? opt->data_dir : conf.global.data_dir;
-	rc = run_verb(opt, &o, e);
+	rc = run_verb(opt, &conf, &o, e);
 	if (rc == 0 && fflush(stdout) != 0)
 		rc = err_sys(e, ERR_IO, "standard output");
 out:

@@ -137,7 +137,7 @@ start(struct sup *s, struct cold_run *r, enum cold_run_kind kind, struct err *e)
 	const struct conf_global *g = &s->conf.global;
 	const char *argv[] = {"ragpool-objects", verbs[kind], "--config", s->conf.path, "--store",
 	    store_of(s), "--data", g->data_dir, "--tenant", r->tenant, "--generation",
-	    r->generation, NULL};
+	    r->generation, kind != COLD_RUN_VERIFY ? "--cold" : NULL, NULL};
 	struct spawn spawn = {.path = g->objects_program, .argv = argv, .in_fd = -1,
 	    .err_fd = log_fd(), .background = true, .keeps_priority = kind == COLD_RUN_FETCH};
 

@@ -375,6 +375,16 @@ finish_probe(struct sup *s, struct probe_run *r)
 	r->tenant[0] = '\0';
 }
 
+/* A tenant that is cold comes back first: its candidate is compared with what it has. */
+static void
+await_current(struct sup *s)
+{
+	for (size_t i = 0; s->gates.queued > 0 && i < s->gates.count; i++) {
+		struct gate *x = &s->gates.at[i];
+		x->is_deferred = x->state == GATE_QUEUED && sup_cold_awaits(s, x->tenant);
+	}
+}
+
 void
 sup_gate_turn(struct sup *s)
 {
@@ -392,6 +402,8 @@ sup_gate_turn(struct sup *s)
 			    (int)r->child.pid);
 	}
 	s->gates.at_once = (unsigned)s->conf.global.probes_at_once;
+	if (s->stopping == STOP_NOT)
+		await_current(s);
 	while (s->stopping == STOP_NOT && (x = gates_next(&s->gates)) != NULL)
 		start_probe(s, x);
 }

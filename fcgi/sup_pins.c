@@ -36,6 +36,29 @@ sup_pins_forget(struct sup *s, const char *tenant)
 		log_error("pins not written: %s", e.text);
 }
 
+/* Old generations may be elsewhere, above all those of a tenant that is cold. */
+static const char *
+store_hint(const struct sup *s)
+{
+	return s->conf.object_store_count > 0 ?
+	    ": ragpool-objects list says what the object store has, fetch brings it here" :
+	    "";
+}
+
+/* What serves is not left for what the object store alone has: it has to be fetched first. */
+static int
+check_is_here(const struct sup *s, const char *tenant, const char *generation, struct err *e)
+{
+	const struct live_tenant *l = live_find(&s->live, tenant);
+
+	if (l == NULL || cold_is_out(&l->cold) ||
+	    !generation_is_away(s->conf.global.data_dir, tenant, generation))
+		return 0;
+	return err_set(e, ERR_NOT_FOUND,
+	    "generation %s of %s is in the object store alone: ragpool-objects fetch brings it back",
+	    generation, tenant);
+}
+
 /* It is on this host, readable, and may serve. */
 static int
 check_candidate(const struct sup *s, const char *tenant, const char *generation, struct err *e)
@@ -48,9 +71,10 @@ check_candidate(const struct sup *s, const char *tenant, const char *generation,
 	    generation_dir(dir, s->conf.global.data_dir, tenant, generation, e) == -1)
 		return -1;
 	if (!file_is_folder(dir))
-		return err_set(
-		    e, ERR_NOT_FOUND, "%s has no generation %s on this host", tenant, generation);
-	if (manifest_read(&m, dir, NULL, e) == -1)
+		return err_set(e, ERR_NOT_FOUND, "%s has no generation %s on this host%s", tenant,
+		    generation, store_hint(s));
+	if (manifest_read(&m, dir, NULL, e) == -1 ||
+	    check_is_here(s, tenant, generation, e) == -1)
 		return -1;
 	if ((q = quarantine_find(&s->quarantine, tenant, generation)) != NULL)
 		return err_set(e, ERR_UNAVAILABLE,
@@ -117,7 +141,8 @@ find_previous(const struct sup *s, const struct live_tenant *t, char out[GENERAT
 		rc = 0;
 	} else {
 		rc = err_set(e, ERR_NOT_FOUND,
-		    "%s has no older generation on this host that may serve", t->name);
+		    "%s has no older generation on this host that may serve%s", t->name,
+		    store_hint(s));
 	}
 	free(names);
 	return rc;

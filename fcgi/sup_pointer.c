@@ -365,6 +365,17 @@ find_here(const struct sup *s, const struct fleet_tenant *t, const char *generat
 	free(names);
 }
 
+/* Only its manifest is here, and the tenant serves another: followed at once, it would be cold
+ * in the middle of its work. */
+static bool
+comes_back_first(const struct sup *s, const char *tenant, const char *here)
+{
+	const struct live_tenant *l = live_find(&s->live, tenant);
+
+	return here[0] != '\0' && l != NULL && l->generation[0] != '\0' &&
+	    !cold_is_out(&l->cold) && generation_is_away(s->conf.global.data_dir, tenant, here);
+}
+
 static void
 took(struct sup *s, struct fleet_tenant *t)
 {
@@ -532,6 +543,7 @@ decide(struct sup *s, struct fleet_tenant *t, const struct catalog_tenant *c)
 	if (t->key.generation[0] != '\0' &&
 	    consul_pointer_compare(&t->taken, &t->key) == POINTER_NEWER)
 		find_here(s, t, t->key.generation, here);
+	v.is_away = comes_back_first(s, t->name, here);
 	if (carry_out(s, t, &v))
 		carry_out(s, t, &v);
 }
@@ -553,7 +565,8 @@ hold_pin(struct sup *s, struct fleet_tenant *t)
 		return;
 	}
 	find_here(s, t, t->pin, here);
-	if (here[0] == '\0' && s->conf.consul.object_store[0] != '\0') {
+	if ((here[0] == '\0' || comes_back_first(s, t->name, here)) &&
+	    s->conf.consul.object_store[0] != '\0') {
 		if (!t->is_busy)
 			fleet_transfer(s, t, true);
 		return;

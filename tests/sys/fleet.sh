@@ -2,8 +2,9 @@
 #
 #   start_consul; start_host a; start_host b; wait_until 60 both_serve "$generation"
 #
-# Variables  host_workers, lines of [pool]; host_consul, lines of [consul]; host_rest, more
-#            sections: what start_host writes into its ragpool.conf, with \n.
+# Variables  host_workers, lines of [pool]; host_consul, lines of [consul]; host_global, lines of
+#            [global], the first of them empty; host_rest, more sections: what start_host writes
+#            into its ragpool.conf, with \n.
 
 # start_host NAME: a supervisor of its own, as if on another machine.
 start_host() {
@@ -13,7 +14,7 @@ start_host() {
 		"TENANTS=$T/$name/tenants.d" "SOCKET=$T/$name/run/query.sock" MODE=0666 \
 		"WORKERS=${host_workers:-2}" \
 		"CONSUL=${host_rest:-}[consul]\naddress = $consul_url\nwait = 10s\nhost = $name\n${host_consul:-}" \
-		"GLOBAL=auth = off\nworker_program = $bin/ragpool-worker\nbuild_program = $bin/ragpool-build\nprobe_program = $bin/ragpool-probe\nobjects_program = $bin/ragpool-objects\nkeep_generations = 10"
+		"GLOBAL=auth = off\nworker_program = $bin/ragpool-worker\nbuild_program = $bin/ragpool-build\nprobe_program = $bin/ragpool-probe\nobjects_program = $bin/ragpool-objects\nkeep_generations = 10${host_global:-}"
 	start "$name" "$bin/ragpoold" -c "$T/$name.conf" --foreground
 }
 

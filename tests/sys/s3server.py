@@ -20,10 +20,10 @@ Without a signature, for the test itself:
       circle    the token that was asked with    open   truncated, but without a token
       silent    no word about truncation         denied 403 AccessDenied
       region    301, the bucket is elsewhere     skew   403 RequestTimeTooSkewed
-      lie       the right number of wrong bytes
+      lie       the right number of wrong bytes        gone  the connection ends without a word
       short     a listing without its last object and with IsTruncated false
   GET  /_test/stats                  {"requests": {METHOD: n, ...}, "gets": n, "lists": n,
-                                      "ranges": n, "refused": n}
+                                      "ranges": n, "refused": n, "sent": bytes of objects}
   POST /_test/reset                  all counters to 0
 
   /latest/...                        an instance's metadata service (IMDSv2) that hands out
@@ -51,7 +51,7 @@ stats = {}
 
 def reset():
     stats.clear()
-    stats.update(requests={}, gets=0, lists=0, refused=0, ranges=0)
+    stats.update(requests={}, gets=0, lists=0, refused=0, ranges=0, sent=0)
 
 
 def quote(text, safe=""):
@@ -187,6 +187,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(500, "InternalError")
         if what == "denied":
             return self.fail(403, "AccessDenied")
+        if what == "gone":
+            self.close_connection = True
+            return None
         if what == "skew":
             return self.fail(403, "RequestTimeTooSkewed")
         if what == "region":
@@ -244,6 +247,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers.append(("Content-Range", "bytes %d-%d/%d" % (first, first + len(part) - 1,
                                                                 len(data))))
         headers.append(("Content-Length", str(len(part))))
+        with lock:
+            stats["sent"] += len(part) if self.command == "GET" else 0
         if what == "cut":
             self.answer(status, part[:len(part) // 2], headers)
             self.close_connection = True

@@ -48,6 +48,32 @@ decides(enum fleet_step wanted)
 }
 
 static void
+what_is_away_comes_back_first(void **state)
+{
+	(void)state;
+	set_key(B, "v2", "", 2, 12);
+	v.here = B;
+	v.is_away = true;
+	decides(FLEET_TAKE);			/* there is nowhere to get it from */
+	v.has_store = true;
+	decides(FLEET_FETCH);			/* even though nobody said that it is there */
+	v.is_away = false;
+	decides(FLEET_TAKE);
+}
+
+static void
+what_people_point_at_is_looked_for_in_the_store(void **state)
+{
+	(void)state;
+	set_key(B, "", "", 0, 12);
+	decides(FLEET_WAIT);
+	v.has_store = true;
+	decides(FLEET_FETCH);
+	set_key(B, "v0", "", 2, 13);		/* by a host, whom the store failed */
+	decides(FLEET_WAIT);
+}
+
+static void
 a_host_that_agrees_rests(void **state)
 {
 	(void)state;
@@ -332,6 +358,8 @@ main(void)
 #define T(name) cmocka_unit_test_setup(name, begin)
 	const struct CMUnitTest tests[] = {
 	    T(a_host_that_agrees_rests),
+	    T(what_is_away_comes_back_first),
+	    T(what_people_point_at_is_looked_for_in_the_store),
 	    T(a_newer_key_is_followed_by_what_this_host_can),
 	    T(an_older_key_is_not_followed),
 	    T(what_is_made_here_goes_by_the_key),

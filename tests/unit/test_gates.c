@@ -105,6 +105,23 @@ nobody_waits_for_anothers_verdict(void **state)
 }
 
 static void
+who_is_deferred_holds_up_nobody(void **state)
+{
+	struct gates g;
+
+	(void)state;
+	gates_init(&g, 2);
+	offer(&g, "zebra", A);
+	offer(&g, "alpha", A);
+	g.at[1].is_deferred = true;
+	start(&g, "alpha");
+	assert_null(gates_next(&g));
+	g.at[1].is_deferred = false;
+	start(&g, "zebra");
+	gates_fini(&g);
+}
+
+static void
 a_newer_candidate_ends_the_probe_of_the_older(void **state)
 {
 	struct gates g;
@@ -274,6 +291,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_state_answers_every_event_as_written),
 	    cmocka_unit_test(nobody_waits_for_anothers_verdict),
+	    cmocka_unit_test(who_is_deferred_holds_up_nobody),
 	    cmocka_unit_test(a_newer_candidate_ends_the_probe_of_the_older),
 	    cmocka_unit_test(a_failure_stands_until_something_is_offered),
 	    cmocka_unit_test(acceptance_ends_a_probe_that_would_not_know_of_it),
