@@ -13,7 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "clk.h"
 #include "json.h"
 #include "query.h"
 
@@ -73,7 +72,7 @@ static void
 on_stage(void *context, enum query_stage stage)
 {
 	struct bench *b = context;
-	int64_t now = clk_ns();
+	int64_t now = cpu_ns();
 
 	if (b->stage >= 0)
 		b->stage_ns[b->stage] += now - b->since_ns;
@@ -100,7 +99,7 @@ ask(struct bench *b, const char *text, enum fuse_mode mode)
 	b->stage = -1;
 	if (query_run(b->x, b->s, &q, &b->a, &r, &e) == -1)
 		die(&e);
-	b->stage_ns[b->stage] += clk_ns() - b->since_ns;
+	b->stage_ns[b->stage] += cpu_ns() - b->since_ns;
 	for (size_t i = 0; i < r.count; i++) {
 		mix(b, &r.hits[i].row, sizeof r.hits[i].row);
 		mix(b, &r.hits[i].score, sizeof r.hits[i].score);

@@ -15,7 +15,7 @@
 #include "file.h"
 #include "generation.h"
 
-enum { DEPTH = 100, NEAR = 10 };
+enum { NEAR = 10 };
 static const char eval_tenant[] = "eval";
 
 /* ---- building ---- */
@@ -252,7 +252,7 @@ ask_all(struct index *x, const struct eval_set *s, const struct eval_options *o,
 	for (size_t i = 0; i < s->question_count && rc == 0; i++) {
 		const struct eval_question *q = &s->questions[i];
 		struct query query = {.text = q->text, .text_len = strlen(q->text),
-		    .top_k = DEPTH, .mode = o->mode, .service = o->service};
+		    .top_k = o->top_k > 0 ? o->top_k : EVAL_DEPTH, .mode = o->mode, .service = o->service};
 		if (q->judgements == 0)
 			continue;
 		arena_reset(&arena);

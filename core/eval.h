@@ -6,7 +6,9 @@
  *
  * Scores  as trec_eval: nDCG@10 (gain = relevance, log2 discount), recall@10, MRR@10,
  *         recall@100; means over every query that has a relevant document, a query
- *         without hits counts 0.
+ *         without hits counts 0.  Of fewer hits than 100, recall@100 is that of these.  A
+ *         question for few hits is ranked from fewer candidates (query.h), which is what
+ *         top_k is for here.
  * Errors  ERR_NOT_FOUND, ERR_JSON and their like naming file and line; ERR_CORRUPT for
  *         judgements of unknown ids; what building and querying answer.
  */
@@ -21,15 +23,18 @@
 #include "err.h"
 #include "query.h"
 
+enum { EVAL_DEPTH = 100 };
+
 struct eval_options {
 	const char *embedder;	/* as embedding_model of a tenant's document */
 	const char *language;
 	enum fuse_mode mode;
+	unsigned top_k;		/* hits asked for; 0: EVAL_DEPTH */
 	/* Of an embedder that is a model elsewhere (embed_service.h), else NULL. */
 	const struct embed_service *service;
 	const struct embed_about *about;
 	const char *vectors;	/* a file that keeps what was embedded; NULL: kept nowhere */
-	FILE *run;		/* if not NULL: "query-id doc-id score", tabs, 100 a query */
+	FILE *run;		/* if not NULL: "query-id doc-id score", tabs, all hits */
 };
 
 struct eval_scores {

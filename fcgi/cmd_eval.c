@@ -86,6 +86,7 @@ struct said {
 	struct eval_options o;
 	struct eval_spans_options spans;
 	const char *mode, *run;
+	unsigned top_k;		/* 0: not said */
 	bool json;
 };
 
@@ -100,6 +101,7 @@ run_spans(const struct cmd *cmd, const char *set, struct said *s)
 	snprintf(c->language, sizeof c->language, "%s", s->o.language);
 	snprintf(c->embedding_model, sizeof c->embedding_model, "%s", s->o.embedder);
 	s->spans.mode = s->o.mode;
+	s->spans.top_k = s->top_k > 0 ? s->top_k : EVAL_SPANS_TOP_K;
 	if (eval_spans_run(set, &s->spans, &scores, &e) == -1)
 		return cmd_fail(cmd, &e);
 	if (s->json)
@@ -174,6 +176,7 @@ run_judged(const struct cmd *cmd, const char *set, struct said *s)
 	struct err e;
 	int rc = -1;
 
+	s->o.top_k = s->top_k;
 	if (open_models(&models, cmd, &s->o, &e) == 0 && open_run(&s->o, s->run, &e) == 0)
 		rc = eval_run(set, &s->o, &scores, &e);
 	gateway_close(models.client);
@@ -227,7 +230,7 @@ read_option(struct said *s, int c, const char *value)
 		s->spans.chunks = value;
 		return true;
 	case 'k':
-		return read_count(value, &s->spans.top_k);
+		return read_count(value, &s->top_k) && s->top_k > 0;
 	case 's':
 		return read_count(value, &config->chunk_size);
 	case 'o':
@@ -257,9 +260,8 @@ cmd_eval(const struct cmd *cmd, int argc, char **argv)
 	    {NULL, 0, NULL, 0},
 	};
 	struct said s = {.o = {.embedder = "builtin:lsa", .language = "english"},
-	    .spans = {.top_k = EVAL_SPANS_TOP_K,
-		.config = {.chunk_size = CHUNK_SIZE_DEFAULT,
-		    .chunk_overlap = CHUNK_OVERLAP_DEFAULT}},
+	    .spans = {.config = {.chunk_size = CHUNK_SIZE_DEFAULT,
+			  .chunk_overlap = CHUNK_OVERLAP_DEFAULT}},
 	    .mode = "hybrid"};
 	int c;
 

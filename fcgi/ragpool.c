@@ -106,9 +106,9 @@ static const struct command {
 	"How well judged questions are answered: corpus.jsonl(.gz), queries.jsonl, qrels.tsv in DIR.\n"
 	"--mode hybrid|minmax|rrf|lexical|dense, --embedder builtin:lsa|static:DIR|model:NAME (a [model]\n"
 	"of the running pool; --vectors FILE keeps what it embedded), --language NAME, --run FILE\n"
-	"writes the ranking, --json ends with one line of JSON.\n"
+	"writes the ranking, --top-k N hits are asked for (100), --json ends with one line of JSON.\n"
 	"With docs/ and questions.jsonl in DIR: how much of the marked answers the first passages\n"
-	"hold.  --chunk-size N, --chunk-overlap N, --parent-size N, --top-k N, --chunks FILE.",
+	"hold.  --chunk-size N, --chunk-overlap N, --parent-size N, --top-k N (5), --chunks FILE.",
 	cmd_eval},
     {"load", "[--rate N] [--seconds N] [--json] [URL] TENANT",
 	"Asks questions at a constant rate, and judges what came back.\n"
