@@ -190,7 +190,7 @@ complete_cosines(struct fuse_hit *hits, size_t count, const struct fuse_options 
 static float
 dense_weight(const struct fuse_options *o, size_t lexical_count, size_t dense_count)
 {
-	if (dense_count == 0)
+	if (dense_count == 0 && !o->is_unlisted)
 		return 0;
 	return lexical_count == 0 ? 1 : o->dense_weight;
 }
@@ -282,6 +282,22 @@ fuse(const struct fuse_lexical *lexical, size_t lexical_count, const struct fuse
 }
 
 /* ---- what follows ---- */
+
+/* Cosines come from vectors in halves, of length 1 but for 2^-11. */
+#define COSINE_MOST 1.001f
+
+size_t
+fuse_settled(const struct fuse_hit *hits, size_t count, const struct fuse_options *o)
+{
+	float most = o->dense_weight * COSINE_MOST;
+	size_t n = 0;
+
+	if (count == 0 || hits[0].cosine == 0)
+		return 0;
+	while (n < count && hits[n].score > most)
+		n++;
+	return n;
+}
 
 void
 fuse_feedback(const struct fuse_hit *hits, size_t count,

@@ -15,6 +15,10 @@
  * cosine.  (Asking for the exact bm25 of dense-only rows changed no figure.)  Under hybrid
  * and minmax a list that is empty gives its weight to the other.
  *
+ * So hybrid needs no dense list at all to tell how the rows of the lexical one score
+ * (is_unlisted), and where the k-th of these stands above w, which is the most that any
+ * other row can have, its first k hits are the first k of both lists: fuse_settled().
+ *
  * Shapes  each list has a row once at most; places are by score, ties by the lower row.
  * Result  best first, ties by the lower row; the three parts of a hit add up to its score:
  *         score == (bm25 + near) + dense, in float, exactly.
@@ -72,6 +76,8 @@ struct fuse_options {
 	float dense_weight;	/* w, 0..1 */
 	float near_weight;	/* n */
 	bool is_spread;
+	bool is_unlisted;	/* hybrid, not spread: dense rows were not looked for, so that
+				 * an empty list keeps its weight */
 	/* Exact cosine of a row that the dense list does not have; -INFINITY: it has no
 	 * vector.  NULL: such rows count 0. */
 	float (*cosine)(void *context, uint32_t row);
@@ -98,6 +104,10 @@ struct fuse_hit {
 size_t fuse(const struct fuse_lexical *lexical, size_t lexical_count,
     const struct fuse_dense *dense, size_t dense_count, const struct fuse_options *o,
     struct fuse_hit *out);
+
+/* How many of the first hits, made with is_unlisted, no row of a dense list could come
+ * before.  0 where the best of them has no cosine: then there may be no vectors at all. */
+size_t fuse_settled(const struct fuse_hit *hits, size_t count, const struct fuse_options *o);
 
 /* One round of feedback for the built-in embedder: the unit vector of query + the unit
  * mean of the best five hits' vectors, weighted by score.  vector() answers false

@@ -285,8 +285,8 @@ vector_of(void *context, uint32_t row, float *out)
 
 /* ---- both ---- */
 
-static int
-fuse_halves(struct ranking *r, struct err *e)
+static struct fuse_options
+fuse_options_of(struct ranking *r)
 {
 	struct fuse_options o = fuse_options_for(embed_kind(r->x->embed));
 
@@ -296,30 +296,53 @@ fuse_halves(struct ranking *r, struct err *e)
 		o.cosine = cosine_of;
 		o.context = r;
 	}
-	if (r->hits == NULL)
-		r->hits = arena_alloc(r->a, 2 * r->wanted * sizeof *r->hits);
-	if (r->hits == NULL)
-		return no_memory(e);
+	return o;
+}
+
+/* The hits of the words alone, each with its cosine; how many of them hold whatever the
+ * vectors would find besides. */
+static size_t
+fuse_without_list(struct ranking *r)
+{
+	struct fuse_options o = fuse_options_of(r);
+
+	if (r->vector == NULL || o.mode != FUSE_HYBRID || o.is_spread)
+		return 0;
+	o.is_unlisted = true;
+	r->count = fuse(r->lexical, r->lexical_count, NULL, 0, &o, r->hits);
+	return fuse_settled(r->hits, r->count, &o);
+}
+
+static int
+fuse_halves(struct ranking *r, struct err *e)
+{
+	struct fuse_options o;
+
+	if (search_vectors(r, e) == -1)
+		return -1;
+	o = fuse_options_of(r);
 	r->count = fuse(r->lexical, r->lexical_count, r->dense, r->dense_count, &o, r->hits);
 	return 0;
 }
 
-/* The best hits move the query's vector; the dense half and the fusion are done again. */
+/* The best hits move the query's vector, for all that follows. */
 static int
 feed_back(struct ranking *r, struct err *e)
 {
 	uint32_t dim = embed_dim(r->x->embed);
 	float *scratch;
 
-	if (r->vector == NULL || r->count == 0 || r->q->mode != FUSE_HYBRID ||
+	if (r->vector == NULL || r->q->mode != FUSE_HYBRID ||
 	    embed_kind(r->x->embed) != EMBED_KIND_LSA)
+		return 0;
+	if (fuse_without_list(r) < FUSE_FEEDBACK_HITS && fuse_halves(r, e) == -1)
+		return -1;
+	if (r->count == 0)
 		return 0;
 	if ((scratch = arena_alloc(r->a, 2 * dim * sizeof *scratch)) == NULL)
 		return no_memory(e);
 	fuse_feedback(r->hits, r->count, vector_of, r, r->vector, dim, scratch, r->vector);
-	if (search_vectors(r, e) == -1)
-		return -1;
-	return fuse_halves(r, e);
+	return 0;
 }
 
 /* ---- what the request asks besides ---- */
@@ -377,13 +400,39 @@ has_passages(const struct index *x)
 	return x->rows > 0 && x->row[0].passage != 0;
 }
 
-static int
-arrange(struct ranking *r, struct err *e)
+static void
+group(struct ranking *r)
 {
 	if (has_passages(r->x))
 		r->count = fuse_group(r->hits, r->count, 1, passage_of, r);
 	if (r->q->per_document > 0)
 		r->count = fuse_group(r->hits, r->count, r->q->per_document, document_of, r);
+}
+
+/* Whether the words' hits hold all that is asked for: then these are left, grouped. */
+static bool
+is_settled(struct ranking *r)
+{
+	if (r->q->diverse || r->q->places || r->lexical_count < r->q->top_k)
+		return false;
+	r->count = fuse_without_list(r);
+	group(r);
+	return r->count >= r->q->top_k;
+}
+
+static int
+fuse_and_arrange(struct ranking *r, struct err *e)
+{
+	r->hits = arena_alloc(r->a, 2 * r->wanted * sizeof *r->hits);
+	if (r->hits == NULL)
+		return no_memory(e);
+	if (feed_back(r, e) == -1)
+		return -1;
+	if (is_settled(r))
+		return 0;
+	if (fuse_halves(r, e) == -1)
+		return -1;
+	group(r);
 	return diversify(r, e);
 }
 
@@ -401,11 +450,9 @@ rank(struct ranking *r, struct err *e)
 		return 0;
 	if (q->mode != FUSE_DENSE && search_words(r, e) == -1)
 		return -1;
-	if (q->mode != FUSE_LEXICAL && (embed_text(r, e) == -1 || search_vectors(r, e) == -1))
+	if (q->mode != FUSE_LEXICAL && embed_text(r, e) == -1)
 		return -1;
-	if (fuse_halves(r, e) == -1 || feed_back(r, e) == -1)
-		return -1;
-	return arrange(r, e);
+	return fuse_and_arrange(r, e);
 }
 
 /* Of each half.  Few hits need few: for ten, 50 or 30 find what 100 find (doc/notes/ranking.md), at a

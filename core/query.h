@@ -5,7 +5,9 @@
  *   vector -> dense candidates ------------------------------'
  *
  * One round of feedback follows for the built-in embedder: the best hits move the vector,
- * and the dense half is asked again (fuse.h, doc/notes/ranking.md).
+ * and the dense half is asked again (fuse.h, doc/notes/ranking.md).  Neither time it is asked
+ * for rows that could not be among the hits: mostly those that the words found are all
+ * above what a vector alone can reach, and only they are compared with it.
  *
  * Passages  where chunks were cut from larger passages (chunk.h, parents), the best chunk of
  *         each counts, and the passage is answered.
@@ -47,6 +49,8 @@ struct query {
 	float lambda;		/* vectors, so without effect where there are none */
 	const struct filter *filter;	/* the documents to answer from; NULL: all (filter.h) */
 	const struct embed_service *service;	/* for models elsewhere; NULL: there is none */
+	bool places;		/* fuse_hit.dense_place is wanted of each hit, even where the
+				 * answer can be told without a list of the nearest rows */
 	bool needs_vectors;	/* rather an error than an answer by words alone */
 	query_stage_fn *on_stage;	/* called as each stage begins; NULL: nobody asks */
 	void *stage_context;

@@ -259,6 +259,7 @@ question_ask(struct api *api, const struct question *q, struct index *x, const c
 		query.top_k = q->rerank_top;
 	query.text = text;
 	query.text_len = n;
+	query.places = q->explain;
 	query.service = api->service;
 	query.needs_vectors = api->needs_vectors;
 	query.on_stage = watch_query;

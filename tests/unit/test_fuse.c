@@ -287,6 +287,69 @@ grouping_keeps_the_first_hits_of_each_document(void **state)
 		assert_int_equal(h[i].row, one[i]);
 }
 
+enum { ROWS = 40, FOUND = 12 };
+static float cosine_by_row[ROWS];
+
+static float
+cosine_by_table(void *context, uint32_t row)
+{
+	(void)context;
+	return cosine_by_row[row];
+}
+
+/* Random halves of a collection of ROWS: some lexical rows, and the best FOUND cosines. */
+static size_t
+make_halves(struct fuse_lexical words[FOUND], struct fuse_dense vectors[FOUND])
+{
+	size_t n = 1 + (size_t)(next_random() * FOUND), found = 0;
+
+	for (uint32_t i = 0; i < ROWS; i++)
+		cosine_by_row[i] = 2 * next_random() - 1;
+	for (uint32_t i = 0; i < n; i++)
+		words[i] = (struct fuse_lexical){3 * i + 1, 5 + 5 * next_random(), next_random()};
+	for (uint32_t i = 0; i < ROWS; i++) {
+		size_t better = 0;
+		for (uint32_t k = 0; k < ROWS; k++)
+			better += cosine_by_row[k] > cosine_by_row[i];
+		if (better < FOUND)
+			vectors[found++] = (struct fuse_dense){i, cosine_by_row[i]};
+	}
+	return n;
+}
+
+static void
+settled_hits_are_those_of_both_lists(void **state)
+{
+	struct fuse_options o = fuse_options_for(EMBED_KIND_LSA);
+	struct fuse_hit both[2 * FOUND], alone[FOUND];
+	struct fuse_lexical words[FOUND];
+	struct fuse_dense vectors[FOUND];
+	size_t settled = 0, all = 0;
+
+	(void)state;
+	o.cosine = cosine_by_table;
+	for (int round = 0; round < 500; round++) {
+		size_t n = make_halves(words, vectors), m, sure;
+		o.is_unlisted = false;
+		fuse(words, n, vectors, FOUND, &o, both);
+		o.is_unlisted = true;
+		m = fuse(words, n, NULL, 0, &o, alone);
+		assert_int_equal(m, n);
+		sure = fuse_settled(alone, m, &o);
+		for (size_t i = 0; i < sure; i++) {
+			assert_int_equal(alone[i].row, both[i].row);
+			assert_true(alone[i].score == both[i].score);
+			assert_true(alone[i].cosine == both[i].cosine);
+		}
+		settled += sure;
+		all += n;
+	}
+	assert_true(settled > all / 4 && settled < all);
+	alone[0].cosine = 0;			/* perhaps there are no vectors */
+	assert_int_equal(fuse_settled(alone, 1, &o), 0);
+	assert_int_equal(fuse_settled(alone, 0, &o), 0);
+}
+
 static void
 modes_have_names(void **state)
 {
@@ -315,6 +378,7 @@ main(void)
 	    cmocka_unit_test(feedback_moves_the_query_towards_the_best_hits),
 	    cmocka_unit_test(diversity_takes_unlike_hits_first),
 	    cmocka_unit_test(grouping_keeps_the_first_hits_of_each_document),
+	    cmocka_unit_test(settled_hits_are_those_of_both_lists),
 	    cmocka_unit_test(modes_have_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,56 @@ grouping_leaves_one_hit_a_document(void **state)
 	arena_fini(&a);
 }
 
+/* The hits of both ways: with a list of the nearest rows, and without one where none is needed. */
+static void
+compare_ways(struct query q, size_t *unlisted)
+{
+	struct query_result with, without;
+	struct arena a;
+	struct err e;
+
+	arena_init(&a, 64 << 20);
+	assert_ok(query_rank(handbook, scratch, &q, &a, &without, &e), &e);
+	q.places = true;
+	assert_ok(query_rank(handbook, scratch, &q, &a, &with, &e), &e);
+	assert_int_equal(with.count, without.count);
+	for (size_t i = 0; i < with.count; i++) {
+		assert_int_equal(with.hits[i].row, without.hits[i].row);
+		assert_true(with.hits[i].score == without.hits[i].score);
+		assert_true(with.hits[i].how.cosine == without.hits[i].how.cosine);
+		*unlisted += with.hits[i].how.dense_place > 0 &&
+		    without.hits[i].how.dense_place == 0;
+	}
+	arena_fini(&a);
+}
+
+static void
+hits_are_the_same_where_no_nearest_rows_are_looked_for(void **state)
+{
+	static const unsigned top_k[] = {1, 3, 10, 40};
+	size_t unlisted = 0, before;
+
+	(void)state;
+	for (int i = 0; i < JUDGED; i++) {
+		struct query q = {.text = judged[i].question, .text_len = strlen(judged[i].question)};
+		for (size_t k = 0; k < sizeof top_k / sizeof top_k[0]; k++) {
+			q.top_k = top_k[k];
+			q.per_document = 0;
+			compare_ways(q, &unlisted);
+			q.per_document = 1;
+			compare_ways(q, &unlisted);
+		}
+		q.top_k = 3;
+		q.per_document = 0;
+		q.diverse = true;	/* chooses from all candidates, so both are wanted */
+		q.lambda = 0.5f;
+		before = unlisted;
+		compare_ways(q, &unlisted);
+		assert_int_equal(unlisted, before);
+	}
+	assert_true(unlisted > 100);	/* or nothing was left out */
+}
+
 static bool
 is_known(const char *question, enum fuse_mode mode)
 {
@@ -226,6 +276,7 @@ main(void)
 	    cmocka_unit_test(vectors_alone_find_it),
 	    cmocka_unit_test(parts_of_every_score_add_up),
 	    cmocka_unit_test(grouping_leaves_one_hit_a_document),
+	    cmocka_unit_test(hits_are_the_same_where_no_nearest_rows_are_looked_for),
 	};
 	return cmocka_run_group_tests(tests, build_handbook, drop_handbook);
 }
