@@ -3,7 +3,7 @@
  * Written files use the rollback journal, never WAL (sealed files are read from
  * read-only mounts, and the library in Debian 12 predates the WAL-reset fix).  Every
  * write is a BEGIN IMMEDIATE, so that waiting works.  Sealed files are opened
- * immutable.  No file may bring code: extensions off, defensive on, schema untrusted.
+ * immutable, and mapped.  No file may bring code: extensions off, defensive on, schema untrusted.
  *
  * Errors  ERR_DB with SQLite's words, ERR_BUSY past the busy timeout, ERR_CORRUPT for
  *         damage, ERR_NOMEM.
@@ -19,11 +19,11 @@
 
 #include "err.h"
 
-enum { DB_BUSY_MS = 5000 };
+enum { DB_BUSY_MS = 5000, DB_MAP_MAX = 0x7fff0000 /* the most that SQLite maps */ };
 
 /* A file this process writes, made if absent. */
 int db_open_write(sqlite3 **db, const char *path, struct err *e);
-/* A sealed file: read-only, immutable; application id and version must be these. */
+/* A sealed file: read-only, immutable, in one transaction; application id and version must be these. */
 int db_open_sealed(
     sqlite3 **db, const char *path, uint32_t application_id, int version, struct err *e);
 /* Somebody else's file, which others may write meanwhile: read-only, no link followed. */
