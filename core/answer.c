@@ -6,34 +6,43 @@
 
 #include "utf8.h"
 
-/* Where the last whole sentence ends within n bytes, or the last word, or the last
- * character. */
-static size_t
-cut_at_sentence(const char *text, size_t n)
-{
-	size_t sentence = 0, word = 0, len;
-	uint32_t cp, before = 0;
-
-	for (size_t i = 0; i < n; i += len, before = cp) {
-		if ((len = utf8_next(text + i, n - i, &cp)) == 0)
-			break;
-		bool is_space = cp == ' ' || cp == '\n' || cp == '\t';
-		if (is_space && (before == '.' || before == '!' || before == '?'))
-			sentence = i;
-		if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)	/* 。！？ */
-			sentence = i + len;
-		if (is_space)
-			word = i;
-	}
-	if (sentence >= n / 3)
-		return sentence;
-	return word >= n / 2 ? word : utf8_floor(text, n);
-}
-
 static inline bool
 is_white(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Where text[0..n) ends a sentence at i: behind a mark of Chinese there, or at the space behind one of
+ * ours; 0: it does not. */
+static size_t
+sentence_at(const char *text, size_t n, size_t i)
+{
+	static const char *const wide[] = {"\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f"};	/* 。！？ */
+
+	if (text[i] == ' ' || text[i] == '\n' || text[i] == '\t')
+		return i > 0 && (text[i - 1] == '.' || text[i - 1] == '!' || text[i - 1] == '?') ? i : 0;
+	for (size_t k = 0; k < 3 && (signed char)text[i] < 0; k++)
+		if (n - i >= 3 && memcmp(text + i, wide[k], 3) == 0)
+			return i + 3;
+	return 0;
+}
+
+/* Where the last whole sentence ends within n bytes, or the last word, or the last
+ * character.  From the end: what is found first is it. */
+static size_t
+cut_at_sentence(const char *text, size_t n)
+{
+	size_t word = 0, sentence;
+
+	for (size_t i = n; i-- > 0 && i + 3 >= n / 3;) {
+		if ((unsigned char)text[i] > ' ' && (signed char)text[i] > 0)
+			continue;
+		if ((sentence = sentence_at(text, n, i)) != 0 && sentence >= n / 3)
+			return sentence;
+		if (word == 0 && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t'))
+			word = i;
+	}
+	return word >= n / 2 ? word : utf8_floor(text, n);
 }
 
 /* One passage on one line. */
@@ -41,15 +50,22 @@ static void
 add_passage(struct buf *out, const char *text, size_t n)
 {
 	size_t keep = n <= ANSWER_PASSAGE_BYTES ? n : cut_at_sentence(text, ANSWER_PASSAGE_BYTES);
-	for (size_t i = 0, run; i < keep; i += run) {
-		bool white = is_white(text[i]);
-		for (run = 1; i + run < keep && is_white(text[i + run]) == white;)
+	size_t from = 0, run;
+
+	for (size_t i = 0; i < keep; i += run) {
+		run = 1;
+		if (!is_white(text[i]))
+			continue;
+		while (i + run < keep && is_white(text[i + run]))
 			run++;
-		if (!white)
-			buf_add(out, text + i, run);
-		else if (i + run < keep)
+		if (run == 1 && text[i] == ' ' && i + 1 < keep)
+			continue;	/* it is as it should be */
+		buf_add(out, text + from, i - from);
+		from = i + run;
+		if (from < keep)
 			buf_addc(out, ' ');
 	}
+	buf_add(out, text + from, keep - from);
 	if (keep < n)
 		buf_adds(out, " \xe2\x80\xa6");		/* … */
 }
@@ -103,7 +119,9 @@ answer_extract(const struct query_result *r, enum answer_language language, stru
 		add_passage(out, r->hits[i].chunk.text, r->hits[i].chunk.text_len);
 		buf_addc(out, ' ');
 		marks[i] = (struct answer_mark){.number = (unsigned)i + 1, .start = out->len};
-		buf_addf(out, "[%zu]", i + 1);
+		buf_addc(out, '[');
+		buf_addu(out, i + 1);
+		buf_addc(out, ']');
 		marks[i].end = out->len;
 	}
 	return n;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
+
 void
 buf_init(struct buf *b, size_t max)
 {
@@ -89,6 +91,14 @@ void
 buf_addc(struct buf *b, char c)
 {
 	buf_add(b, &c, 1);
+}
+
+void
+buf_addu(struct buf *b, uint64_t n)
+{
+	char text[DECIMAL_BYTES];
+
+	buf_add(b, text, decimal_of(n, text));
 }
 
 void

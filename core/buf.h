@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "err.h"
 
@@ -28,6 +29,8 @@ void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_adds(struct buf *b, const char *text);
 void buf_addc(struct buf *b, char c);
+/* n in decimal digits. */
+void buf_addu(struct buf *b, uint64_t n);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Room for n more bytes to be written at the returned place, NULL on failure;
  * call buf_grew() with what was used. */

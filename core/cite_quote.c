@@ -5,9 +5,20 @@
 
 #include "utf8.h"
 
-enum { WORDS_MAX = 128, QUOTED_MIN = 8, SENTENCE_MAX = 4096 };
+enum { WORDS_MAX = 128, WORD_MIN = 3, QUOTED_MIN = 8, SENTENCE_MAX = 4096 };
 
 /* ---- sentences ---- */
+
+/* Does a sentence end behind cp, which stands behind `before`? */
+static inline bool
+ends_sentence(uint32_t before, uint32_t cp)
+{
+	if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)	/* 。！？ */
+		return true;
+	if (cp == '\n' && before == '\n')
+		return true;
+	return (cp == ' ' || cp == '\n') && (before == '.' || before == '!' || before == '?');
+}
 
 /* Where the sentence that begins at `from` ends: behind its last mark and the space after it, at
  * an empty line, or at the end. */
@@ -25,11 +36,7 @@ sentence_end(const char *text, size_t n, size_t from)
 		}
 		if ((len = utf8_next(text + i, n - i, &cp)) == 0)
 			return n;
-		if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)	/* 。！？ */
-			return i + len;
-		if (cp == '\n' && before == '\n')
-			return i + len;
-		if ((cp == ' ' || cp == '\n') && (before == '.' || before == '!' || before == '?'))
+		if (ends_sentence(before, cp))
 			return i + len;
 	}
 	return n;
@@ -53,25 +60,34 @@ cite_sentence(const struct cite *c, size_t mark, const char **sentence, size_t *
 
 /* ---- words ---- */
 
+/* Different words, as hashes. */
 struct words {
 	uint32_t at[WORDS_MAX];
 	size_t count;
+	uint32_t lengths[128];	/* of those that begin with this letter of ASCII: a bit for each */
 };
 
-static bool
-has_word(const struct words *w, uint32_t word)
+/* Where the word stands; WORDS_MAX: nowhere. */
+static size_t
+place_of(const struct words *w, uint32_t word)
 {
 	for (size_t i = 0; i < w->count; i++)
 		if (w->at[i] == word)
-			return true;
-	return false;
+			return i;
+	return WORDS_MAX;
 }
 
 static void
 add_word(struct words *w, uint32_t word)
 {
-	if (w->count < WORDS_MAX && !has_word(w, word))
+	if (w->count < WORDS_MAX && place_of(w, word) == WORDS_MAX)
 		w->at[w->count++] = word;
+}
+
+static uint32_t
+length_bit(size_t letters)
+{
+	return 1u << (letters < 31 ? letters : 31);
 }
 
 /* A letter or digit of ASCII, without its case; 0: none. */
@@ -83,18 +99,37 @@ ascii_letter(unsigned char c)
 	return (unsigned char)(c - '0') < 10 ? c : 0;
 }
 
-/* Words of three letters and more, without their case, and pairs of Han characters. */
+/* The same question, asked of every byte of every passage. */
+static const bool is_letter[256] = {['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true};
+
+/* FNV-1a of the letters of a word. */
+#define WORD_BEGINS 2166136261u
+
+static inline uint32_t
+add_letter(uint32_t hash, uint32_t letter)
+{
+	return (hash ^ letter) * 16777619u;
+}
+
+static inline uint32_t
+han_pair(uint32_t first, uint32_t second)
+{
+	return (first * 31 + second) | 0x80000000u;
+}
+
+/* Words of WORD_MIN letters and more, without their case, and pairs of Han characters. */
 static void
 words_of(struct words *w, const char *text, size_t n)
 {
-	uint32_t cp, han = 0, hash = 2166136261u;
+	uint32_t cp, han = 0, hash = WORD_BEGINS, first = 0;
 	size_t len, letters = 0;
 
-	w->count = 0;
+	*w = (struct words){0};
 	for (size_t i = 0; i <= n; i += len) {
 		uint32_t letter = i < n ? ascii_letter((unsigned char)text[i]) : 0;
 		if (letter != 0) {
-			hash = (hash ^ letter) * 16777619u;
+			first = letters == 0 ? letter : first;
+			hash = add_letter(hash, letter);
 			letters++;
 			han = 0;
 			len = 1;
@@ -105,18 +140,119 @@ words_of(struct words *w, const char *text, size_t n)
 		if (len == 0)
 			break;
 		if (utf8_is_word(cp)) {
-			hash = (hash ^ cp) * 16777619u;
+			hash = add_letter(hash, cp);
 			letters++;
 		} else {
-			if (letters >= 3)
+			if (letters >= WORD_MIN) {
 				add_word(w, hash);
+				w->lengths[first] |= length_bit(letters);
+			}
 			letters = 0;
-			hash = 2166136261u;
+			hash = WORD_BEGINS;
 		}
 		if (utf8_is_han(cp) && han != 0)
-			add_word(w, (han * 31 + cp) | 0x80000000u);
+			add_word(w, han_pair(han, cp));
 		han = utf8_is_han(cp) ? cp : 0;
 	}
+}
+
+/* A sentence of a passage, read once for its end and for what it shares with the words wanted. */
+struct sentence {
+	const struct words *wanted;
+	uint64_t seen[WORDS_MAX / 64];
+	size_t shared;
+	uint32_t before;	/* the character before */
+	uint32_t han;		/* the same, if it is one; else 0 */
+	uint32_t hash;		/* of the word in hand */
+	size_t letters;		/* of it */
+};
+
+static void
+see_word(struct sentence *s, uint32_t word)
+{
+	size_t at = place_of(s->wanted, word);
+
+	if (at == WORDS_MAX || (s->seen[at / 64] >> at % 64 & 1) != 0)
+		return;
+	s->seen[at / 64] |= UINT64_C(1) << at % 64;
+	s->shared++;
+}
+
+/* Letters of ASCII from text[i] on, to the first other byte.  Where they are a word by themselves
+ * that begins and is as long as none of those wanted, they need no hash. */
+static size_t
+see_letters(struct sentence *s, const char *text, size_t n, size_t i)
+{
+	uint32_t first = ascii_letter((unsigned char)text[i]);
+	size_t end = i + 1, letters;
+
+	while (end < n && is_letter[(unsigned char)text[end]])
+		end++;
+	letters = end - i;
+	s->before = first;
+	s->han = 0;
+	if (s->letters == 0 && (end == n || (signed char)text[end] >= 0) &&
+	    (s->wanted->lengths[first] & length_bit(letters)) == 0)
+		return end;
+	for (; i < end; i++)
+		s->hash = add_letter(s->hash, ascii_letter((unsigned char)text[i]));
+	s->letters += letters;
+	return end;
+}
+
+static void
+end_word(struct sentence *s)
+{
+	if (s->letters >= WORD_MIN)
+		see_word(s, s->hash);
+	s->letters = 0;
+	s->hash = WORD_BEGINS;
+}
+
+/* Anything but a letter of ASCII. */
+static void
+see_other(struct sentence *s, uint32_t cp)
+{
+	bool is_han = utf8_is_han(cp);
+
+	if (utf8_is_word(cp)) {
+		s->hash = add_letter(s->hash, cp);
+		s->letters++;
+	} else {
+		end_word(s);
+	}
+	if (is_han && s->han != 0)
+		see_word(s, han_pair(s->han, cp));
+	s->han = is_han ? cp : 0;
+}
+
+/* Where the sentence that begins at `from` ends, as sentence_end(); in *shared how many different
+ * words of those wanted it has. */
+static size_t
+read_sentence(const struct words *wanted, const char *text, size_t n, size_t from, size_t *shared)
+{
+	struct sentence s = {.wanted = wanted, .hash = WORD_BEGINS};
+	size_t i = from, len;
+	bool is_over = false;
+	uint32_t cp;
+
+	while (i < n && !is_over) {
+		if (is_letter[(unsigned char)text[i]]) {
+			i = see_letters(&s, text, n, i);
+			continue;
+		}
+		if ((len = utf8_next(text + i, n - i, &cp)) == 0) {
+			i = n;
+			break;
+		}
+		see_other(&s, cp);
+		is_over = ends_sentence(s.before, cp);
+		s.before = cp;
+		i += len;
+	}
+	end_word(&s);
+	*shared = s.shared;
+	return i;
 }
 
 /* ---- quotes ---- */
@@ -168,19 +304,6 @@ trim(const char *text, size_t *start, size_t *len)
 		--*len;
 }
 
-/* How many different words the sentence at text has of those wanted. */
-static size_t
-count_shared(const struct words *wanted, const char *text, size_t n)
-{
-	struct words has;
-	size_t shared = 0;
-
-	words_of(&has, text, n);
-	for (size_t i = 0; i < has.count; i++)
-		shared += has_word(wanted, has.at[i]);
-	return shared;
-}
-
 void
 cite_quote(const char *sentence, size_t sentence_len, const char *passage, size_t passage_len,
     size_t *start, size_t *len)
@@ -194,8 +317,7 @@ cite_quote(const char *sentence, size_t sentence_len, const char *passage, size_
 	*len = passage_len > 0 ? sentence_end(passage, passage_len, 0) : 0;
 	words_of(&wanted, sentence, sentence_len);
 	for (size_t from = 0; from < passage_len; from = end) {
-		end = sentence_end(passage, passage_len, from);
-		shared = count_shared(&wanted, passage + from, end - from);
+		end = read_sentence(&wanted, passage, passage_len, from, &shared);
 		if (shared <= best)
 			continue;
 		best = shared;

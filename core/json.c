@@ -1,13 +1,13 @@
 /* json.c - strict JSON by json-c behind json_scan(). */
 #include "json.h"
 
+#include <endian.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "json_scan.h"
 #include "bounds.h"
+#include "decimal.h"
+#include "json_scan.h"
 #include "utf8.h"
 
 /* Counts members and finds numbers that no double holds. */
@@ -227,6 +227,27 @@ put_escaped(struct buf *b, unsigned char c)
 	}
 }
 
+/* How many of the first bytes, looked at in eights, are of ASCII and stand for themselves in a string.  Of each byte of
+ * x - 0x01... the upper bit tells whether x was 0 there, as long as x has none of its own. */
+static size_t
+plain_bytes(const char *text, size_t n)
+{
+	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+	size_t i = 0;
+	uint64_t x;
+
+	for (; n - i >= sizeof x; i += sizeof x) {
+		memcpy(&x, text + i, sizeof x);
+		x = le64toh(x);
+		uint64_t quote = (x ^ ones * '"') - ones, slash = (x ^ ones * '\\') - ones;
+		uint64_t rubout = (x ^ ones * 0x7f) - ones, control = x - ones * 0x20;
+		uint64_t other = (x | quote | slash | rubout | control) & high;
+		if (other != 0)		/* a borrow spoils what is behind, never before */
+			return i + (size_t)__builtin_ctzll(other) / 8;
+	}
+	return i;
+}
+
 void
 json_put_text(struct buf *b, const char *text, size_t n)
 {
@@ -237,7 +258,7 @@ json_put_text(struct buf *b, const char *text, size_t n)
 	while (i < n) {
 		unsigned char c = (unsigned char)text[i];
 		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			i++;
+			i += 1 + plain_bytes(text + i + 1, n - i - 1);
 			continue;
 		}
 		len = c < 0x80 ? 1 : utf8_next(text + i, n - i, &cp);
@@ -259,16 +280,10 @@ json_put_text(struct buf *b, const char *text, size_t n)
 void
 json_put_float(struct buf *b, float value)
 {
-	char text[40];
+	char text[DECIMAL_BYTES];
 
-	if (!isfinite(value)) {
+	if (isfinite(value))
+		buf_add(b, text, decimal_of_float(value, text));
+	else
 		buf_adds(b, "null");
-		return;
-	}
-	for (int digits = 6; digits <= 9; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, (double)value);
-		if (strtof(text, NULL) == value)
-			break;
-	}
-	buf_adds(b, text);
 }

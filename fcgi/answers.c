@@ -261,7 +261,9 @@ answer_make(struct api *api, const struct answer_request *q, struct reply *p, st
 static void
 put_member(struct buf *b, const char *name, const char *text)
 {
-	buf_addf(b, ", \"%s\": ", name);
+	buf_adds(b, ", \"");
+	buf_adds(b, name);
+	buf_adds(b, "\": ");
 	json_put_text(b, text, strlen(text));
 }
 
@@ -271,14 +273,17 @@ answer_put_citations(struct buf *b, const struct answer *w, const char *generati
 	buf_addc(b, '[');
 	for (size_t i = 0; i < w->citation_count; i++) {
 		const struct citation *c = &w->citations[i];
-		buf_addf(b, "%s{\"n\": %u", i > 0 ? ", " : "", c->number);
+		buf_adds(b, i > 0 ? ", {\"n\": " : "{\"n\": ");
+		buf_addu(b, c->number);
 		put_member(b, "document", c->hit->chunk.key);
 		put_member(b, "title", c->hit->chunk.title);
 		put_member(b, "source", c->hit->chunk.source);
 		if (c->hit->chunk.page != 0)
 			buf_addf(b, ", \"page\": %u", c->hit->chunk.page);
-		buf_addf(b, ", \"start\": %llu, \"end\": %llu", (unsigned long long)c->start,
-		    (unsigned long long)c->end);
+		buf_adds(b, ", \"start\": ");
+		buf_addu(b, c->start);
+		buf_adds(b, ", \"end\": ");
+		buf_addu(b, c->end);
 		put_member(b, "generation", generation);
 		buf_adds(b, ", \"quote\": ");
 		json_put_text(b, c->quote, c->quote_len);

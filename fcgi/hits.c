@@ -44,8 +44,11 @@ put_hit(struct buf *b, const struct query_hit *h, const struct question *q, stru
 	json_put_text(b, h->chunk.title, strlen(h->chunk.title));
 	buf_adds(b, ", \"source\": ");
 	json_put_text(b, h->chunk.source, strlen(h->chunk.source));
-	buf_addf(b, ", \"start\": %llu, \"end\": %llu, \"heading\": ",
-	    (unsigned long long)h->chunk.start, (unsigned long long)h->chunk.end);
+	buf_adds(b, ", \"start\": ");
+	buf_addu(b, h->chunk.start);
+	buf_adds(b, ", \"end\": ");
+	buf_addu(b, h->chunk.end);
+	buf_adds(b, ", \"heading\": ");
 	json_put_text(b, h->chunk.heading, strlen(h->chunk.heading));
 	if (h->chunk.page != 0)
 		buf_addf(b, ", \"page\": %u", h->chunk.page);

@@ -46,7 +46,12 @@ reply_header(struct reply *p, const char *name, const char *value)
 	for (const char *c = value; *c != '\0'; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			return;
-	buf_addf(&p->headers, "%s: %s\r\n", name, value);
+	if (buf_room(&p->headers, strlen(name) + strlen(value) + 4) == NULL)
+		return;		/* all of it or nothing */
+	buf_adds(&p->headers, name);
+	buf_adds(&p->headers, ": ");
+	buf_adds(&p->headers, value);
+	buf_adds(&p->headers, "\r\n");
 }
 
 static const char *
@@ -166,13 +171,21 @@ reason_phrase(int status)
 static void
 format_head(const struct reply *p, struct buf *out)
 {
-	buf_addf(out, "Status: %d %s\r\n", p->status, reason_phrase(p->status));
-	if (p->type[0] != '\0')
-		buf_addf(out, "Content-Type: %s\r\n", p->type);
-	if (!p->is_streaming && p->status != 304 && p->status != 204)
-		buf_addf(out, "Content-Length: %zu\r\n", p->body.len);
-	buf_addf(out, "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n",
-	    p->may_be_kept ? "private, no-cache" : "no-store");
+	buf_adds(out, "Status: ");
+	buf_addu(out, (uint64_t)p->status);
+	buf_addc(out, ' ');
+	buf_adds(out, reason_phrase(p->status));
+	if (p->type[0] != '\0') {
+		buf_adds(out, "\r\nContent-Type: ");
+		buf_adds(out, p->type);
+	}
+	if (!p->is_streaming && p->status != 304 && p->status != 204) {
+		buf_adds(out, "\r\nContent-Length: ");
+		buf_addu(out, p->body.len);
+	}
+	buf_adds(out, "\r\nCache-Control: ");
+	buf_adds(out, p->may_be_kept ? "private, no-cache" : "no-store");
+	buf_adds(out, "\r\nX-Content-Type-Options: nosniff\r\n");
 	buf_add(out, p->headers.data, p->headers.len);
 	buf_adds(out, "\r\n");
 }

@@ -254,10 +254,10 @@ tell_timing(const struct watch *w, struct reply *p)
 	size_t n = 0;
 
 	for (int i = STAGE_READ; i < STAGE_MAX; i++) {
-		int64_t ns = watch_spent(w, i);
+		long long ns = watch_spent(w, i);
 		if (ns > 0)
-			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s;dur=%.3f",
-			    n > 0 ? ", " : "", board_stage_name(i), (double)ns / 1e6);
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s;dur=%lld.%03lld",
+			    n > 0 ? ", " : "", board_stage_name(i), ns / 1000000, ns / 1000 % 1000);
 	}
 	if (n > 0)
 		reply_header(p, "Server-Timing", text);

@@ -52,6 +52,7 @@ struct worker {
 	struct board_slot *slot;	/* NULL when run by hand */
 	struct watch watch;
 	struct slowlog slowlog;
+	char pid[16];			/* as it is told with each answer */
 	char tenant[TENANT_NAME_BYTES + 1];	/* in hand */
 	char generation[GENERATION_NAME_BYTES];
 	uint64_t seen_seq;
@@ -263,14 +264,12 @@ answer(struct worker *w, char *const *envp, req_read_fn *read, void *from)
 {
 	struct req r;
 	struct err e;
-	char pid[16];
 	int rc;
 
 	arena_reset(&w->arena);
 	reply_reset(&w->reply);
 	buf_reset(&w->output);
-	snprintf(pid, sizeof pid, "%d", (int)getpid());
-	reply_header(&w->reply, "X-Ragpool-Worker", pid);
+	reply_header(&w->reply, "X-Ragpool-Worker", w->pid);
 	rc = req_init(&r, envp, &w->arena, read, from, &e);
 	reply_header(&w->reply, "X-Request-Id", r.id);
 	if (rc == -1)
@@ -453,6 +452,7 @@ worker_init(struct worker *w, const struct worker_options *o, struct err *e)
 	reply_init(&w->reply);
 	buf_init(&w->output, REPLY_BODY_MAX + REPLY_HEADERS_MAX + 1024);
 	w->slowlog.fd = -1;
+	snprintf(w->pid, sizeof w->pid, "%d", (int)getpid());
 	if (serving_new(&w->serving, o->data_dir, e) == -1 ||
 	    query_scratch_new(&w->scratch, e) == -1 ||
 	    slowlog_open(&w->slowlog, o->slowlog, o->slow_ms, e) == -1 ||

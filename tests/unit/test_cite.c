@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "cite.h"
+#include "utf8.h"
 
 static const bool given[] = {true, true, false, true};	/* 1, 2, 4 */
 
@@ -155,6 +156,142 @@ a_quote_is_bounded_and_whole_characters(void **state)
 	assert_int_equal(len % 3, 0);
 }
 
+/* ---- the same, said slowly ---- */
+
+enum { WORDS = 256, WORD_BYTES = 1100 };
+
+struct bag {
+	char word[WORDS][WORD_BYTES];
+	size_t count;
+};
+
+static void
+put_in_bag(struct bag *b, const char *word, size_t n)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (strlen(b->word[i]) == n && memcmp(b->word[i], word, n) == 0)
+			return;
+	assert_true(b->count < WORDS && n < sizeof b->word[0]);
+	memcpy(b->word[b->count], word, n);
+	b->word[b->count++][n] = '\0';
+}
+
+/* Words of three letters and more in small letters, and pairs of Han characters. */
+static void
+fill_bag(struct bag *b, const char *text, size_t n)
+{
+	char word[WORD_BYTES];
+	size_t bytes = 0, letters = 0, before = 0;
+
+	b->count = 0;
+	for (size_t i = 0, len; i <= n; i += len) {
+		uint32_t cp = ' ';
+		len = i < n ? utf8_next(text + i, n - i, &cp) : 1;
+		if (utf8_is_word(cp)) {
+			memcpy(word + bytes, text + i, len);
+			if (cp >= 'A' && cp <= 'Z')
+				word[bytes] |= 32;
+			bytes += len;
+			letters++;
+		} else {
+			if (letters >= 3)
+				put_in_bag(b, word, bytes);
+			bytes = letters = 0;
+		}
+		if (utf8_is_han(cp) && before > 0)
+			put_in_bag(b, text + i - before, before + len);
+		before = utf8_is_han(cp) ? len : 0;
+	}
+}
+
+static size_t
+end_slowly(const char *text, size_t n, size_t from)
+{
+	uint32_t cp, before = 0;
+
+	for (size_t i = from, len; i < n; i += len, before = cp) {
+		len = utf8_next(text + i, n - i, &cp);
+		bool is_mark = before == '.' || before == '!' || before == '?';
+		if (cp == 0x3002 || cp == 0xff01 || cp == 0xff1f || (cp == '\n' && before == '\n') ||
+		    ((cp == ' ' || cp == '\n') && is_mark))
+			return i + len;
+	}
+	return n;
+}
+
+static void
+quote_slowly(const char *sentence, const char *text, size_t n, size_t *start, size_t *len)
+{
+	static struct bag wanted, has;
+	size_t best = 0;
+
+	*start = 0;
+	*len = end_slowly(text, n, 0);
+	fill_bag(&wanted, sentence, strlen(sentence));
+	for (size_t from = 0, end; from < n; from = end) {
+		size_t before, shared = 0;
+		end = end_slowly(text, n, from);
+		fill_bag(&has, text + from, end - from);
+		for (size_t i = 0; i < has.count; i++) {
+			before = wanted.count;
+			put_in_bag(&wanted, has.word[i], strlen(has.word[i]));
+			shared += wanted.count == before;
+			wanted.count = before;
+		}
+		if (shared > best) {
+			best = shared;
+			*start = from;
+			*len = end - from;
+		}
+	}
+	for (; *len > 0 && strchr(" \t\r\n", text[*start]) != NULL; --*len)
+		++*start;
+	if (*len > CITE_QUOTE_MAX)
+		*len = utf8_floor(text + *start, CITE_QUOTE_MAX);
+	while (*len > 0 && strchr(" \t\r\n", text[*start + *len - 1]) != NULL)
+		--*len;
+}
+
+static void
+put_pieces(char *out, size_t most, uint64_t *x)
+{
+	static const char *const pieces[] = {"lamp", "Lamp", "lamps", "tower", "TOWER", "fog", "of", "a", "1837",
+	    "granite", "\xc3\xa9t\xc3\xa9", "caf\xc3\xa9s", "na\xc3\xafve", "\xe7\x81\xaf", "\xe5\xa1\x94",
+	    "\xe5\xae\x88", "\xe3\x80\x82", "\xef\xbc\x9f", ". ", ".\n", "! ", "\n\n", "\n", "? ", ", ", "-", ".",
+	    "\xe2\x80\x99s", "\xe3\x81\x82", "\xf0\x9f\x98\x80", "averyveryverylongwordthatisofmorethanthirty", "'"};
+	size_t n = 0;
+
+	while (n < most) {
+		*x = *x * 6364136223846793005u + 1442695040888963407u;
+		size_t at = (*x >> 33) % (2 * sizeof pieces / sizeof pieces[0]);
+		const char *piece = at % 2 == 0 ? pieces[at / 2] : " ";
+		if (at % 4 == 1)
+			continue;
+		memcpy(out + n, piece, strlen(piece) + 1);
+		n += strlen(piece);
+	}
+	out[n] = '\0';
+}
+
+static void
+quotes_are_the_same_said_slowly(void **state)
+{
+	uint64_t x = 88172645463325252u;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		char sentence[400], text[1000];
+		size_t start, len, wanted_start, wanted_len;
+		put_pieces(sentence, 20 + (size_t)i % 60, &x);
+		put_pieces(text, (size_t)i % 600, &x);
+		cite_quote(sentence, strlen(sentence), text, strlen(text), &start, &len);
+		quote_slowly(sentence, text, strlen(text), &wanted_start, &wanted_len);
+		if (start != wanted_start || len != wanted_len)
+			fail_msg("\"%s\" in \"%s\": [%zu, %zu), not [%zu, %zu)", sentence, text, start,
+			    start + len, wanted_start, wanted_start + wanted_len);
+	}
+}
+
 static void
 a_mark_belongs_to_the_sentence_before_it(void **state)
 {
@@ -182,6 +319,7 @@ main(void)
 	    cmocka_unit_test(an_answer_has_a_size_and_a_number_of_marks),
 	    cmocka_unit_test(a_quote_is_the_sentence_that_says_it),
 	    cmocka_unit_test(a_quote_is_bounded_and_whole_characters),
+	    cmocka_unit_test(quotes_are_the_same_said_slowly),
 	    cmocka_unit_test(a_mark_belongs_to_the_sentence_before_it),
 	};
 

@@ -130,6 +130,37 @@ written_text_reads_back(void **state)
 	buf_fini(&b);
 }
 
+/* Each byte alone, at each place among others: eight are looked at together. */
+static void
+each_byte_is_written_as_it_should_be_wherever_it_stands(void **state)
+{
+	char text[33], wanted[96];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	for (int c = 1; c < 256; c++)
+		for (size_t at = 0; at < sizeof text - 1; at++) {
+			static const char plain[] = "a sentence of 32 bytes, ~no less";
+			char as[8] = {(char)c};
+			if (strchr("\"\\", c) != NULL)
+				snprintf(as, sizeof as, "\\%c", c);
+			else if (c == '\n' || c == '\r' || c == '\t')
+				snprintf(as, sizeof as, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+			else if (c < 0x20 || c == 0x7f)
+				snprintf(as, sizeof as, "\\u%04x", c);
+			else if (c >= 0x80)
+				snprintf(as, sizeof as, "\xef\xbf\xbd");
+			memcpy(text, plain, sizeof text);
+			text[at] = (char)c;
+			snprintf(wanted, sizeof wanted, "\"%.*s%s%s\"", (int)at, plain, as, plain + at + 1);
+			buf_reset(&b);
+			json_put_text(&b, text, strlen(text));
+			assert_string_equal(b.data, wanted);
+		}
+	buf_fini(&b);
+}
+
 static void
 written_floats_read_back_exactly(void **state)
 {
@@ -154,6 +185,7 @@ main(void)
 	    cmocka_unit_test(deep_nesting_costs_no_stack),
 	    cmocka_unit_test(getters_name_the_member_and_the_range),
 	    cmocka_unit_test(written_text_reads_back),
+	    cmocka_unit_test(each_byte_is_written_as_it_should_be_wherever_it_stands),
 	    cmocka_unit_test(written_floats_read_back_exactly),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
