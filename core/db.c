@@ -50,12 +50,14 @@ open_handle(sqlite3 **db, const char *name, int flags, const char *path, struct 
 	return -1;
 }
 
+/* "full" does not make durable that the journal is gone: after a loss of power it may be there
+ * again and take the last transaction back, whose work nobody would do again. */
 int
 db_open_write(sqlite3 **db, const char *path, struct err *e)
 {
 	if (open_handle(db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, path, e) == -1)
 		return -1;
-	if (db_run(*db, "pragma journal_mode = delete; pragma synchronous = full;", e) == 0)
+	if (db_run(*db, "pragma journal_mode = delete; pragma synchronous = extra;", e) == 0)
 		return 0;
 	db_close(*db);
 	*db = NULL;

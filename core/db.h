@@ -21,7 +21,7 @@
 
 enum { DB_BUSY_MS = 5000, DB_MAP_MAX = 0x7fff0000 /* the most that SQLite maps */ };
 
-/* A file this process writes, made if absent. */
+/* A file this process writes, made if absent.  What is committed outlives a loss of power. */
 int db_open_write(sqlite3 **db, const char *path, struct err *e);
 /* A sealed file: read-only, immutable, in one transaction; application id and version must be these. */
 int db_open_sealed(

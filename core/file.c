@@ -190,8 +190,8 @@ file_is_folder(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-int
-file_make_dirs(const char *path, mode_t mode, struct err *e)
+static int
+make_dirs(const char *path, mode_t mode, bool is_durable, struct err *e)
 {
 	char partial[PATH_MAX];
 	size_t n = strlen(path);
@@ -203,11 +203,27 @@ file_make_dirs(const char *path, mode_t mode, struct err *e)
 		if (partial[i] != '/' && partial[i] != '\0')
 			continue;
 		partial[i] = '\0';
-		if (mkdir(partial, mode) == -1 && errno != EEXIST)
-			return err_sys(e, ERR_IO, "mkdir %s", partial);
+		if (mkdir(partial, mode) == -1) {
+			if (errno != EEXIST)
+				return err_sys(e, ERR_IO, "mkdir %s", partial);
+		} else if (is_durable && sync_folder_of(partial, e) == -1) {
+			return -1;
+		}
 		partial[i] = path[i];
 	}
 	return 0;
+}
+
+int
+file_make_dirs(const char *path, mode_t mode, struct err *e)
+{
+	return make_dirs(path, mode, true, e);
+}
+
+int
+file_make_dirs_unsynced(const char *path, mode_t mode, struct err *e)
+{
+	return make_dirs(path, mode, false, e);
 }
 
 static int

@@ -30,7 +30,10 @@ int file_write_all(int fd, const void *bytes, size_t n, const char *path, struct
 int file_replace(const char *path, const void *bytes, size_t n, mode_t mode, struct err *e);
 int file_sync(const char *path, struct err *e);		/* a file or a folder */
 bool file_is_folder(const char *path);
+/* With all that is missing above it; the names of those it makes are durable. */
 int file_make_dirs(const char *path, mode_t mode, struct err *e);
+/* These only with the caller's syncfs(): for very many. */
+int file_make_dirs_unsynced(const char *path, mode_t mode, struct err *e);
 /* One folder whose name is as durable as what will be in it; absent parents are an error. */
 int file_make_folder(const char *path, mode_t mode, struct err *e);
 /* Every name in a folder, also hidden ones, with the folder's descriptor; one that is not there

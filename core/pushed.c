@@ -91,7 +91,7 @@ make_parent(const char *path, struct err *e)
 	const char *slash = strrchr(path, '/');
 
 	snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-	return file_is_folder(folder) ? 0 : file_make_dirs(folder, 0755, e);
+	return file_is_folder(folder) ? 0 : file_make_dirs_unsynced(folder, 0755, e);
 }
 
 /* The path of the key's file, its folder made. */

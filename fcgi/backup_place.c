@@ -20,7 +20,7 @@ place_make_parent(const char *path, struct err *e)
 	char folder[PATH_MAX];
 
 	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-	return file_is_folder(folder) ? 0 : file_make_dirs(folder, 0755, e);
+	return file_is_folder(folder) ? 0 : file_make_dirs_unsynced(folder, 0755, e);
 }
 
 /* ---- copying ---- */

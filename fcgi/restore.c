@@ -202,6 +202,15 @@ restore_generations(struct restoring *x, struct err *e)
 
 /* ---- single files ---- */
 
+static int
+make_parent(const char *path, struct err *e)
+{
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+	return file_is_folder(folder) ? 0 : file_make_dirs(folder, 0755, e);
+}
+
 /* A whole new file in the place of the old one, durable. */
 static int
 replace(const struct restoring *x, const char *path, bool may_link, struct err *e)
@@ -210,7 +219,7 @@ replace(const struct restoring *x, const char *path, bool may_link, struct err *
 
 	if (file_join(from, sizeof from, x->r->backup, path, e) == -1 ||
 	    file_join(to, sizeof to, x->r->data_dir, path, e) == -1 ||
-	    place_make_parent(to, e) == -1)
+	    make_parent(to, e) == -1)
 		return -1;
 	if (snprintf(aside, sizeof aside, "%s.tmp-%d", to, (int)getpid()) >= (int)sizeof aside)
 		return err_set(e, ERR_LIMIT, "path too long");
