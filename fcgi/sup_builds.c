@@ -390,6 +390,15 @@ sup_builds_fds(const struct sup *s, struct curl_waitfd *fds)
 	return n;
 }
 
+/* When it is looked at, if it says nothing until then: its time is over, or it may have stalled. */
+static int64_t
+run_due(const struct sup *s, const struct build_run *r)
+{
+	int64_t stall_ms = r->beat_ms + s->conf.global.build_stall_ms;
+
+	return r->child.was_told || r->child.due_ms < stall_ms ? r->child.due_ms : stall_ms;
+}
+
 int64_t
 sup_builds_due(const struct sup *s)
 {
@@ -398,7 +407,7 @@ sup_builds_due(const struct sup *s)
 	if (s->stopping == STOP_NOT && builds_due(&s->builds) < due)
 		due = builds_due(&s->builds);
 	for (int i = 0; i < BUILDS_MAX; i++)
-		if (s->runs[i].child.pid != 0 && s->runs[i].child.due_ms < due)
-			due = s->runs[i].child.due_ms;
+		if (s->runs[i].child.pid != 0 && run_due(s, &s->runs[i]) < due)
+			due = run_due(s, &s->runs[i]);
 	return due;
 }
