@@ -1,5 +1,5 @@
 /* test_inbox.c - entries, their order, keys and bounds; what a build takes in of them. */
-#include "unit.h"
+#include "unit_inbox.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,13 +12,10 @@
 
 #include "failpoint.h"
 #include "file.h"
-#include "inbox.h"
 #include "intake.h"
 #include "ledger.h"
 #include "log.h"
 #include "pushed.h"
-
-static char *base;
 
 static int
 set_up(void **state)
@@ -26,19 +23,9 @@ set_up(void **state)
 	char path[200];
 	struct err e;
 
-	(void)state;
-	base = unit_folder();
-	assert_ok(inbox_make(base, &e), &e);
+	inbox_set_up(state);
 	snprintf(path, sizeof path, "%s/tenants/t", base);
 	assert_ok(file_make_dirs(path, 0755, &e), &e);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	unit_folder_gone(base);
 	return 0;
 }
 
@@ -59,25 +46,13 @@ send_text(const char *id, const char *text, const char *key, char job[INBOX_ID_B
 static void
 put(const char *id, const char *text)
 {
-	char job[INBOX_ID_BYTES];
-	bool existed;
-	struct err e;
-
-	assert_ok(send_text(id, text, NULL, job, &existed, &e), &e);
+	inbox_say(INBOX_PUT, id, text, NULL);
 }
 
 static void
 take(const char *id)
 {
-	const struct inbox_limits limits = {0};
-	char job[INBOX_ID_BYTES];
-	struct inbox_entry n;
-	bool existed;
-	struct err e;
-
-	assert_ok(inbox_begin(&n, base, "t", &e), &e);
-	assert_ok(inbox_remove(&n, id, &e), &e);
-	assert_ok(inbox_commit(&n, &limits, NULL, job, &existed, &e), &e);
+	inbox_say(INBOX_REMOVE, id, NULL, NULL);
 }
 
 static void
@@ -511,20 +486,6 @@ jobs_go_from_building_to_live(void **state)
 /* ---- by document ---- */
 
 static void
-describe(const char *id, const char *meta)
-{
-	const struct inbox_limits limits = {0};
-	char job[INBOX_ID_BYTES];
-	struct inbox_entry n;
-	bool existed;
-	struct err e;
-
-	assert_ok(inbox_begin(&n, base, "t", &e), &e);
-	assert_ok(inbox_describe(&n, id, meta, &e), &e);
-	assert_ok(inbox_commit(&n, &limits, NULL, job, &existed, &e), &e);
-}
-
-static void
 other_fields_leave_the_bytes_and_need_a_document(void **state)
 {
 	const char *meta;
@@ -535,15 +496,15 @@ other_fields_leave_the_bytes_and_need_a_document(void **state)
 	(void)state;
 	arena_init(&a, 1 << 16);
 	put("a", "the bytes");
-	describe("a", "{\"n\": 1}");
-	describe("nobody", "{\"n\": 2}");
+	inbox_say(INBOX_DESCRIBE, "a", NULL, "{\"n\": 1}");
+	inbox_say(INBOX_DESCRIBE, "nobody", NULL, "{\"n\": 2}");
 	run_intake(&i);
 	holds("a", "the bytes");
 	holds("nobody", NULL);
 	assert_ok(pushed_meta(base, "t", "a", &a, &meta, &e), &e);
 	assert_string_equal(meta, "{\"n\": 1}");
 	assert_refused(pushed_meta(base, "t", "nobody", &a, &meta, &e), &e, ERR_DOCUMENT);
-	describe("a", NULL);
+	inbox_say(INBOX_DESCRIBE, "a", NULL, NULL);
 	run_intake(&i);
 	assert_ok(pushed_meta(base, "t", "a", &a, &meta, &e), &e);
 	assert_null(meta);
@@ -603,35 +564,27 @@ a_removal_is_told_until_it_is_live(void **state)
 	ledger_close(l);
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, inbox_tear_down)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(
-		the_later_write_wins_and_the_inbox_is_empty_then, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_key_makes_one_job_waiting_or_done_and_never_two_things, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		what_is_too_much_is_refused_and_nothing_of_it_stays, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_broken_entry_is_put_aside_and_blocks_nobody, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(every_cut_of_an_entry_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		killed_anywhere_the_next_run_takes_all_in, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_job_that_is_put_aside_is_never_nowhere, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(an_error_is_not_the_entrys_fault, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(what_ends_every_build_is_put_aside, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(jobs_go_from_building_to_live, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_generation_brings_the_jobs_of_those_before_it, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_ledger_left_half_written_is_no_empty_one, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		a_ledger_of_the_first_version_is_brought_up, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(
-		other_fields_leave_the_bytes_and_need_a_document, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_removal_is_told_until_it_is_live, set_up, tear_down),
+	    TEST(the_later_write_wins_and_the_inbox_is_empty_then),
+	    TEST(a_key_makes_one_job_waiting_or_done_and_never_two_things),
+	    TEST(what_is_too_much_is_refused_and_nothing_of_it_stays),
+	    TEST(a_broken_entry_is_put_aside_and_blocks_nobody),
+	    TEST(every_cut_of_an_entry_is_refused),
+	    TEST(killed_anywhere_the_next_run_takes_all_in),
+	    TEST(a_job_that_is_put_aside_is_never_nowhere),
+	    TEST(an_error_is_not_the_entrys_fault),
+	    TEST(what_ends_every_build_is_put_aside),
+	    TEST(jobs_go_from_building_to_live),
+	    TEST(a_generation_brings_the_jobs_of_those_before_it),
+	    TEST(a_ledger_left_half_written_is_no_empty_one),
+	    TEST(a_ledger_of_the_first_version_is_brought_up),
+	    TEST(other_fields_leave_the_bytes_and_need_a_document),
+	    TEST(a_removal_is_told_until_it_is_live),
 	};
 
 	log_init("test", LOG_ERROR);

@@ -1,6 +1,6 @@
 /* test_store_files.c - vector stores and their files: whose they are, what they are called, what
  * waits, what a document says of them. */
-#include "unit.h"
+#include "unit_inbox.h"
 
 #include "../../fcgi/file_area.h"
 #include "../../fcgi/file_id.h"
@@ -115,49 +115,6 @@ what_is_no_id_is_none(void **state)
 
 /* ---- what waits ---- */
 
-static char *base;
-
-static int
-set_up(void **state)
-{
-	struct err e;
-
-	(void)state;
-	base = unit_folder();
-	assert_ok(inbox_make(base, &e), &e);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	unit_folder_gone(base);
-	return 0;
-}
-
-static void
-say(enum inbox_op op, const char *key, const char *meta)
-{
-	const struct inbox_item item = {.key = key, .meta = meta};
-	const struct inbox_limits limits = {0};
-	char id[INBOX_ID_BYTES];
-	struct inbox_entry n;
-	bool existed;
-	struct err e;
-
-	assert_ok(inbox_begin(&n, base, "t", &e), &e);
-	if (op == INBOX_PUT) {
-		assert_ok(inbox_write(&n, "bytes", 5, &e), &e);
-		assert_ok(inbox_put(&n, &item, &e), &e);
-	} else if (op == INBOX_REMOVE) {
-		assert_ok(inbox_remove(&n, key, &e), &e);
-	} else {
-		assert_ok(inbox_describe(&n, key, meta, &e), &e);
-	}
-	assert_ok(inbox_commit(&n, &limits, NULL, id, &existed, &e), &e);
-}
-
 static void
 the_last_word_about_a_document_counts(void **state)
 {
@@ -174,15 +131,15 @@ the_last_word_about_a_document_counts(void **state)
 
 	(void)state;
 	arena_init(&a, 1 << 20);
-	say(INBOX_REMOVE, "c", NULL);
-	say(INBOX_PUT, "a", "{\"n\":1}");
-	say(INBOX_PUT, "b", NULL);
-	say(INBOX_DESCRIBE, "a", "{\"n\":2}");
-	say(INBOX_REMOVE, "b", NULL);
-	say(INBOX_PUT, "c", "{\"n\":3}");
-	say(INBOX_DESCRIBE, "d", "{\"n\":4}");
-	say(INBOX_REMOVE, "e", NULL);
-	say(INBOX_DESCRIBE, "e", "{\"n\":5}");
+	inbox_say(INBOX_REMOVE, "c", NULL, NULL);
+	inbox_say(INBOX_PUT, "a", "bytes", "{\"n\":1}");
+	inbox_say(INBOX_PUT, "b", "bytes", NULL);
+	inbox_say(INBOX_DESCRIBE, "a", NULL, "{\"n\":2}");
+	inbox_say(INBOX_REMOVE, "b", NULL, NULL);
+	inbox_say(INBOX_PUT, "c", "bytes", "{\"n\":3}");
+	inbox_say(INBOX_DESCRIBE, "d", NULL, "{\"n\":4}");
+	inbox_say(INBOX_REMOVE, "e", NULL, NULL);
+	inbox_say(INBOX_DESCRIBE, "e", NULL, "{\"n\":5}");
 	assert_ok(waiting_read(&w, base, "t", &a, &e), &e);
 	assert_int_equal(w.count, 5);
 	for (size_t i = 0; i < 5; i++) {
@@ -208,7 +165,7 @@ an_entry_that_is_broken_hides_no_other(void **state)
 
 	(void)state;
 	arena_init(&a, 1 << 20);
-	say(INBOX_PUT, "x", NULL);
+	inbox_say(INBOX_PUT, "x", "bytes", NULL);
 	snprintf(path, sizeof path, "%s/inbox/t/00000000ffff-00000000", base);
 	assert_ok(file_replace(path, "half", 4, 0640, &e), &e);
 	assert_ok(waiting_read(&w, base, "t", &a, &e), &e);
@@ -332,8 +289,8 @@ main(void)
 	    cmocka_unit_test(a_key_with_a_filter_has_no_files),
 	    cmocka_unit_test(an_attached_file_keeps_its_id_and_name),
 	    cmocka_unit_test(what_is_no_id_is_none),
-	    cmocka_unit_test_setup_teardown(the_last_word_about_a_document_counts, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(an_entry_that_is_broken_hides_no_other, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_last_word_about_a_document_counts, inbox_set_up, inbox_tear_down),
+	    cmocka_unit_test_setup_teardown(an_entry_that_is_broken_hides_no_other, inbox_set_up, inbox_tear_down),
 	    cmocka_unit_test(a_document_is_made_and_changed),
 	    cmocka_unit_test(versions_go_on_from_what_they_are),
 	    cmocka_unit_test(a_document_without_the_member_is_its_operators),

@@ -1,5 +1,5 @@
 /* test_uploads.c - uploaded files: whole or not there, bounded, forgotten in time. */
-#include "unit.h"
+#include "unit_inbox.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,30 +7,9 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "inbox.h"
 #include "uploads.h"
 
-static char *base;
 static const struct upload_limits roomy = {.bytes = 1 << 20, .files = 10};
-
-static int
-set_up(void **state)
-{
-	struct err e;
-
-	(void)state;
-	base = unit_folder();
-	assert_ok(inbox_make(base, &e), &e);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	unit_folder_gone(base);
-	return 0;
-}
 
 static int
 send_file(const char *area, const char *text, int64_t expires, const struct upload_limits *limits,
@@ -193,5 +172,5 @@ main(void)
 	    cmocka_unit_test(every_cut_of_a_file_is_refused),
 	    cmocka_unit_test(a_writer_that_dies_leaves_what_is_swept),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, inbox_set_up, inbox_tear_down);
 }
