@@ -20,7 +20,7 @@ run(struct child *c, const char *script)
 	assert_ok(child_start(c, "/bin/sh", argv, 1000, 60000, &e), &e);
 	while (c->out_fd != -1) {
 		struct pollfd p = {.fd = c->out_fd, .events = POLLIN};
-		assert_int_equal(poll(&p, 1, 20000), 1);
+		assert_int_equal(poll(&p, 1, 60000), 1);
 		child_read(c);
 	}
 	assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
@@ -116,7 +116,7 @@ over_its_time_it_is_asked_and_then_killed(void **state)
 	(void)state;
 	assert_ok(child_start(&c, "/bin/sh", argv, 1000, 500, &e), &e);
 	p.fd = c.out_fd;
-	assert_int_equal(poll(&p, 1, 20000), 1);	/* the trap is set */
+	assert_int_equal(poll(&p, 1, 60000), 1);	/* the trap is set */
 	assert_false(child_check_time(&c, 1499));
 	assert_true(child_check_time(&c, 1500));
 	assert_false(child_check_time(&c, 1501));

@@ -12,7 +12,7 @@
 #include "../../fcgi/consul.h"
 #include "file.h"
 
-enum { SCRIPT_MAX = 8, REQUEST_BYTES = 4096, SOON_MS = 20000 };
+enum { SCRIPT_MAX = 8, REQUEST_BYTES = 4096, SOON_MS = 60000 };
 
 /* One answer for each request; what came is kept for the test to look at. */
 static struct server {

@@ -172,7 +172,7 @@ a_generation_that_can_be_opened_again_is(void **state)
 	do {
 		usleep(20000);
 		assert_ok(serving_get(s, "a", &x, &e), &e);
-	} while (strcmp(index_generation(x), two) != 0 && ++looks < 500);
+	} while (strcmp(index_generation(x), two) != 0 && ++looks < 3000);
 	assert_string_equal(index_generation(x), two);
 	assert_int_equal(serving_behind_count(s), 0);
 	serving_free(s);

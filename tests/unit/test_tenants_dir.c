@@ -82,7 +82,7 @@ next_change(int64_t wait_ms)
 	}
 }
 
-enum { SOON = 10000, NEVER = 400 };
+enum { SOON = 60000, NEVER = 400 };
 
 static void
 only_documents_are_read_at_the_start(void **state)
