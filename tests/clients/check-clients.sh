@@ -12,17 +12,27 @@ python_packages='openai>=1.66 mcp>=1.9 llama-index-core>=0.12 langchain-core>=0.
 node_packages='openai@^6 @modelcontextprotocol/sdk@^1.20 @modelcontextprotocol/conformance@0.1.11'
 mkdir -p "$clients"
 
+patiently() {	# patiently COMMAND...: a registry that hiccups is asked again, twice
+	local pause
+	for pause in 5 20 ''; do
+		"$@" && return
+		[ -z "$pause" ] || sleep "$pause"
+	done
+	return 1
+}
 have_python() {
 	[ "$(cat "$clients/python.done" 2>/dev/null)" = "$python_packages" ] && return
 	/usr/bin/python3 -m venv "$clients/venv" &&
-		"$clients/venv/bin/pip" install -q --no-compile --disable-pip-version-check --no-input \
-			$python_packages && printf %s "$python_packages" >"$clients/python.done"
+		patiently "$clients/venv/bin/pip" install -q --no-compile --disable-pip-version-check \
+			--no-input --retries 5 --timeout 30 $python_packages &&
+		printf %s "$python_packages" >"$clients/python.done"
 }
 have_node() {
 	[ "$(cat "$clients/node.done" 2>/dev/null)" = "$node_packages" ] && return
 	mkdir -p "$clients/node" &&
-		npm install --prefix "$clients/node" --no-audit --no-fund --no-save --loglevel=error \
-			$node_packages && printf %s "$node_packages" >"$clients/node.done"
+		patiently npm install --prefix "$clients/node" --no-audit --no-fund --no-save \
+			--loglevel=error --fetch-retries=5 $node_packages &&
+		printf %s "$node_packages" >"$clients/node.done"
 }
 # Both at once, while the pool starts.
 have_python >>"$T/python-install.log" 2>&1 &
@@ -52,7 +62,7 @@ told() {	# told NAME COMMAND...: each line "ok ..." or "not ok ..." of it is a r
 		'not ok '*) is "$name: ${line#not ok }" "not ok" ok ;;
 		*) note "$line" ;;
 		esac
-	done < <(RAGPOOL_URL=$url timeout 60 "$@" 2>&1)
+	done < <(RAGPOOL_URL=$url timeout 300 "$@" 2>&1)
 	is "$name: it came to its end" "$ended" yes
 }
 example() { PYTHONPATH=$RAGPOOL_SOURCE/doc/examples told "$@"; }
@@ -66,7 +76,7 @@ told "Node" node "$clients/node/node_clients.mjs"
 
 # The scenarios of the suite that ask nothing of tools and resources made for it.
 for scenario in server-initialize ping tools-list dns-rebinding-protection; do
-	ok "conformance suite: $scenario" timeout 60 "$clients/node/node_modules/.bin/conformance" \
+	ok "conformance suite: $scenario" timeout 300 "$clients/node/node_modules/.bin/conformance" \
 		server --url "$url/mcp" --scenario "$scenario"
 done
 is "no worker was lost" "$(status_of 'sum(w["restarts"] for w in j["workers"])')" 0
