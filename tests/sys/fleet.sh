@@ -23,9 +23,9 @@ host_tells() {	# host_tells NAME EXPRESSION WANTED: t is the tenant, of ragpool 
 	[ "$(json "(lambda t: $2)(([x for x in j['tenants'] if x['name'] == 'en'] or [{}])[0])")" = "$3" ]
 }
 
-# serves NAME GENERATION: every worker of the host is on it.
+# serves NAME GENERATION: every worker of the host is on it, and no roll is under way or waits.
 serves() {
-	host_tells "$1" "t.get('generation') == '$2' and
+	host_tells "$1" "t.get('generation') == '$2' and j['roll']['phase'] == 'idle' and
 		all(w['epoch'] == j['epoch'] and w['state'] != 'boot' for w in j['workers'])" true
 }
 
