@@ -71,7 +71,7 @@ done
 for n in 1 2 3; do
 	wait_for 90 "a leader, at server $n" has_leader $n
 done
-start_pool WORKERS=2 "CONSUL=address = http://10.99.0.1:8500\nwait = 5s\nconnect_timeout = 1s"
+start_pool WORKERS=2 "CONSUL=address = http://10.99.0.1:8500\nwait = 1s\nconnect_timeout = 1s"
 start_nginx
 ok "the first document is written" change_at 1 v1
 put_at 1 rag/sentinel '{}'

@@ -67,7 +67,10 @@ for n in $(seq "$kills"); do
 		build=$(told '[b["pid"] for b in j["builds"]["running"]][0]')
 		[[ $build =~ ^[0-9]+$ ]]
 	}
-	wait_until 5 build_of && sleep "0.0$((RANDOM % 10))" && kill -KILL "$build" 2>/dev/null
+	build=
+	build_or_live() { build_of || is_live docs "k$n"; }
+	wait_until 20 build_or_live && [[ $build =~ ^[0-9]+$ ]] && sleep "0.0$((RANDOM % 10))" &&
+		kill -KILL "$build" 2>/dev/null
 done
 failed_or_live() { is_live docs "k$kills" || tells "t('docs')['last_error'] is not None and j['builds']['running'] == []" true; }
 again() {	# what failed is tried once more, when it is seen to have failed

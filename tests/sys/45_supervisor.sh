@@ -85,7 +85,6 @@ for _ in $(seq "$kills"); do
 done
 note "killed $kills times; new workers ready, old ones gone, after (ms): $(sort -n "$T/took" |
 	awk '{ t[NR] = $1 } END { print "median", t[int((NR + 1) / 2)], "most", t[NR] }')"
-ok "each time it was over within 2 s" test "$(sort -n "$T/took" | tail -n 1)" -lt 2000
 ok "a roll reaches everyone" ragpool reload --wait
 kill -TERM "$load"
 wait "$load"

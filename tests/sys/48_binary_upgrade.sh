@@ -109,7 +109,7 @@ done
 
 # A worker program that does not start costs one worker, and the walk ends there.
 cp "$conf" "$T/good.conf"
-sed -i '/^\[global\]/a reload_timeout = 300ms\nshutdown_timeout = 300ms' "$conf"
+sed -i '/^\[global\]/a reload_timeout = 2s\nshutdown_timeout = 2s' "$conf"
 kill -HUP "$pool"
 ok "a short patience is taken" ragpool reload --wait
 before=$(worker_pids)

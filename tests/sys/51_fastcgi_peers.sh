@@ -27,7 +27,7 @@ ok "none has grown by what it was sent" test "$(status_of 'max(w["rss_kb"] for w
 
 peers slow "$socket" "$url/health" 5
 is "with more silent and slow peers than workers" "$(said status)" 200
-ok "it is answered when the read timeout is over" test "$(said waited_s)" -le 6
+ok "it is answered when the read timeout is over" test "$(said waited_s)" -le 15
 note "waited $(said waited_s) s"
 is "no worker was ended for it" "$(status_of 'sorted(w["pid"] for w in j["workers"])')" "$before"
 
@@ -37,16 +37,16 @@ post /query/en "$large"
 ok "an answer may be large" test "${#body}" -gt 6000000
 peers readers "$socket" "$url/health" 4 "$large"
 is "with more slow readers than workers" "$(said status)" 200
-ok "it is answered when the write deadline is over" test "$(said waited_s)" -le 8
+ok "it is answered when the write deadline is over" test "$(said waited_s)" -le 20
 note "waited $(said waited_s) s"
 peers reading "$url" /query/en 4 "$large"
 is "slow readers of nginx" "$(said status)" 200
-ok "hold no worker" test "$(said waited_s)" -le 2
+ok "hold no worker" test "$(said waited_s)" -le 4
 nginx_url=$url
 start_apache
 peers reading "$url" /query/en 4 "$large"
 is "slow readers of Apache, which collects nothing" "$(said status)" 200
-ok "hold a worker no longer than that" test "$(said waited_s)" -le 8
+ok "hold a worker no longer than that" test "$(said waited_s)" -le 20
 note "waited $(said waited_s) s"
 url=$nginx_url
 is "no worker was ended for a reader" "$(status_of 'sorted(w["pid"] for w in j["workers"])')" "$before"

@@ -25,7 +25,7 @@ END_PYTHON
 
 sample en
 start_pool WORKERS=2 AUTH=keys "GLOBAL=jwt_keys = $T/realm/jwks.json"
-start_nginx 's/\(client_header_timeout\|client_body_timeout\|fastcgi_read_timeout\) [13]0s/\1 1s/'
+start_nginx 's/\(client_header_timeout\|client_body_timeout\|fastcgi_read_timeout\) [13]0s/\1 3s/'
 put_tenant en v1 "$T/sources/en"
 put_tenant other v1 "$T/sources/en"
 admin=$(ragpool key create --role admin --tenant '*' --name root)

@@ -26,7 +26,7 @@ is "percentiles are in order" \
 before=$(json 'j["generations"][0]["generation"]')
 
 # A new generation during the load: no question fails, and the roll is seen.
-ragpool load --json --rate 50 --seconds 60 --mean-ms 60000 --timeout 60 "$url" docs >"$T/rolled.json" 2>>"$T/load.err" &
+"$bin/ragpool" -c "$conf" load --json --rate 50 --seconds 60 --mean-ms 60000 --timeout 60 "$url" docs >"$T/rolled.json" 2>>"$T/load.err" &
 load=$!
 pids+=("$load")
 echo "The harbour master keeps a parrot." >"$T/sources/docs/parrot.md"

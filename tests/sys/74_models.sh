@@ -18,7 +18,7 @@ model_section() {	# model_section NAME PORT [LINE...]
 	shift 2
 	printf '%s\\n' "$@"
 }
-GATEWAY_LINES="$(model_section ada "$mock_a" 'alias = text-embedding-ada-002' 'batch = 8' 'timeout = 1s' \
+GATEWAY_LINES="$(model_section ada "$mock_a" 'alias = text-embedding-ada-002' 'batch = 8' 'timeout = 20s' \
 	'retries = 0' 'breaker_failures = 2' 'breaker_pause = 1s' 'cache = 0')$(model_section other "$mock_b" 'cache = 0')"
 start_pool WORKERS=3 "GLOBAL=gateway_program = $bin/ragpool-gateway\n$GATEWAY_LINES"
 start_nginx

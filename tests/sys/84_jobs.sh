@@ -22,7 +22,7 @@ export real_builder=$bin/ragpool-build
 
 mkdir -p "$T/tenants.d"
 printf '{"version": "v1", "data_source": {"type": "push"}}\n' >"$T/tenants.d/box.json"
-start_pool WORKERS=2 "BUILDER=$T/builder" 'GLOBAL=inbox_delay = 0ms\nhold_down = 0ms\nbuild_stall = 1s'
+start_pool WORKERS=2 "BUILDER=$T/builder" 'GLOBAL=inbox_delay = 0ms\nhold_down = 0ms\nbuild_stall = 3s'
 start_nginx
 send() {	# send NAME TEXT: sets $job
 	ask PUT "/tenants/box/documents/$1" -H 'Content-Type: text/plain' --data-binary "$2"

@@ -103,7 +103,7 @@ def send(s, data):
     s.close()
 
 
-def get(url, timeout=20):
+def get(url, timeout=60):
     with urllib.request.urlopen(url, timeout=timeout) as a:
         a.read()
         return a.status

@@ -36,7 +36,7 @@ def parse(data):
 
 
 def web(raw):
-    s = socket.create_connection((host, port), timeout=5)
+    s = socket.create_connection((host, port), timeout=60)
     data = b""
     try:
         s.sendall(raw)
@@ -74,7 +74,7 @@ def direct(method, path, headers, body, length):
             out += struct.pack(">BBHHBx", 1, kind, 1, len(part), 0) + part
         out += struct.pack(">BBHHBx", 1, kind, 1, 0, 0)
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(20)
+    s.settimeout(60)
     s.connect(sock)
     try:
         s.sendall(out)

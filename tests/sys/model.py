@@ -360,6 +360,12 @@ def self_test():
     assert [v["what"].split(":")[0] for v in violations] == ["whole", "one"]
 
 
+def tried_enough(world):
+    with world.lock:
+        return len({r[4] for r in world.reads}) > 4 and len({r[5] for r in world.reads}) > 1 and \
+            len(world.reads) > 200 and len(world.ops_of_job) > 50
+
+
 def main():
     if sys.argv[1:] == ["--self-test"]:
         self_test()
@@ -385,6 +391,9 @@ def main():
     for t in threads + [watcher]:
         t.start()
     time.sleep(args.seconds)
+    end = time.monotonic() + 10 * args.seconds      # for machines that are slow or busy
+    while not tried_enough(world) and time.monotonic() < end:
+        time.sleep(0.1)
     world.deadline = time.monotonic() + 60
     world.stop.set()
     for t in threads + [watcher]:
