@@ -8,7 +8,8 @@
 . "${0%/*}/../sys/lib.sh"
 need nginx curl python3 npm node
 clients=$RAGPOOL_BUILD/clients
-python_packages='openai>=1.66 mcp>=1.9 llama-index-core>=0.12 langchain-core>=0.3'
+# Up to the next release that may change everything: that one is tried by hand first.
+python_packages='openai>=1.66,<4 mcp>=1.9,<3 llama-index-core>=0.12,<0.15 langchain-core>=0.3,<2'
 node_packages='openai@^6 @modelcontextprotocol/sdk@^1.20 @modelcontextprotocol/conformance@0.1.11'
 mkdir -p "$clients"
 
