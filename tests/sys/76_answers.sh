@@ -71,7 +71,7 @@ while read -r wanted fault; do
 	post /query/en "$question"	# closes the breaker
 done <<END
 llm_unavailable {"kind": "status", "status": 500}
-llm_timeout {"kind": "stall", "seconds": 60}
+llm_timeout {"kind": "stall", "seconds": 8}
 llm_bad_response {"kind": "cut", "after": 2}
 llm_bad_response {"kind": "html"}
 END
