@@ -17,6 +17,7 @@
 # RAGPOOL_PATIENCE, see wait_until.
 
 set -u
+umask 022		# web server workers may be another user
 export LC_ALL=C.UTF-8
 unset "${!CONSUL_@}" CONFIG_KV_PREFIX http_proxy HTTP_PROXY	# the caller's are not ours
 PATH=$PATH:/usr/sbin:/sbin
@@ -36,9 +37,8 @@ failures=0
 finished=no
 pids=()			# our own children, in the order they were started
 T=$(mktemp -d "${TMPDIR:-/tmp}/rps.XXXXXX") || exit 99
-chmod 755 "$T"		# web server workers may be another user
+chmod 755 "$T"
 mkdir "$T/run"
-chmod 755 "$T/run"
 
 # --- results ---------------------------------------------------------------------------
 
