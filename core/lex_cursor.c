@@ -1,6 +1,8 @@
 /* lex_cursor.c - walking one posting list. */
 #include "lex_parts.h"
 
+#include "lex_block.h"
+
 int
 lex_cursor_open(struct lex_cursor *c, const struct lex *x, const struct lex_term *t,
     float weight, struct err *e)
@@ -14,6 +16,7 @@ lex_cursor_open(struct lex_cursor *c, const struct lex *x, const struct lex_term
 	c->skip = x->post + t->postings_at;
 	c->data = c->skip + head;
 	c->data_bytes = t->postings_bytes - head;
+	c->end = x->post + x->post_bytes + LEX_TAIL_BYTES;
 	c->df = t->df;
 	c->blocks = lex_blocks(t->df);
 	c->weight = weight;
@@ -38,7 +41,8 @@ lex_cursor_decode(struct lex_cursor *c, struct err *e)
 {
 	struct lex_skip s = lex_cursor_skip(c, c->block);
 	uint32_t n = c->block + 1 < c->blocks ? LEX_BLOCK : c->df - c->block * LEX_BLOCK;
-	uint64_t row = c->block > 0 ? (uint64_t)lex_cursor_skip(c, c->block - 1).last_row : 0;
+	/* The lowest row there can be. */
+	uint64_t next = c->block > 0 ? lex_cursor_skip(c, c->block - 1).last_row + UINT64_C(1) : 0;
 	size_t row_bytes, tf_bytes;
 
 	if (s.row_bits > 32 || s.tf_bits > 32)
@@ -47,21 +51,16 @@ lex_cursor_decode(struct lex_cursor *c, struct err *e)
 	tf_bytes = lex_packed_bytes(n, s.tf_bits);
 	if (s.at > c->data_bytes || row_bytes + tf_bytes > c->data_bytes - s.at)
 		return lex_corrupt(e);
-	row += c->block > 0;	/* the lowest row there can be */
-	for (uint32_t i = 0; i + 1 < n; i++) {
-		row += lex_packed_at(c->data + s.at, i, s.row_bits);
-		c->row[i] = (uint32_t)row;
-		row++;
-	}
+	if (next > s.last_row || s.last_row >= c->x->rows)
+		return lex_corrupt(e);
 	/* 127 distances of 32 bits cannot wrap 64, so the last row bounds all others. */
-	if (row > s.last_row || s.last_row >= c->x->rows)
+	if (lex_block_rows(c->row, c->data + s.at, c->end, s.row_bits, n - 1, (uint32_t)next) >
+	    s.last_row)
 		return lex_corrupt(e);
 	c->row[n - 1] = s.last_row;
 	c->n = n;
 	c->i = 0;
 	c->decoded = c->block;
-	c->counted = 0;
-	c->counted_tf = 0;
 	c->tf = c->data + s.at + row_bytes;
 	c->tf_bits = s.tf_bits;
 	return 0;
@@ -70,23 +69,15 @@ lex_cursor_decode(struct lex_cursor *c, struct err *e)
 void
 lex_cursor_score(struct lex_cursor *c)
 {
-	const float *norm = c->x->norm;
-
-	if (c->tf_bits == 0) {
-		for (uint32_t i = 0; i < c->n; i++)
-			c->score[i] = lex_units_of(c->weight, lex_impact(1, norm[c->row[i]]));
-	} else {
-		for (uint32_t i = 0; i < c->n; i++)
-			c->score[i] = lex_units_of(
-			    c->weight, lex_impact(lex_cursor_tf(c, i), norm[c->row[i]]));
-	}
+	lex_block_score(
+	    c->score, c->row, c->n, c->x->norm, c->weight, c->tf, c->end, c->tf_bits);
 	c->scored = c->decoded;
 }
 
 int
 lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e)
 {
-	uint32_t low, high;
+	uint32_t low;
 
 	while (c->block < c->blocks && lex_cursor_skip(c, c->block).last_row < row) {
 		c->block++;
@@ -98,13 +89,9 @@ lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e)
 		return -1;
 	/* The last row of the block is not below row, so the search has an answer. */
 	low = c->i;
-	high = c->n - 1;
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
-		if (c->row[mid] < row)
-			low = mid + 1;
-		else
-			high = mid;
+	for (uint32_t left = c->n - low, half; left > 1; left -= half) {
+		half = left / 2;	/* no branch to guess wrong */
+		low += c->row[low + half - 1] < row ? half : 0;
 	}
 	c->i = low;
 	return c->row[low] == row;
@@ -151,19 +138,9 @@ lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
 
 /* Occurrences in the decoded block before posting i: where its positions begin. */
 static uint64_t
-count_before(struct lex_cursor *c, uint32_t i)
+count_before(const struct lex_cursor *c, uint32_t i)
 {
-	if (i < c->counted) {
-		c->counted = 0;
-		c->counted_tf = 0;
-	}
-	if (c->tf_bits == 0) {
-		c->counted_tf += i - c->counted;
-		c->counted = i;
-	}
-	for (; c->counted < i; c->counted++)
-		c->counted_tf += lex_cursor_tf(c, c->counted);
-	return c->counted_tf;
+	return i + (c->tf_bits > 0 ? lex_block_sum(c->tf, c->end, c->tf_bits, i) : 0);
 }
 
 int

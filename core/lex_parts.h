@@ -28,6 +28,7 @@ struct lex_cursor {
 	const unsigned char *skip;
 	const unsigned char *data;
 	size_t data_bytes;
+	const unsigned char *end;	/* of what may be read, the section's tail included */
 	uint32_t df;
 	uint32_t blocks;
 	uint32_t block;		/* where the cursor is; == blocks: at the end */
@@ -41,9 +42,6 @@ struct lex_cursor {
 	/* For the search: */
 	uint32_t bound;		/* in the window at hand, 0 when it has no posting there */
 	uint32_t bound_block;
-	/* For positions: occurrences of the decoded block before posting `counted`. */
-	uint32_t counted;
-	uint64_t counted_tf;
 	uint32_t row[LEX_BLOCK];
 	uint32_t score[LEX_BLOCK];
 };

@@ -359,17 +359,33 @@ enough_for(const struct search *a, uint32_t non_essential)
 	return a->least > rest ? a->least - rest : 0;
 }
 
+typedef uint32_t four __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t answer __attribute__((vector_size(16)));
+
 /* Most rows of a window are nowhere near: four comparisons at once leave them out. */
 static inline bool
 is_any_above(const uint32_t units[SIDE], uint32_t enough)
 {
-	typedef uint32_t four __attribute__((vector_size(16), aligned(4), may_alias));
-	typedef int32_t answer __attribute__((vector_size(16)));
 	const four *u = (const void *)units, than = {enough, enough, enough, enough};
 	answer any = (answer)(u[0] > than) | (answer)(u[1] > than) | (answer)(u[2] > than) |
 	    (answer)(u[3] > than);
 
 	return (any[0] | any[1] | any[2] | any[3]) != 0;
+}
+
+/* How many of n, those of whole SIDEs that begin below n: units behind the window are 0. */
+static inline uint32_t
+count_above(const uint32_t *units, uint32_t n, uint32_t enough)
+{
+	const four than = {enough, enough, enough, enough};
+	answer counts = {0};
+
+	for (uint32_t i = 0; i < n; i += SIDE) {
+		const four *u = (const void *)(units + i);
+		counts -= (answer)(u[0] > than) + (answer)(u[1] > than) + (answer)(u[2] > than) +
+		    (answer)(u[3] > than);
+	}
+	return (uint32_t)(counts[0] + counts[1] + counts[2] + counts[3]);
 }
 
 /* Offers what passes, and clears the window for the next. */
@@ -395,11 +411,7 @@ offer_window(struct search *a, uint32_t low, uint32_t high, uint32_t non_essenti
 static uint32_t
 count_candidates(const struct search *a, uint32_t rows, uint32_t non_essential)
 {
-	uint32_t enough = enough_for(a, non_essential), n = 0;
-
-	for (uint32_t i = 0; i < rows; i++)
-		n += a->s->units[i] > enough;
-	return n;
+	return count_above(a->s->units, rows, enough_for(a, non_essential));
 }
 
 /* A few thousand rows hold more of what passes than can be looked up one by one: where a term's

@@ -72,6 +72,9 @@ const struct vec_ops *vec_ops(void);
 /* The table of one tier, NULL when this CPU cannot run it. */
 const struct vec_ops *vec_ops_of(enum vec_tier tier);
 
+/* Whether the chosen tier has AVX2, for what is not in its table. */
+bool vec_has_avx2(void);
+
 /* Sum of squares, in double. */
 double vec_norm2(const float *v, size_t n);
 /* out = v / |v|; false, and zeros, when v is zero or not finite. */

@@ -64,3 +64,15 @@ vec_ops(void)
 	}
 	return ops;
 }
+
+bool
+vec_has_avx2(void)
+{
+#if defined(__x86_64__)
+	const struct vec_ops *ops = vec_ops();
+
+	return ops == &vec_avx2_ops || ops == &vec_avx512_ops;
+#else
+	return false;
+#endif
+}
