@@ -186,7 +186,10 @@ must_step_back(struct share *s, const struct share_place *p, const struct worker
     int64_t debt, int64_t now_us)
 {
 	bool is_greedy = debt > SHARE_DEBT_US && w->idle < part(w->all, 2);
+	bool takes_last = debt > SHARE_DEBT_US && w->idle == 0 && w->all > 1;
 
+	if (takes_last && are_others_about(s, p, now_us))
+		return true;
 	if (debt > SHARE_DEBT_US && is_line_long(s, p, w->all, now_us))
 		return true;
 	if (debt > SHARE_OWES_US && w->idle < part(w->all, 4))
@@ -221,7 +224,8 @@ share_enter(struct share *s, const char *tenant, int64_t now_us)
 	name_tenant(s, key);
 	s->key = key;
 	s->workers = w.all > 0 ? w.all : 1;
-	s->began_us = now_us;
+	s->began_us = s->gave_way_us = now_us;
+	s->is_courteous = debt > SHARE_OWES_US && are_others_about(s, p, now_us);
 	return true;
 }
 
@@ -235,4 +239,16 @@ share_leave(struct share *s, int64_t now_us)
 	    now_us);
 	name_tenant(s, 0);
 	s->key = 0;
+}
+
+bool
+share_should_give_way(const struct share *s, int64_t now_us)
+{
+	return s->key != 0 && (s->is_courteous || now_us - s->gave_way_us >= SHARE_LONG_US);
+}
+
+void
+share_gave_way(struct share *s, int64_t now_us)
+{
+	s->gave_way_us = now_us;
 }

@@ -10,7 +10,9 @@
  *   one that owes at all and has its part of the workers in hand while fewer than a quarter are,
  *
  * at least one in either case.  The first holds it to its share in the long run, the second keeps
- * it from taking all workers at one moment.
+ * it from taking all workers at one moment.  The last free worker is not for one that owes more than
+ * SHARE_DEBT_US while others were seen in the last minute, held up or not: who comes back should
+ * not have to wait until a long request is done.
  *
  * How long is a matter of how often they ask: a tenant counts as active for half as long again as the
  * widest gap between its requests of late.  A stranger's single question therefore has the others
@@ -22,11 +24,18 @@
  * minute: it is what a first question has to wait for.  Nor longer than half of its room in any
  * case: soon the web server could not reach us at all, and would answer 502 to everyone.
  *
+ * A worker at a long request has others wait for the processor, too, where there are fewer of these
+ * than there is work for: the web server, and workers that have little to do.  The kernel may notice
+ * only at a tick of its timer, 4 ms at 250 Hz, and a question takes less than one.  So between the
+ * stages of its request a worker gives way, sched_yield(2): at each of them for a tenant that owes
+ * SHARE_OWES_US while others were seen in the last minute, and for everyone once a request has taken
+ * SHARE_LONG_US, that often.  It needs no privilege, and costs nothing that could be measured where nobody waits.
+ *
  * State lies in shared memory: the debts in a meter (meter.h), who was active in a small table.
  * Its fields are written without order; a lost update costs a moment of protection.
  *
  * Units   microseconds of CLOCK_MONOTONIC.
- * Cost    one look at each slot of the scoreboard; for tenants that owe while workers are scarce
+ * Cost    one look at each slot of the scoreboard; for tenants that owe
  *         one at each place of the table, two microseconds.
  */
 #ifndef RAGPOOL_SHARE_H
@@ -36,7 +45,7 @@
 #include "meter.h"
 
 enum { SHARE_SEEN = 1024, SHARE_OWES_US = 25000, SHARE_DEBT_US = 250000, SHARE_DEBT_MOST_US = 1000000,
-	SHARE_LINE = 16, SHARE_RECENT_US = 60000000,
+	SHARE_LINE = 16, SHARE_RECENT_US = 60000000, SHARE_LONG_US = 1000,
 	SHARE_STRANGER_US = 50000, SHARE_GAP_LEAST_US = 20000, SHARE_GAP_MOST_US = 6000000 };
 
 /* Of the tenants that hash to one place. */
@@ -59,6 +68,8 @@ struct share {
 	int64_t asked_us;		/* when we last asked how many do */
 	uint64_t key;			/* of the tenant in hand; 0: none */
 	int64_t began_us;
+	bool is_courteous;		/* it owes, and others are about */
+	int64_t gave_way_us;		/* when we did so last; the request's beginning at first */
 	unsigned workers;		/* of our pool, as counted for the request in hand */
 	unsigned active;		/* tenants, as counted last */
 	int64_t counted_us;
@@ -67,5 +78,9 @@ struct share {
 /* May the tenant's request be served now?  When it may, share_leave() must follow. */
 bool share_enter(struct share *s, const char *tenant, int64_t now_us);
 void share_leave(struct share *s, int64_t now_us);
+/* Between two stages of the request in hand: is it time to let others have the processor?  When
+ * they had it, share_gave_way() follows. */
+bool share_should_give_way(const struct share *s, int64_t now_us);
+void share_gave_way(struct share *s, int64_t now_us);
 
 #endif

@@ -1,6 +1,8 @@
 /* watch.c - the stages of the request in hand. */
 #include "watch.h"
 
+#include <sched.h>
+
 #include "clk.h"
 
 static void
@@ -18,10 +20,9 @@ enter(struct watch *w, enum board_stage stage, int64_t now_ns)
 void
 watch_begin(struct watch *w)
 {
-	struct board_slot *slot = w->slot;
 	int64_t now_ns = clk_ns();
 
-	*w = (struct watch){.slot = slot, .began_ns = now_ns, .stage_ns = now_ns};
+	*w = (struct watch){.slot = w->slot, .share = w->share, .began_ns = now_ns, .stage_ns = now_ns};
 	watch_route(w, -1);
 	enter(w, STAGE_READ, now_ns);
 }
@@ -29,7 +30,13 @@ watch_begin(struct watch *w)
 void
 watch_stage(struct watch *w, enum board_stage stage)
 {
-	enter(w, stage, clk_ns());
+	int64_t now_ns = clk_ns();
+
+	enter(w, stage, now_ns);
+	if (w->share == NULL || !share_should_give_way(w->share, now_ns / 1000))
+		return;
+	sched_yield();
+	share_gave_way(w->share, clk_ns() / 1000);
 }
 
 void

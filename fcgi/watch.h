@@ -2,10 +2,10 @@
  *
  * The worker begins and ends it, whoever does the work names its stage.  What is current is
  * stamped into the scoreboard, so that the supervisor can say what a worker that hangs was
- * doing.
+ * doing.  Between two stages the worker may give way to others (share.h).
  *
  * Units   nanoseconds of clk_ns().
- * Cost    one clock and three stores a stage, no system call.
+ * Cost    one clock and three stores a stage; a system call when it gives way.
  */
 #ifndef RAGPOOL_WATCH_H
 #define RAGPOOL_WATCH_H
@@ -14,9 +14,11 @@
 
 #include "board.h"
 #include "query.h"
+#include "share.h"
 
 struct watch {
 	struct board_slot *slot;	/* borrowed; NULL: nobody else looks */
+	struct share *share;		/* borrowed; NULL: gives way to nobody */
 	enum board_stage stage;
 	int32_t route;			/* route_path(); -1: none */
 	int64_t began_ns, stage_ns;

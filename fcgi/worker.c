@@ -437,6 +437,7 @@ attach_board(struct worker *w, struct err *e)
 	w->quota.share = (struct share){
 	    .board = &w->board, .slot = o->slot, .listen_fd = o->listen_fd};
 	w->watch.slot = w->slot;
+	w->watch.share = &w->quota.share;
 	atomic_store(&w->slot->started_ns, clk_ns());
 	atomic_store(&w->slot->heartbeat_ns, clk_ns());
 	set_state(w, SLOT_BOOT);

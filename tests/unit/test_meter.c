@@ -296,11 +296,13 @@ a_stranger_is_let_past_but_nobody_waits_for_one_who_does_not_come(void **state)
 	/* It owes, but all workers are free for the stranger: nobody was held up. */
 	set_busy(&b, 1);
 	assert_int_equal(ask(&s, "stranger", 1, 1, &now), 1);
-	set_busy(&b, 4);
+	set_busy(&b, 3);
 	assert_true(share_enter(&s, "noisy", now));
 	share_leave(&s, now);
 	/* Another stranger finds all at work: the others step back at once, and not for long. */
+	set_busy(&b, 4);
 	assert_int_equal(ask(&s, "other", 1, 1, &now), 1);
+	set_busy(&b, 3);
 	assert_false(share_enter(&s, "noisy", now));
 	now += 80000;
 	assert_true(share_enter(&s, "noisy", now));
@@ -373,6 +375,109 @@ nobody_takes_all_workers_at_one_moment(void **state)
 	board_close(&b);
 }
 
+/* Nobody was held up, and the last free worker is kept for who comes back all the same. */
+static void
+the_last_free_worker_is_not_for_one_that_owes_much(void **state)
+{
+	struct board b, one;
+	struct share s, only;
+	int64_t now = 1000000000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	set_busy(&b, 1);
+	assert_int_equal(ask(&s, "quiet", 1, 1, &now), 1);
+	take_everything(&b, "noisy", &now);
+	set_busy(&b, 3);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	set_busy(&b, 4);
+	assert_false(share_enter(&s, "noisy", now));
+	assert_true(share_enter(&s, "quiet", now));
+	share_leave(&s, now);
+	/* For a minute. */
+	now += SHARE_RECENT_US;
+	take_everything(&b, "noisy", &now);
+	assert_true(share_enter(&s, "noisy", now));
+	share_leave(&s, now);
+	board_close(&b);
+	/* Where there is but one worker, nothing can be kept. */
+	assert_ok(board_create(&one, 1, &e), &e);
+	only = (struct share){.board = &one, .slot = 0};
+	set_busy(&one, 0);
+	assert_int_equal(ask(&only, "quiet", 1, 1, &now), 1);
+	now += 1000000;
+	assert_int_equal(ask(&only, "noisy", 20, 100, &now), 20);
+	board_close(&one);
+}
+
+/* How often the worker gives way in a request with a stage each `stage_us`. */
+static unsigned
+count_ways_given(struct share *s, unsigned stages, int64_t stage_us, int64_t *now)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < stages; i++) {
+		*now += stage_us;
+		if (!share_should_give_way(s, *now))
+			continue;
+		n++;
+		share_gave_way(s, *now);
+	}
+	return n;
+}
+
+static unsigned
+ways_given_to(struct share *s, const char *tenant, unsigned stages, int64_t stage_us, int64_t *now)
+{
+	unsigned n;
+
+	assert_true(share_enter(s, tenant, *now));
+	n = count_ways_given(s, stages, stage_us, now);
+	share_leave(s, *now);
+	return n;
+}
+
+static void
+whoever_owes_or_takes_long_gives_way(void **state)
+{
+	struct board b;
+	struct share s;
+	int64_t now = 1000000000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	set_busy(&b, 1);
+	assert_int_equal(count_ways_given(&s, 10, 100000, &now), 0);	/* no request, no haste */
+	/* A question of half a millisecond never does, a long request once a millisecond. */
+	assert_int_equal(ways_given_to(&s, "noisy", 5, 100, &now), 0);
+	assert_int_equal(ways_given_to(&s, "noisy", 200, 100, &now), 20);
+	/* What owes, but has been alone: no more often. */
+	take_everything(&b, "noisy", &now);
+	set_busy(&b, 1);
+	assert_int_equal(ways_given_to(&s, "noisy", 200, 100, &now), 20);
+	/* Others are about: at each stage.  They are within their share and go on as before. */
+	assert_int_equal(ways_given_to(&s, "quiet", 5, 100, &now), 0);
+	assert_int_equal(ways_given_to(&s, "noisy", 200, 100, &now), 200);
+	assert_int_equal(ways_given_to(&s, "quiet", 5, 100, &now), 0);
+	/* The time in which others had the processor is not its own. */
+	assert_true(share_enter(&s, "quiet", now));
+	now += SHARE_LONG_US;
+	assert_true(share_should_give_way(&s, now));
+	now += 10 * SHARE_LONG_US;
+	share_gave_way(&s, now);
+	assert_false(share_should_give_way(&s, now + SHARE_LONG_US - 1));
+	share_leave(&s, now);
+	/* Nothing is owed for ever. */
+	now += 2000000;
+	assert_int_equal(ways_given_to(&s, "noisy", 5, 100, &now), 0);
+	board_close(&b);
+}
+
 /* Where connections would soon be refused to everyone, those who owe are, also alone. */
 static void
 the_line_is_kept_short_by_those_who_owe(void **state)
@@ -409,6 +514,7 @@ the_line_is_kept_short_by_those_who_owe(void **state)
 	now += 200000;
 	assert_false(share_enter(&s, "noisy", now));
 	/* The line is gone since the supervisor looked. */
+	set_busy(&b, 3);
 	s.listen_fd = line[1];
 	assert_true(share_enter(&s, "noisy", now));
 	share_leave(&s, now);
@@ -433,6 +539,8 @@ main(void)
 	    cmocka_unit_test(a_stranger_is_let_past_but_nobody_waits_for_one_who_does_not_come),
 	    cmocka_unit_test(one_that_asks_now_and_then_is_expected),
 	    cmocka_unit_test(nobody_takes_all_workers_at_one_moment),
+	    cmocka_unit_test(the_last_free_worker_is_not_for_one_that_owes_much),
+	    cmocka_unit_test(whoever_owes_or_takes_long_gives_way),
 	    cmocka_unit_test(the_line_is_kept_short_by_those_who_owe),
 	};
 	return cmocka_run_group_tests(tests, make_meter, drop_meter);
