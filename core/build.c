@@ -518,8 +518,8 @@ build_locked(struct knowledge *k, struct intake *in, const struct build_request 
 	return rc;
 }
 
-int
-build_run(const struct build_request *r, struct build_report *report, struct err *e)
+static int
+run_once(const struct build_request *r, struct build_report *report, struct err *e)
 {
 	struct knowledge *k = NULL;
 	struct intake in = {0};
@@ -531,6 +531,35 @@ build_run(const struct build_request *r, struct build_report *report, struct err
 	intake_close(&in);
 	knowledge_close(k);
 	return rc;
+}
+
+/* What SQLite says of a file that is damaged; ERR_DB: a table that is not there any more. */
+static bool
+may_be_damage(const struct err *e)
+{
+	return e->code == ERR_CORRUPT || e->code == ERR_DB;
+}
+
+int
+build_run(const struct build_request *r, struct build_report *report, struct err *e)
+{
+	struct knowledge_damage damage;
+	struct err why;
+
+	if (run_once(r, report, &why) == 0)
+		return 0;
+	if (may_be_damage(&why) &&
+	    knowledge_set_aside(&damage, r->data_dir, r->tenant, &why) == 1) {
+		if (r->damaged != NULL)
+			r->damaged(r->damaged_context, damage.name, damage.what);
+		if (run_once(r, report, &why) == 0) {
+			snprintf(report->set_aside, sizeof report->set_aside, "%s", damage.name);
+			return 0;
+		}
+	}
+	if (e != NULL)
+		*e = why;
+	return -1;
 }
 
 /* ---- a rehearsal ---- */

@@ -14,6 +14,9 @@
  * Bytes   same source, parameters and base: same bytes, same name.  A full build depends on
  *         source and parameters alone.
  *
+ * Damage  a source.db that SQLite finds malformed is moved aside (knowledge_set_aside()), and the
+ *         build begins again from the source; vectors of a model elsewhere are asked for again.
+ *
  * Errors  ERR_BUSY another build of the tenant runs; ERR_SOURCE, ERR_SHRINK the source;
  *         ERR_IO, ERR_DB, ERR_LIMIT, ERR_NOMEM.
  */
@@ -32,7 +35,7 @@
 #include "source.h"
 
 enum { SOURCE_PATH_BYTES = 1024, LANGUAGE_BYTES = 32, MODEL_NAME_BYTES = 128,
-	SEPARATORS_BYTES = 4096, CHUNKING_TEXT_BYTES = 128 };
+	SEPARATORS_BYTES = 4096, CHUNKING_TEXT_BYTES = 128, BUILD_ASIDE_BYTES = 48 };
 
 /* A tenant's document, checked; made by tenant_doc_parse() in fcgi/. */
 struct build_config {
@@ -88,6 +91,10 @@ struct build_request {
 	/* told of every document that was left out, and why; may be NULL */
 	void (*refused)(void *context, const char *key, const char *why);
 	void *refused_context;
+	/* told when source.db was damaged and is made anew: what it is called now, in the tenant's
+	 * folder, and what was found; may be NULL */
+	void (*damaged)(void *context, const char *name, const char *what);
+	void *damaged_context;
 	/* what is done of what, now and then; may be NULL */
 	void (*progress)(void *context, const struct build_progress *p);
 	void *progress_context;
@@ -108,6 +115,7 @@ struct build_report {
 	uint64_t jobs;		/* of the inbox, that this generation brings */
 	uint64_t rejected;	/* entries of the inbox that were put aside */
 	uint64_t asked_removals;	/* documents removed on request since the last success */
+	char set_aside[BUILD_ASIDE_BYTES];	/* the damaged source.db; "": it was sound */
 };
 
 /* p->rules is owned: chunk_rules_free().  ERR_RANGE, ERR_INPUT. */

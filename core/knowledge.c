@@ -97,6 +97,13 @@ knowledge_lock(const char *data_dir, const char *tenant, struct err *e)
 	return -1;
 }
 
+bool
+knowledge_is_foreign(sqlite3 *db)
+{
+	return db_pragma(db, "user_version") >= VERSION_IN_PLACE &&
+	    (uint32_t)db_pragma(db, "application_id") != KNOWLEDGE_APPLICATION_ID;
+}
+
 static int
 prepare_schema(struct knowledge *k, const char *path, struct err *e)
 {
@@ -108,6 +115,8 @@ prepare_schema(struct knowledge *k, const char *path, struct err *e)
 			  "create temp table held(id integer primary key, stamp text not null)",
 		e) == -1)
 		return -1;
+	if (knowledge_is_foreign(k->db))
+		return err_set(e, ERR_CORRUPT, "%s: not a source.db of ragpool", path);
 	if (version == KNOWLEDGE_VERSION)
 		return 0;
 	if (version > KNOWLEDGE_VERSION)

@@ -49,9 +49,24 @@ struct sync_report {
  * to be there. */
 int knowledge_lock(const char *data_dir, const char *tenant, struct err *e);
 
+/* ERR_CORRUPT: see knowledge_set_aside(). */
 int knowledge_open(
     struct knowledge **out, const char *data_dir, const char *tenant, struct err *e);
 void knowledge_close(struct knowledge *k);
+
+/* A source.db that is damaged by its own account (SQLite finds it malformed, or it holds what is
+ * never written) is renamed to source.db.damaged-TIME, with its journal; an older such file goes.
+ * What cannot be read or written for other reasons, a disk that fails or is full, is no damage.
+ * Answers 1: moved, `d` says what and where to; 0: it is sound, or nobody can tell.  For who does
+ * not hold it open; takes and leaves the lock.  Cost: reads all of the file. */
+enum { DAMAGE_TEXT_BYTES = 200 };
+struct knowledge_damage {
+	char name[BUILD_ASIDE_BYTES];	/* in the tenant's folder; "": none */
+	char what[DAMAGE_TEXT_BYTES];
+};
+int knowledge_set_aside(struct knowledge_damage *d, const char *data_dir, const char *tenant,
+    struct err *e);
+
 /* source.db itself, borrowed, for what is kept beside the documents (vectors.h). */
 sqlite3 *knowledge_db(struct knowledge *k);
 

@@ -40,6 +40,9 @@ struct knowledge {
 	void *progress_context;
 };
 
+/* It is of our format by its version, but does not say so. */
+bool knowledge_is_foreign(sqlite3 *db);
+
 /* ---- between knowledge_sync.c and knowledge_put.c ---- */
 
 struct sync {

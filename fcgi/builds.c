@@ -371,3 +371,12 @@ builds_note_removals(struct builds *b, const char *tenant, uint64_t removals)
 	if (j != NULL)
 		j->removals = removals;
 }
+
+void
+builds_note_aside(struct builds *b, const char *tenant, const char *name)
+{
+	struct build_job *j = find(b, tenant);
+
+	if (j != NULL)
+		snprintf(j->set_aside, sizeof j->set_aside, "%s", name);
+}

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "build.h"
 #include "err.h"
 
 enum { BUILD_DIGEST_BYTES = 65, BUILD_REASON_BYTES = ERR_TEXT_BYTES, BUILD_TRIES_MAX = 8,
@@ -79,6 +80,7 @@ struct build_job {
 	bool takes_work;			/* the running build does */
 	bool has_open;				/* the ledger has jobs that are not at their end */
 	uint64_t removals;			/* asked for, in the last generation that was built */
+	char set_aside[BUILD_ASIDE_BYTES];	/* the damaged source.db a build found; "": none */
 	char settled[GENERATION_NAME_BYTES];	/* the ledger was told that this one is live */
 };
 
@@ -128,6 +130,7 @@ bool builds_retry_later(struct builds *b, const char *tenant, int64_t now_ms, bo
 void builds_note_open(struct builds *b, const char *tenant, bool is_open);
 /* Those of this generation, and before, are. */
 void builds_settled(struct builds *b, const char *tenant, const char *generation, bool is_open);
+void builds_note_aside(struct builds *b, const char *tenant, const char *name);
 void builds_note_removals(struct builds *b, const char *tenant, uint64_t removals);
 /* The one that waits is not wanted; false when none does. */
 bool builds_cancel(struct builds *b, const char *tenant, const char *reason);

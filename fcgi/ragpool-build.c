@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,8 @@ print_json(const struct build_report *b, const struct progress *p, double second
 	printf("\"jobs\": %llu, \"rejected\": %llu, \"asked_removals\": %llu, ",
 	    (unsigned long long)b->jobs, (unsigned long long)b->rejected,
 	    (unsigned long long)b->asked_removals);
+	if (b->set_aside[0] != '\0')
+		printf("\"damaged_source_db\": \"%s\", ", b->set_aside);
 	printf("\"base\": \"%s\", \"full\": %s, \"reused_rows\": %llu, ",
 	    b->base, b->base[0] == '\0' ? "true" : "false", (unsigned long long)b->reused_rows);
 	getrusage(RUSAGE_SELF, &used);
@@ -249,6 +252,15 @@ say_refused(void *context, const char *key, const char *why)
 {
 	(void)context;
 	log_warn("left out %s: %s", key, why);
+}
+
+static void
+say_damaged(void *context, const char *name, const char *what)
+{
+	const struct options *o = context;
+
+	log_warn("tenant=%s source.db is damaged (%s): kept as tenants/%s/%s, made anew from the source",
+	    o->tenant, what, o->tenant, name);
 }
 
 /* Beside a pool one processor is left to those who serve. */
@@ -361,6 +373,8 @@ build(const struct options *o, struct err *e)
 	    .max_shrink = max_shrink(o, &doc, &conf),
 	    .full = o->full,
 	    .refused = o->quiet ? NULL : say_refused,
+	    .damaged = say_damaged,
+	    .damaged_context = (void *)(uintptr_t)o,
 	    .progress = progress_note,
 	    .progress_context = &progress,
 	};

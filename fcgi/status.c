@@ -5,12 +5,16 @@
 #include "status.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "board_json.h"
 #include "clk.h"
 #include "config.h"
+#include "file.h"
+#include "generation.h"
 #include "json.h"
 #include "progress.h"
 
@@ -155,14 +159,32 @@ status_tenant_state(const struct sup *s, const struct catalog_tenant *t, const c
 	return "refused";
 }
 
+/* The damaged source.db that a build left for a person to look at, as long as it lies there. */
+static bool
+put_damaged(const struct sup *s, const char *tenant, struct buf *b)
+{
+	const struct build_job *job = builds_find(&s->builds, tenant);
+	char dir[PATH_MAX], path[PATH_MAX], text[2 * BUILD_ASIDE_BYTES + TENANT_NAME_BYTES + 64];
+
+	if (job == NULL || job->set_aside[0] == '\0' ||
+	    generation_tenant_dir(dir, s->conf.global.data_dir, tenant, NULL) == -1 ||
+	    file_join(path, sizeof path, dir, job->set_aside, NULL) == -1 ||
+	    access(path, F_OK) == -1)
+		return false;
+	snprintf(text, sizeof text, "source.db was damaged and is made anew; kept as tenants/%s/%s",
+	    tenant, job->set_aside);
+	put_text(b, "warning", text);
+	return true;
+}
+
 static void
-put_warning(const struct catalog_tenant *t, struct buf *b)
+put_warning(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 {
 	if (t->gone)
 		put_text(b, "warning",
 		    t->deletion_refused ? "gone from its source with many others: kept" :
 					  "gone from its source: kept for now");
-	else
+	else if (!put_damaged(s, t->name, b))
 		put_or_null(b, "warning", t->notes != NULL ? t->notes : "");
 }
 
@@ -188,7 +210,7 @@ put_tenant(const struct sup *s, const struct catalog_tenant *t, struct buf *b)
 	    l != NULL ? l->documents : 0, l != NULL ? l->chunks : 0);
 	put_or_null(b, "last_error", reason);
 	buf_addc(b, ',');
-	put_warning(t, b);
+	put_warning(s, t, b);
 	buf_addc(b, ',');
 	put_or_null(b, "alert", catalog_alert_name(t->alert));
 	buf_addc(b, ',');

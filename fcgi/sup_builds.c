@@ -126,7 +126,7 @@ take_generation(struct sup *s, struct build_run *r, struct err *e)
 {
 	const struct build_job *job = builds_find(&s->builds, r->tenant);
 	struct json_object *result;
-	const char *generation = "";
+	const char *generation = "", *aside = "";
 	int64_t documents = 0, chunks = 0, jobs = 0, removals = 0;
 	bool unchanged = false;
 	int rc = -1;
@@ -142,9 +142,13 @@ take_generation(struct sup *s, struct build_run *r, struct err *e)
 	    json_get_int(result, "chunks", false, 0, INT64_MAX, &chunks, e) == -1 ||
 	    json_get_bool(result, "unchanged", false, &unchanged, e) == -1 ||
 	    json_get_int(result, "jobs", false, 0, INT64_MAX, &jobs, e) == -1 ||
+	    json_get_text(result, "damaged_source_db", false, BUILD_ASIDE_BYTES - 1, &aside, e) ==
+		-1 ||
 	    json_get_int(result, "asked_removals", false, 0, INT64_MAX, &removals, e) == -1)
 		goto out;
 	builds_note_removals(&s->builds, r->tenant, (uint64_t)removals);
+	if (aside[0] != '\0')
+		builds_note_aside(&s->builds, r->tenant, aside);
 	builds_note_open(&s->builds, r->tenant, jobs > 0);
 	if (sup_gate_offer(s, r->tenant, generation, job->is_accepted, e) == -1)
 		goto out;
