@@ -2,7 +2,9 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +159,36 @@ a_background_child_leads_its_own_group(void **state)
 	assert_true(WIFSIGNALED(status));
 }
 
+/* Others take the processor from it as soon as they wake: fcgi/spawn.c. */
+static void
+a_background_child_gives_way(void **state)
+{
+	const char *argv[] = {"sh", "-c", "kill -STOP $$", NULL};
+	struct spawn s = {.path = "/bin/sh", .argv = argv, .in_fd = -1, .out_fd = -1,
+	    .err_fd = -1, .background = true};
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} is = {0};
+	struct err e;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_ok(spawn_run(&pid, &s, &e), &e);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_int_equal(syscall(SYS_sched_getattr, pid, &is, (unsigned)sizeof is, 0U), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	assert_int_equal(is.policy, SCHED_BATCH);
+	assert_int_equal(is.nice, 10);
+	if (is.runtime != 0)	/* 0: a kernel that knows no slices */
+		assert_int_equal(is.runtime, 100000000);
+}
+
 int
 main(void)
 {
@@ -167,6 +199,7 @@ main(void)
 	    cmocka_unit_test(the_environment_is_ours_with_the_additions),
 	    cmocka_unit_test(a_program_that_is_not_there_ends_with_71),
 	    cmocka_unit_test(a_background_child_leads_its_own_group),
+	    cmocka_unit_test(a_background_child_gives_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
