@@ -50,7 +50,7 @@ is_wrong(sqlite3 *db, const char *sql, char what[DAMAGE_TEXT_BYTES])
 	if (db_statement(&s, db, sql, &e) == -1) {
 		note(what, e.text);
 		/* SQLITE_ERROR: a table or a column that was there is not. */
-		return is_damage(&e) || sqlite3_errcode(db) == SQLITE_ERROR;
+		return is_damage(&e) || (sqlite3_errcode(db) & 0xff) == SQLITE_ERROR;
 	}
 	switch (db_step_row(s, &e)) {
 	case 1:
