@@ -607,7 +607,8 @@ quick_check(struct store *s, struct err *e)
 	sqlite3_stmt *q;
 	int rc = -1;
 
-	if (db_statement(&q, s->db, "pragma quick_check(1)", e) == -1)
+	if (db_run(s->db, "pragma cell_size_check = on", e) == -1 ||
+	    db_statement(&q, s->db, "pragma quick_check(1)", e) == -1)
 		return -1;
 	if (db_step_row(q, e) == 1) {
 		said = (const char *)sqlite3_column_text(q, 0);
