@@ -54,7 +54,7 @@ add_passage(struct buf *out, const char *text, size_t n)
 
 	for (size_t i = 0; i < keep; i += run) {
 		run = 1;
-		if (!is_white(text[i]))
+		if ((unsigned char)text[i] > ' ' || !is_white(text[i]))
 			continue;
 		while (i + run < keep && is_white(text[i + run]))
 			run++;

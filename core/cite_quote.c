@@ -1,6 +1,7 @@
 /* cite_quote.c - what a mark cites: a span of a passage, checked against the store. */
 #include "cite.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -178,17 +179,44 @@ see_word(struct sentence *s, uint32_t word)
 	s->shared++;
 }
 
+/* Of eight bytes the upper bit of each that is a letter or digit of ASCII.  None of the sums leaves its
+ * byte. */
+static inline uint64_t
+letters_of(uint64_t x)
+{
+	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+	uint64_t low = x & ~high, small = low | ones * 0x20;
+	uint64_t alpha = (small + ones * (0x80 - 'a')) & ~(small + ones * (0x7f - 'z'));
+	uint64_t digit = (low + ones * (0x80 - '0')) & ~(low + ones * (0x7f - '9'));
+
+	return (alpha | digit) & ~x & high;
+}
+
+/* Where the letters from text[i] on end. */
+static inline size_t
+letters_end(const char *text, size_t n, size_t i)
+{
+	const uint64_t high = UINT64_MAX / 255 << 7;
+	uint64_t x;
+
+	for (; n - i >= sizeof x; i += sizeof x) {
+		memcpy(&x, text + i, sizeof x);
+		if ((x = ~letters_of(le64toh(x)) & high) != 0)
+			return i + (size_t)__builtin_ctzll(x) / 8;
+	}
+	while (i < n && is_letter[(unsigned char)text[i]])
+		i++;
+	return i;
+}
+
 /* Letters of ASCII from text[i] on, to the first other byte.  Where they are a word by themselves
  * that begins and is as long as none of those wanted, they need no hash. */
 static size_t
 see_letters(struct sentence *s, const char *text, size_t n, size_t i)
 {
 	uint32_t first = ascii_letter((unsigned char)text[i]);
-	size_t end = i + 1, letters;
+	size_t end = letters_end(text, n, i), letters = end - i;
 
-	while (end < n && is_letter[(unsigned char)text[end]])
-		end++;
-	letters = end - i;
 	s->before = first;
 	s->han = 0;
 	if (s->letters == 0 && (end == n || (signed char)text[end] >= 0) &&
@@ -213,9 +241,9 @@ end_word(struct sentence *s)
 static void
 see_other(struct sentence *s, uint32_t cp)
 {
-	bool is_han = utf8_is_han(cp);
+	bool is_han = cp >= 0x80 && utf8_is_han(cp);
 
-	if (utf8_is_word(cp)) {
+	if (cp >= 0x80 && utf8_is_word(cp)) {
 		s->hash = add_letter(s->hash, cp);
 		s->letters++;
 	} else {
@@ -313,13 +341,12 @@ cite_quote(const char *sentence, size_t sentence_len, const char *passage, size_
 
 	if (find_quoted(sentence, sentence_len, passage, passage_len, start, len))
 		return;
-	*start = 0;
-	*len = passage_len > 0 ? sentence_end(passage, passage_len, 0) : 0;
+	*start = *len = 0;
 	words_of(&wanted, sentence, sentence_len);
 	for (size_t from = 0; from < passage_len; from = end) {
 		end = read_sentence(&wanted, passage, passage_len, from, &shared);
-		if (shared <= best)
-			continue;
+		if (from > 0 && shared <= best)
+			continue;	/* the first one when none shares anything */
 		best = shared;
 		*start = from;
 		*len = end - from;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cors.h"
+#include "decimal.h"
 #include "enter.h"
 #include "etag.h"
 #include "log.h"
@@ -246,20 +247,35 @@ dispatch(struct api *api, struct req *r, struct reply *p, struct err *e)
 	return err_set(e, ERR_ROUTE, "there is nothing at this address");
 }
 
+/* "12.345": milliseconds. */
+static char *
+put_ms(char *at, int64_t ns)
+{
+	uint64_t us = (uint64_t)ns / 1000;
+
+	at += decimal_of(us / 1000, at);
+	*at++ = '.';
+	for (unsigned part = 100; part > 0; part /= 10)
+		*at++ = (char)('0' + us / part % 10);
+	*at = '\0';
+	return at;
+}
+
 /* Where the time went, for the developer's tools of a browser. */
 static void
 tell_timing(const struct watch *w, struct reply *p)
 {
-	char text[32 * STAGE_MAX];
-	size_t n = 0;
+	char text[48 * STAGE_MAX], *at = text;
 
 	for (int i = STAGE_READ; i < STAGE_MAX; i++) {
-		long long ns = watch_spent(w, i);
-		if (ns > 0)
-			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s;dur=%lld.%03lld",
-			    n > 0 ? ", " : "", board_stage_name(i), ns / 1000000, ns / 1000 % 1000);
+		int64_t ns = watch_spent(w, i);
+		if (ns <= 0)
+			continue;
+		at = stpcpy(at, at > text ? ", " : "");
+		at = stpcpy(at, board_stage_name(i));
+		at = put_ms(stpcpy(at, ";dur="), ns);
 	}
-	if (n > 0)
+	if (at > text)
 		reply_header(p, "Server-Timing", text);
 }
 
