@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh: ragpool by HTTP beside a constant FastCGI answer, a FastAPI service and Chroma's server.
+# run.sh: ragpool by HTTP beside constant FastCGI answers, two FastAPI services and Chroma's server.
 #
 #   bench/e2e/run.sh SET [ROUNDS]     SET: corpus.jsonl(.gz), queries.jsonl, qrels.tsv
 #
@@ -12,6 +12,8 @@
 #              ones): the same pool;  stream-cached: one with the default cache
 #   repeated   the questions of the set to the pool with the cache: nearly all of them are kept
 #   constant   the least a FastCGI program can do: what nginx, wrk and the protocol cost
+#   large   the same with as many headers and bytes as the median answer to these questions has
+#   matrix, customary   the services of service.py
 #
 # Needs wrk, nginx, libfcgi-dev; PYTHON_ENV: a venv with what service.py names; CHUNK: tokens of a
 # chunk (1024, about a document); CHROMA: Chroma's server program (of pip chromadb).  What is missing is left out.
@@ -55,15 +57,24 @@ gcc -O2 -o "$T/constant" "$here_bench/constant.c" -lfcgi
 start constant "$T/constant" "$T/run/constant.sock" 2
 front constant "$T/run/constant.sock"
 at[constant]=http://127.0.0.1:$port/query/set bodies[constant]=text
+bytes=$(while read -r body; do
+	curl -s -o /dev/null -w '%{size_download}\n' -H 'Content-Type: application/json' -d "$body" "$url/query/set"
+done <"$T/text.bodies" | median)
+note "an answer has $bytes bytes at the median"
+start large "$T/constant" "$T/run/large.sock" 2 "$bytes"
+front large "$T/run/large.sock"
+at[large]=http://127.0.0.1:$port/query/set bodies[large]=text
 
 if [ -n "${PYTHON_ENV:-}" ]; then
 	"$py" "$here_bench/service.py" prepare "$set" "$T"/data/tenants/set/gen/*/store.db "$T/service"
 	"$py" "$here_bench/service.py" bodies "$T/service" chroma >"$T/chroma.bodies"
-	port=$(free_ports 1)
 	cd "$here_bench" || exit
-	PYTHONDONTWRITEBYTECODE=1 SERVICE_DATA=$T/service start service "$PYTHON_ENV/bin/uvicorn" service:app --port "$port" --workers 2 --log-level warning
-	wait_for 120 "the service listens" listens "http://127.0.0.1:$port/docs"
-	at[fastapi]=http://127.0.0.1:$port/query bodies[fastapi]=text
+	for kind in matrix customary; do
+		port=$(free_ports 1)
+		PYTHONDONTWRITEBYTECODE=1 SERVICE_DATA=$T/service SERVICE_KIND=$kind start "service-$kind" "$PYTHON_ENV/bin/uvicorn" service:app --port "$port" --workers 2 --log-level warning
+		wait_for 120 "the service listens" listens "http://127.0.0.1:$port/docs"
+		at[$kind]=http://127.0.0.1:$port/query bodies[$kind]=text
+	done
 	if [ -n "${CHROMA:-}" ]; then
 		port=$(free_ports 1)
 		start chroma "$CHROMA" run --path "$T/chroma" --port "$port"
@@ -71,7 +82,11 @@ if [ -n "${PYTHON_ENV:-}" ]; then
 		at[chroma]=$("$py" "$here_bench/service.py" chroma "http://127.0.0.1:$port" "$T/service") bodies[chroma]=chroma
 	fi
 fi
+[ -z "${ONLY:-}" ] || for name in "${!at[@]}"; do
+	[[ " $ONLY ragpool constant large " == *" $name "* ]] || unset "at[$name]"
+done
 for ((i = 0; i < rounds; i++)); do
+	${READY:-true}
 	for name in "${!at[@]}"; do
 		FROM=${sent[$name]:-0} BODIES=$T/${bodies[$name]}.bodies \
 			wrk -t1 -c8 -d4s --latency -s "$here_bench/post.lua" "${at[$name]}" >"$T/wrk.out"
@@ -84,20 +99,21 @@ mine=$(median <"$T/ragpool.qps")
 least=$(median <"$T/constant.qps")
 for name in "${!at[@]}"; do
 	theirs=$(median <"$T/$name.qps")
-	note "$name: $theirs requests/s (of: $(tr '\n' ' ' <"$T/$name.qps")); $(awk -v a="$mine" -v b="$theirs" -v c="$least" 'BEGIN {
-		printf "%.1f %% of the constant answer, ragpool %.2f times", 100 * b / c, a / b }')"
+	note "$name: $theirs requests/s (of: $(tr '\n' ' ' <"$T/$name.qps")); $(awk -v a="$mine" -v b="$theirs" -v c="$least" -v d="$(median <"$T/large.qps")" 'BEGIN {
+		printf "%.1f %% of the constant answer, %.1f %% of one as large, ragpool %.2f times", 100 * b / c, 100 * b / d, a / b }')"
 done
-hits=$(tail -n +$((sent[stream-cached] + 1)) "$T/stream.bodies" | head -n 200 | while read -r body; do
+[ -z "${at[stream-cached]:-}" ] || hits=$(tail -n +$((sent[stream-cached] + 1)) "$T/stream.bodies" | head -n 200 | while read -r body; do
 	curl -s -o /dev/null -D - -H 'Content-Type: application/json' -d "$body" "${at[stream-cached]}"
 done | grep -c 'X-Ragpool-Cache: hit')
-note "of the next 200 of stream-cached $hits were kept"
+[ -z "${at[stream-cached]:-}" ] || note "of the next 200 of stream-cached $hits were kept"
 half=$(awk -v a="$mine" 'BEGIN { print int(a / 2) }')
+${READY:-true}
 for ((i = 0; i < 3; i++)); do
 	note "at half load ($half/s): $(ragpool load --json --rate "$half" --seconds 5 --topics <(sed 's/, "top_k": 5//' "$T/text.bodies") "$url" set | tr ',' '\n' | grep -E 'p50|p99|failed' | tr '\n' ' ')"
 done
 if [ -n "${PYTHON_ENV:-}" ]; then
-	for name in ragpool fastapi chroma; do
-		[ -z "${at[$name]:-}" ] || note "$name nDCG@10: $("$py" "$here_bench/service.py" score "$T/service" "$([ $name = fastapi ] && echo text || echo $name)" "${at[$name]}" "$set/qrels.tsv")"
+	for name in ragpool matrix customary chroma; do
+		[ -z "${at[$name]:-}" ] || note "$name nDCG@10: $("$py" "$here_bench/service.py" score "$T/service" "$name" "${at[$name]}" "$set/qrels.tsv")"
 	done
 fi
 finished=yes

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""service.py: the usual way to build this: FastAPI, hnswlib and BM25, fused by ranks.
+"""service.py: the usual ways to build this: FastAPI, an HNSW of hnswlib or FAISS, and BM25, fused by ranks.
 
   service.py prepare SET STORE OUT  the passages of STORE (a store.db) and queries.jsonl of SET into
                                   OUT/*.npz (LSA of 128)
-  uvicorn service:app             serves OUT (SERVICE_DATA) at POST /query {"query", "top_k"}
+  uvicorn service:app             serves OUT (SERVICE_DATA) at POST /query {"query", "top_k"}: SERVICE_KIND=matrix, or
+                                  customary
   service.py chroma URL OUT       fills a collection of Chroma's server with the same vectors
   service.py bodies OUT KIND      prints one request a line: text, or chroma (with the question's vector)
   service.py stream SET N         prints N requests: 50,000 different questions, windows of 6 to 12 words of
                                   the corpus, drawn by Zipf's law with exponent 1; seeded
   service.py score OUT KIND URL QRELS   nDCG@10 by HTTP
 
-The BM25 is a matrix of impacts made in advance, which is faster than the usual loop over documents.
-Needs numpy, scipy, hnswlib, fastapi, uvicorn.
+Two of them.  "customary" is put together of the libraries that are usual for it: rank_bm25 (BM25Okapi.get_scores(), a loop
+over all documents) and FAISS (IndexHNSWFlat, M 16, efConstruction 64, efSearch 100), asked by asyncio.to_thread() in an async
+handler.  "matrix" is a stronger one: BM25 as a matrix of impacts made in advance, hnswlib, a handler in the thread pool.
+Needs numpy, scipy, hnswlib, faiss-cpu, rank-bm25, fastapi, uvicorn.
 """
 import gzip
 import json
@@ -108,26 +111,52 @@ class Model:
         self.hnsw.set_ef(100)
         self.hnsw.set_num_threads(1)
 
-    def ask(self, text, k):
+    def scores(self, text):
         scores = np.zeros(len(self.ids), dtype=np.float32)
         b = self.bm25
         for t in set(self.terms(text)):
             at = slice(b.indptr[t], b.indptr[t + 1])
             scores[b.indices[at]] += b.data[at]
+        return scores
+
+    def near(self, text):
+        return self.hnsw.knn_query(self.embed(text), k=50)[0][0]
+
+    def ask(self, text, k):
+        scores = self.scores(text)
         first = np.argpartition(-scores, 50)[:50]
         first = first[np.argsort(-scores[first])]
-        near, _ = self.hnsw.knn_query(self.embed(text), k=50)
         fused = {}
-        for ranking in (first, near[0]):
+        for ranking in (first, self.near(text)):
             for rank, i in enumerate(ranking):
                 fused[int(i)] = fused.get(int(i), 0) + 1 / (60 + rank)
         return sorted(fused.items(), key=lambda x: -x[1])[:k]
 
 
+class Customary(Model):
+    def index(self):
+        import faiss
+        from rank_bm25 import BM25Okapi
+        self.okapi = BM25Okapi([words(text) for text in self.texts])
+        faiss.omp_set_num_threads(1)
+        self.hnsw = faiss.IndexHNSWFlat(DIM, 16, faiss.METRIC_INNER_PRODUCT)
+        self.hnsw.hnsw.efConstruction = 64
+        self.hnsw.add(self.vectors)
+        self.hnsw.hnsw.efSearch = 100
+
+    def scores(self, text):
+        return self.okapi.get_scores(words(text))
+
+    def near(self, text):
+        return self.hnsw.search(self.embed(text).reshape(1, -1), 50)[1][0]
+
+
 def make_app():
+    import asyncio
     from fastapi import FastAPI
     from pydantic import BaseModel
-    model = Model(os.environ["SERVICE_DATA"])
+    is_customary = os.environ.get("SERVICE_KIND") == "customary"
+    model = (Customary if is_customary else Model)(os.environ["SERVICE_DATA"])
     model.index()
     service = FastAPI()
 
@@ -135,10 +164,16 @@ def make_app():
         query: str
         top_k: int = 5
 
-    @service.post("/query")
-    def query(q: Question):
+    def answer(q):
         return {"hits": [{"source": model.ids[i], "text": model.texts[i], "score": s}
                          for i, s in model.ask(q.query, q.top_k)]}
+
+    async def query_in_thread(q: Question):
+        return await asyncio.to_thread(answer, q)
+
+    def query(q: Question):
+        return answer(q)
+    service.post("/query")(query_in_thread if is_customary else query)
     return service
 
 
