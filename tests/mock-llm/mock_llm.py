@@ -121,9 +121,13 @@ class Handler(BaseHTTPRequestHandler):
     def misbehave(self, fault):
         """True when the fault is the whole answer."""
         kind = fault["kind"]
-        if kind in ("slow", "stall"):
+        if kind == "slow":
             time.sleep(fault.get("seconds", 1))
             return False
+        if kind == "stall":     # until it is given up
+            left = select.select([self.connection], [], [], fault.get("seconds", 1))[0]
+            self.close_connection = bool(left)
+            return bool(left)
         if kind == "status":
             headers = [("Retry-After", str(fault["retry_after"]))] if "retry_after" in fault else []
             self.send_json({"error": {"message": fault.get("message", "as it was scripted")}},

@@ -122,7 +122,7 @@ $bad {"kind": "dimension"}
 $bad {"kind": "doubled"}
 $bad {"kind": "redirect"}
 $bad {"kind": "status", "status": 401}
-embedding_timeout {"kind": "stall", "seconds": 8}
+embedding_timeout {"kind": "stall", "seconds": 60}
 embedding_unavailable {"kind": "status", "status": 500}
 ok {"kind": "shuffled"}
 END

@@ -71,7 +71,7 @@ while read -r wanted fault; do
 	post /query/en "$question"	# closes the breaker
 done <<END
 llm_unavailable {"kind": "status", "status": 500}
-llm_timeout {"kind": "stall", "seconds": 8}
+llm_timeout {"kind": "stall", "seconds": 60}
 llm_bad_response {"kind": "cut", "after": 2}
 llm_bad_response {"kind": "html"}
 END
@@ -194,7 +194,7 @@ stream chunks /v1/chat/completions "$chat, \"stream\": true, \"stream_options\":
 wait_for 10 "the chunks end" is_dead "$started"
 is "in chunks" "$("$PYTHON" - "$T/chunks" <<'END'
 import json, sys
-lines = [x[6:] for x in open(sys.argv[1]).read().split("\n\n") if x]
+lines = [x[6:] for x in open(sys.argv[1]).read().split("\n\n") if x.startswith("data: ")]	# not comments
 chunks = [json.loads(x) for x in lines[:-1]]
 text = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"])
 print(lines[-1], len({c["id"] for c in chunks}), chunks[0]["choices"][0]["delta"]["role"], text,
