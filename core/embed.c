@@ -1,6 +1,7 @@
 /* embed.c - text to vector, by the embedder a generation was built with. */
 #include "embed.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,12 +19,6 @@ struct embed {
 	struct embed_lexicon lexicon;
 	struct lsa lsa;
 	struct static_model *model;
-	/* of the query at hand: */
-	struct lsa_term term[QUERY_TERMS_MAX];
-	size_t terms;
-	size_t words;			/* looked at, known or not */
-	bool with_stop_words;
-	struct err *err;
 };
 
 /* ---- opening ---- */
@@ -151,69 +146,25 @@ embed_model(const struct embed *m)
 
 /* ---- queries ---- */
 
-/* analyze_fn: counts a term of the query. */
-static int
-take_term(void *context, const char *term, size_t len, unsigned flags, size_t start, size_t end)
+bool
+embed_terms(const struct embed *m, const struct lsa_term *term, size_t n, float *out)
 {
-	struct embed *m = context;
-	struct lsa_term t = {.tf = 1};
-	int found;
-
-	(void)start;
-	(void)end;
-	if (((flags & ANALYZE_STOP_WORD) != 0) != m->with_stop_words)
-		return 0;
-	m->words++;
-	found = m->lexicon.find(m->lexicon.context, term, len, &t.id, &t.df, m->err);
-	if (found != 1)
-		return found;
-	for (size_t i = 0; i < m->terms; i++) {
-		if (m->term[i].id == t.id) {
-			m->term[i].tf++;
-			return 0;
-		}
-	}
-	if (m->terms < QUERY_TERMS_MAX)
-		m->term[m->terms++] = t;
-	return 0;
-}
-
-static int
-embed_lsa(struct embed *m, struct analyzer *a, const char *text, size_t len, float *out,
-    bool *has, struct err *e)
-{
-	m->err = e;
-	m->terms = m->words = 0;
-	m->with_stop_words = false;
-	if (analyze(a, text, len, take_term, m) != 0)
-		return -1;
-	if (m->words == 0) {		/* nothing but stop words */
-		m->with_stop_words = true;
-		if (analyze(a, text, len, take_term, m) != 0)
-			return -1;
-	}
-	*has = lsa_embed(&m->lsa, m->lexicon.rows, m->term, m->terms, out);
-	return 0;
+	assert(m->kind == EMBED_KIND_LSA);
+	return lsa_embed(&m->lsa, m->lexicon.rows, term, n, out);
 }
 
 int
-embed_query(struct embed *m, struct analyzer *a, const char *text, size_t len, float *out,
-    bool *has, struct err *e)
+embed_query(const struct embed *m, const char *text, size_t len, float *out, bool *has,
+    struct err *e)
 {
+	assert(m->kind != EMBED_KIND_LSA);
 	*has = false;
-	switch (m->kind) {
-	case EMBED_KIND_NONE:
-		return 0;
-	case EMBED_KIND_LSA:
-		return embed_lsa(m, a, text, len, out, has, e);
-	case EMBED_KIND_STATIC:
+	if (m->kind == EMBED_KIND_EXTERNAL)
+		return err_set(e, ERR_MISSING_FIELD, "this tenant's vectors are made by %s: the "
+		    "query needs its own", m->name);
+	if (m->kind == EMBED_KIND_STATIC)
 		*has = static_model_embed(m->model, text, len, out);
-		return 0;
-	case EMBED_KIND_EXTERNAL:
-		break;
-	}
-	return err_set(e, ERR_MISSING_FIELD, "this tenant's vectors are made by %s: the query "
-	    "needs its own", m->name);
+	return 0;
 }
 
 int

@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyze.h"
 #include "embed_format.h"
 #include "err.h"
 #include "rpx.h"
@@ -31,11 +30,10 @@
 struct embed;
 struct lsa;
 
-/* How the lexicon is asked: 1 found, 0 unknown, -1 with *e filled. */
+struct lsa_term;
+
+/* Of the lexicon that the built-in model speaks of. */
 struct embed_lexicon {
-	int (*find)(void *context, const char *term, size_t len, uint32_t *id, uint32_t *df,
-	    struct err *e);
-	void *context;
 	uint64_t terms;
 	uint64_t rows;
 };
@@ -55,11 +53,13 @@ uint32_t embed_identity(const struct embed *m);
 /* The built-in model, borrowed; NULL: the embedder is another. */
 const struct lsa *embed_model(const struct embed *m);
 
-/* The vector of a query, unit length, into out[dim].  *has is false when no word of it is
- * known (out is zero then), or there is no dense arm.  Stop words count only when there is
- * nothing else, as in lexical search.  ERR_MISSING_FIELD when vectors come from outside. */
-int embed_query(struct embed *m, struct analyzer *a, const char *text, size_t len, float *out,
-    bool *has, struct err *e);
+/* The vector of a query, unit length, into out[dim], by the built-in model: of its terms, each
+ * once (lsa.h).  False, and zeros, when none has a vector. */
+bool embed_terms(const struct embed *m, const struct lsa_term *term, size_t n, float *out);
+/* The same by a static model, of the text.  *has is also false when there is no dense arm.
+ * ERR_MISSING_FIELD when vectors come from outside.  Not for the built-in model. */
+int embed_query(const struct embed *m, const char *text, size_t len, float *out, bool *has,
+    struct err *e);
 /* A vector from outside: checks the length (ERR_DIMENSION) and that it is finite
  * (ERR_RANGE), and makes it unit length; *has is false for zeros. */
 int embed_given(const struct embed *m, const float *given, size_t n, float *out, bool *has,

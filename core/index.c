@@ -35,28 +35,10 @@ open_columns(struct index *x, struct err *e)
 	return 0;
 }
 
-/* How the embedder asks the lexicon. */
-static int
-find_term(
-    void *context, const char *term, size_t len, uint32_t *id, uint32_t *df, struct err *e)
-{
-	struct lex_term t;
-	int found = lex_find(context, term, len, &t, e);
-
-	if (found == 1) {
-		*id = t.id;
-		*df = t.df;
-	}
-	return found;
-}
-
 static int
 open_vectors(struct index *x, const char *dir, struct err *e)
 {
-	struct embed_lexicon lexicon = {.find = find_term,
-	    .context = x->lex,
-	    .terms = lex_terms(x->lex),
-	    .rows = x->rows};
+	struct embed_lexicon lexicon = {.terms = lex_terms(x->lex), .rows = x->rows};
 	struct dense_info info;
 
 	if (embed_open(&x->embed, &x->rpx, dir, &lexicon, e) == -1)

@@ -129,6 +129,10 @@ enum lex_syntax {
 int lex_query_parse(struct lex_query *q, const struct lex *x, struct analyzer *a,
     const char *text, size_t len, enum lex_syntax syntax, struct err *e);
 
+/* The same of plain text whose words were read (lex_words.h). */
+struct lex_words;
+void lex_query_of_words(struct lex_query *q, const struct lex_words *w);
+
 /* The same by hand, for feedback: weights of one term add up.  lex_query_add() answers
  * false when the query is full or the weight is not finite and above 0. */
 void lex_query_clear(struct lex_query *q);

@@ -28,14 +28,6 @@ struct lex_near {
 	struct near_pair pair[LEX_NEAR_PAIRS_MAX];
 	uint64_t *order;	/* row << 32 | its place in the caller's array */
 	size_t order_cap;
-	/* While a query is parsed: */
-	const struct lex *x;
-	struct err *err;
-	bool with_stop_words;
-	uint32_t words;
-	struct lex_term last;	/* the word before, if has_last */
-	size_t last_end;
-	bool has_last;
 };
 
 struct lex_near *
@@ -92,45 +84,16 @@ add_pair(struct lex_near *n, const struct lex_term *one, const struct lex_term *
 	n->pair[n->pairs++] = (struct near_pair){a, b, 1};
 }
 
-/* analyze_fn: pairs a word with the one before it. */
-static int
-take_word(void *context, const char *word, size_t len, unsigned flags, size_t start, size_t end)
+uint32_t
+lex_near_pairs(struct lex_near *n, const struct lex_words *w)
 {
-	struct lex_near *n = context;
-	struct lex_term t;
-	int found;
-
-	if ((flags & ANALYZE_STOP_WORD) && !n->with_stop_words)
-		return 0;
-	n->words++;
-	if ((found = lex_find(n->x, word, len, &t, n->err)) == -1)
-		return -1;
-	if (found && n->has_last && n->last_end <= start)
-		add_pair(n, &n->last, &t);
-	n->has_last = found;
-	n->last = t;
-	n->last_end = end;
-	return 0;
-}
-
-int
-lex_near_parse(struct lex_near *n, const struct lex *x, struct analyzer *a, const char *text,
-    size_t len, uint32_t *pairs, struct err *e)
-{
-	n->x = x;
-	n->err = e;
-	n->terms = n->pairs = n->words = 0;
-	n->has_last = n->with_stop_words = false;
-	*pairs = 0;
-	if (analyze(a, text, len, take_word, n) != 0)
-		return -1;
-	if (n->words == 0) {		/* nothing but stop words: they count, as in lex.h */
-		n->with_stop_words = true;
-		if (analyze(a, text, len, take_word, n) != 0)
-			return -1;
+	n->terms = n->pairs = 0;
+	for (uint32_t i = 1; i < w->count; i++) {
+		const struct lex_word *a = &w->word[i - 1], *b = &w->word[i];
+		if (a->is_known && b->is_known && a->end <= b->start)
+			add_pair(n, &a->term, &b->term);
 	}
-	*pairs = n->pairs;
-	return 0;
+	return n->pairs;
 }
 
 /* ---- the rows ---- */

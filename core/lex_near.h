@@ -25,9 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "analyze.h"
 #include "err.h"
 #include "lex.h"
+#include "lex_words.h"
 
 enum {
 	LEX_NEAR_WINDOW = 8,
@@ -40,10 +40,9 @@ struct lex_near;
 struct lex_near *lex_near_new(struct err *e);
 /* NULL is fine. */
 void lex_near_free(struct lex_near *n);
-/* Takes the pairs of a query's text; *pairs counts the different ones. */
-int lex_near_parse(struct lex_near *n, const struct lex *x, struct analyzer *a,
-    const char *text, size_t len, uint32_t *pairs, struct err *e);
-/* The scores of rows, in any order, for the pairs parsed last on the same x. */
+/* Takes the pairs of a query's words; answers how many different ones. */
+uint32_t lex_near_pairs(struct lex_near *n, const struct lex_words *w);
+/* The scores of rows, in any order, for the pairs taken last, of words of the same x. */
 int lex_near_rows(struct lex_near *n, const struct lex *x, const uint32_t *row, uint32_t rows,
     float *out, struct err *e);
 

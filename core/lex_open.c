@@ -218,18 +218,39 @@ compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
 	return c != 0 ? c : a_len < b_len ? -1 : a_len > b_len;
 }
 
+/* The block's first term, which shares nothing with another, where it lies; NULL when it does
+ * not. */
+static const char *
+first_of_block(const struct lex *x, uint32_t block, size_t *len)
+{
+	const unsigned char *index = x->term + LEX_HEADER_BYTES + (size_t)block * 8, *p;
+	uint64_t from, to;
+
+	memcpy(&from, index, 8);
+	memcpy(&to, index + 8, 8);
+	if (to > x->term_bytes || from > to || to - from < LEX_TERM_BLOCK_HEAD + 2)
+		return NULL;
+	p = x->term + from + LEX_TERM_BLOCK_HEAD;
+	*len = p[1];
+	if (p[0] != 0 || *len == 0 || *len > TERM_BYTES_MAX ||
+	    *len > to - from - LEX_TERM_BLOCK_HEAD - 2)
+		return NULL;
+	return (const char *)p + 2;
+}
+
 /* The last block whose first term is not behind the one looked for. */
 static int
 block_of(const struct lex *x, const char *term, size_t len, uint32_t *out, struct err *e)
 {
 	uint32_t low = 0, high = x->term_blocks;
-	struct term_reader t;
+	const char *first;
+	size_t first_len;
 
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
-		if (reader_open(&t, x, mid, e) == -1 || reader_next(&t, x, e) == -1)
-			return -1;
-		if (compare_bytes(t.bytes, t.len, term, len) <= 0)
+		if ((first = first_of_block(x, mid, &first_len)) == NULL)
+			return lex_corrupt(e);
+		if (compare_bytes(first, first_len, term, len) <= 0)
 			low = mid;
 		else
 			high = mid;
@@ -243,7 +264,7 @@ lex_find(
     const struct lex *x, const char *term, size_t len, struct lex_term *out, struct err *e)
 {
 	struct term_reader t;
-	uint32_t block;
+	uint32_t block = 0;
 	int c;
 
 	if (x->terms == 0 || len == 0 || len > TERM_BYTES_MAX)

@@ -1,5 +1,6 @@
 /* lex_query.c - text to query: words, weights, clauses. */
 #include "lex_parts.h"
+#include "lex_words.h"
 
 #include <string.h>
 
@@ -193,4 +194,16 @@ lex_query_parse(struct lex_query *q, const struct lex *x, struct analyzer *a, co
 	p.with_stop_words = true;
 	lex_query_clear(q);
 	return read_text(&p, a, text, len, syntax == LEX_PLAIN) == -1 ? -1 : 0;
+}
+
+void
+lex_query_of_words(struct lex_query *q, const struct lex_words *w)
+{
+	lex_query_clear(q);
+	for (uint32_t i = 0; i < w->count; i++) {
+		if (!w->word[i].is_known)
+			q->unknown++;
+		else if (!lex_query_add(q, &w->word[i].term, 1))
+			return;		/* it is full */
+	}
 }

@@ -7,6 +7,7 @@
 #include "bounds.h"
 #include "known.h"
 #include "lex_near.h"
+#include "lsa.h"
 
 enum { LANGUAGES_MAX = 32, PARTS_OF_PASSAGE = 4, CANDIDATES_A_HIT = 6 };
 
@@ -15,7 +16,9 @@ struct query_scratch {
 		char name[32];
 		struct analyzer *analyzer;
 	} language[LANGUAGES_MAX];
+	struct lex_words said;		/* of the question at hand, the operators' too */
 	struct lex_query words;
+	struct lsa_term term[QUERY_TERMS_MAX];
 	struct lex_scratch *lex;
 	struct lex_near *near;
 	struct dense_scratch *dense;
@@ -68,6 +71,7 @@ query_scratch_free(struct query_scratch *s)
 		return;
 	for (int i = 0; i < LANGUAGES_MAX; i++)
 		analyzer_free(s->language[i].analyzer);
+	lex_words_fini(&s->said);
 	lex_scratch_free(s->lex);
 	lex_near_free(s->near);
 	dense_scratch_free(s->dense);
@@ -129,19 +133,35 @@ no_memory(struct err *e)
 
 /* ---- words ---- */
 
+/* What is asked: the words once for all, and the terms and clauses for the lexical half. */
+static int
+read_question(struct ranking *r, struct err *e)
+{
+	const struct query *q = r->q;
+	struct query_scratch *s = r->s;
+
+	if ((r->analyzer = query_analyzer(s, r->x->manifest.language, e)) == NULL ||
+	    lex_words_read(&s->said, r->x->lex, r->analyzer, q->text, q->text_len, e) == -1)
+		return -1;
+	if (q->operators)
+		return lex_query_parse(&s->words, r->x->lex, r->analyzer, q->text, q->text_len,
+		    LEX_OPERATORS, e);
+	lex_query_of_words(&s->words, &s->said);
+	return 0;
+}
+
 static int
 near_of_candidates(struct ranking *r, struct err *e)
 {
-	uint32_t *row = arena_alloc(r->a, r->lexical_count * sizeof *row), pairs;
+	uint32_t *row = arena_alloc(r->a, r->lexical_count * sizeof *row);
 	float *near = arena_alloc(r->a, r->lexical_count * sizeof *near);
 
 	if (r->a->failed)
 		return no_memory(e);
 	for (uint32_t i = 0; i < r->lexical_count; i++)
 		row[i] = r->lexical[i].row;
-	if (lex_near_parse(r->s->near, r->x->lex, r->analyzer, r->q->text, r->q->text_len, &pairs,
-		e) == -1 ||
-	    lex_near_rows(r->s->near, r->x->lex, row, r->lexical_count, near, e) == -1)
+	lex_near_pairs(r->s->near, &r->s->said);
+	if (lex_near_rows(r->s->near, r->x->lex, row, r->lexical_count, near, e) == -1)
 		return -1;
 	for (uint32_t i = 0; i < r->lexical_count; i++)
 		r->lexical[i].near = near[i];
@@ -218,6 +238,45 @@ embed_elsewhere(struct ranking *r, float *vector, bool *has, struct err *e)
 	return -1;
 }
 
+/* The known words, each once. */
+static size_t
+count_terms(const struct lex_words *w, struct lsa_term term[QUERY_TERMS_MAX])
+{
+	size_t n = 0, k;
+
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct lex_word *word = &w->word[i];
+		if (!word->is_known)
+			continue;
+		for (k = 0; k < n && term[k].id != word->term.id; k++)
+			continue;
+		if (k < n)
+			term[k].tf++;
+		else if (n < QUERY_TERMS_MAX)
+			term[n++] = (struct lsa_term){
+			    .id = word->term.id, .tf = 1, .df = word->term.df};
+	}
+	return n;
+}
+
+static int
+embed_by(struct ranking *r, float *vector, bool *has, struct err *e)
+{
+	const struct embed *m = r->x->embed;
+
+	*has = false;
+	switch (embed_kind(m)) {
+	case EMBED_KIND_EXTERNAL:
+		return embed_elsewhere(r, vector, has, e) == -1 ? -1 : 0;
+	case EMBED_KIND_LSA:
+		*has = embed_terms(m, r->s->term, count_terms(&r->s->said, r->s->term), vector);
+		return 0;
+	default:
+		return embed_query(m, r->q->text, r->q->text_len, vector, has, e);
+	}
+}
+
+/* After read_question(). */
 static int
 embed_text(struct ranking *r, struct err *e)
 {
@@ -231,12 +290,7 @@ embed_text(struct ranking *r, struct err *e)
 	if (r->a->failed)
 		return no_memory(e);
 	enter_stage(r->q, QUERY_EMBED);
-	if (embed_kind(r->x->embed) == EMBED_KIND_EXTERNAL) {
-		has = false;
-		if (embed_elsewhere(r, vector, &has, e) == -1)
-			return -1;
-	} else if (embed_query(r->x->embed, r->analyzer, r->q->text, r->q->text_len, vector, &has, e) ==
-	    -1)
+	if (embed_by(r, vector, &has, e) == -1)
 		return -1;
 	enter_stage(r->q, QUERY_SEARCH);
 	r->vector = has ? vector : NULL;
@@ -441,9 +495,7 @@ rank(struct ranking *r, struct err *e)
 {
 	const struct query *q = r->q;
 
-	if ((r->analyzer = query_analyzer(r->s, r->x->manifest.language, e)) == NULL ||
-	    lex_query_parse(&r->s->words, r->x->lex, r->analyzer, q->text, q->text_len,
-		q->operators ? LEX_OPERATORS : LEX_PLAIN, e) == -1 ||
+	if (read_question(r, e) == -1 ||
 	    apply_filter(r, e) == -1 || apply_clauses(r, e) == -1)
 		return -1;
 	if (r->allowed != NULL && r->allowed_count == 0)
@@ -519,8 +571,7 @@ query_embed(struct index *x, struct query_scratch *s, const struct query *q, str
 {
 	struct ranking r = {.x = x, .s = s, .q = q, .a = a};
 
-	if (check_query(q, e) == -1 ||
-	    (r.analyzer = query_analyzer(s, x->manifest.language, e)) == NULL || embed_text(&r, e) == -1)
+	if (check_query(q, e) == -1 || read_question(&r, e) == -1 || embed_text(&r, e) == -1)
 		return -1;
 	*vector = r.vector;
 	return 0;

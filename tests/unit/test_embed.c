@@ -11,19 +11,16 @@ static char *folder, path[600];
 static struct analyzer *analyzer;
 static struct termdoc docs;
 
-static int
-find_term(void *context, const char *term, size_t len, uint32_t *id, uint32_t *df, struct err *e)
-{
-	if (context == NULL)
-		return err_set(e, ERR_CORRUPT, "no lexicon");
-	*id = termdoc_find(&docs, term, len);
-	if (*id == UINT32_MAX)
-		return 0;
-	*df = docs.df[*id];
-	return 1;
-}
+static struct embed_lexicon lexicon;
 
-static struct embed_lexicon lexicon = {.find = find_term, .context = &docs};
+static struct lsa_term
+term_of(const char *word)
+{
+	uint32_t id = termdoc_find(&docs, word, strlen(word));
+
+	assert_int_not_equal(id, UINT32_MAX);
+	return (struct lsa_term){.id = id, .tf = 1, .df = docs.df[id]};
+}
 
 static int
 set_up(void **state)
@@ -72,7 +69,7 @@ write_index(const void *section, size_t n)
 }
 
 static void
-builtin_embedder_works_on_words_of_the_lexicon(void **state)
+builtin_embedder_works_on_terms_of_the_lexicon(void **state)
 {
 	struct rpx_writer *w;
 	struct rpx r;
@@ -81,7 +78,6 @@ builtin_embedder_works_on_words_of_the_lexicon(void **state)
 	struct err e;
 	float one[LSA_DIM_MAX], two[LSA_DIM_MAX];
 	double norm = 0;
-	bool has;
 
 	(void)state;
 	remove(path);
@@ -94,28 +90,19 @@ builtin_embedder_works_on_words_of_the_lexicon(void **state)
 	assert_int_equal(embed_kind(m), EMBED_KIND_LSA);
 	assert_int_equal(embed_dim(m), model.dim);
 	assert_string_equal(embed_name(m), "builtin:lsa");
-	assert_ok(embed_query(m, analyzer, "Oil pumps", 9, one, &has, &e), &e);
-	assert_true(has);
+	const struct lsa_term terms[] = {term_of("oil"), term_of("pump")};
+	const struct lsa_term unknown = {.id = docs.terms + 5, .tf = 1, .df = 1};
+	assert_true(embed_terms(m, terms, 2, one));
 	for (uint32_t i = 0; i < model.dim; i++)
 		norm += (double)one[i] * one[i];
 	assert_true(fabs(norm - 1) < 1e-5);
-	/* Stop words change nothing beside others, and count alone. */
-	assert_ok(embed_query(m, analyzer, "the oil of a pump", 17, two, &has, &e), &e);
+	assert_true(lsa_embed(&model, docs.rows, terms, 2, two));
 	assert_memory_equal(one, two, model.dim * sizeof *one);
-	assert_ok(embed_query(m, analyzer, "the of", 6, two, &has, &e), &e);
-	assert_true(has);
-	/* Unknown words alone have no vector, stop words do not stand in for them. */
-	assert_ok(embed_query(m, analyzer, "the zebra", 9, two, &has, &e), &e);
-	assert_false(has);
+	assert_false(embed_terms(m, &unknown, 1, two));
+	assert_false(embed_terms(m, terms, 0, two));
 	embed_close(m);
-	/* An error of the lexicon is passed on. */
 	struct embed_lexicon broken = lexicon;
-	broken.context = NULL;
-	assert_ok(embed_open(&m, &r, folder, &broken, &e), &e);
-	assert_refused(embed_query(m, analyzer, "oil", 3, two, &has, &e), &e, ERR_CORRUPT);
-	embed_close(m);
 	/* A lexicon of another size is not this model's. */
-	broken = lexicon;
 	broken.terms++;
 	assert_refused(embed_open(&m, &r, folder, &broken, &e), &e, ERR_CORRUPT);
 	rpx_close(&r);
@@ -137,7 +124,7 @@ without_the_section_there_is_no_dense_arm(void **state)
 	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
 	assert_int_equal(embed_kind(m), EMBED_KIND_NONE);
 	assert_int_equal(embed_dim(m), 0);
-	assert_ok(embed_query(m, analyzer, "oil", 3, v, &has, &e), &e);
+	assert_ok(embed_query(m, "oil", 3, v, &has, &e), &e);
 	assert_false(has);
 	embed_close(m);
 	rpx_close(&r);
@@ -169,7 +156,7 @@ vectors_from_outside_are_checked(void **state)
 	memset(given, 0, sizeof given);
 	assert_ok(embed_given(m, given, 3, v, &has, &e), &e);
 	assert_false(has);
-	assert_refused(embed_query(m, analyzer, "oil", 3, v, &has, &e), &e, ERR_MISSING_FIELD);
+	assert_refused(embed_query(m, "oil", 3, v, &has, &e), &e, ERR_MISSING_FIELD);
 	embed_close(m);
 	rpx_close(&r);
 }
@@ -217,7 +204,7 @@ static_model_has_to_be_the_one_it_was_built_with(void **state)
 	assert_ok(rpx_open(&r, path, &e), &e);
 	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
 	assert_int_equal(embed_kind(m), EMBED_KIND_STATIC);
-	assert_ok(embed_query(m, analyzer, "Pump", 4, v, &has, &e), &e);
+	assert_ok(embed_query(m, "Pump", 4, v, &has, &e), &e);
 	assert_true(has && fabsf(v[0] / v[1] - 99.0f / 100) < 1e-6f);
 	embed_close(m);
 	write_model("words", "abce");
@@ -277,7 +264,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(builtin_embedder_works_on_words_of_the_lexicon),
+	    cmocka_unit_test(builtin_embedder_works_on_terms_of_the_lexicon),
 	    cmocka_unit_test(without_the_section_there_is_no_dense_arm),
 	    cmocka_unit_test(vectors_from_outside_are_checked),
 	    cmocka_unit_test(static_model_has_to_be_the_one_it_was_built_with),

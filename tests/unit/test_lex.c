@@ -1,6 +1,8 @@
 /* test_lex.c - the lexical index finds exactly what exhaustive BM25 finds. */
 #include "lex_corpus.h"
 
+#include "lex_words.h"
+
 static const struct lex_params usual = LEX_PARAMS_DEFAULT;
 static struct lex_query query;
 
@@ -315,6 +317,50 @@ stop_words_count_only_alone(void **state)
 }
 
 static void
+assert_same_terms(const struct lex_query *a, const struct lex_query *b, const char *text)
+{
+	if (a->terms != b->terms || a->unknown != b->unknown)
+		fail_msg("\"%s\": %u and %u terms", text, a->terms, b->terms);
+	for (uint32_t i = 0; i < a->terms; i++)
+		if (a->term[i].term.id != b->term[i].term.id ||
+		    a->term[i].term.postings_at != b->term[i].term.postings_at ||
+		    a->term[i].weight != b->term[i].weight)
+			fail_msg("\"%s\": term %u", text, i);
+}
+
+static void
+words_read_once_make_the_same_query(void **state)
+{
+	static const char *const texts[] = {"", "?!", "to be or to", "the question of zebras",
+	    "questions, a QUESTION of question", "zebra", "day day of not", "\xe4\xb8\xad\xe6\x96\x87"};
+	static struct lex_query of_words;
+	struct lex_words words = {0};
+	struct analyzer *english;
+	struct corpus c;
+	struct err e;
+
+	(void)state;
+	corpus_begin(&c);
+	corpus_row(&c, "to be or not to be \xe4\xb8\xad\xe6\x96\x87");
+	corpus_row(&c, "a question of the day");
+	corpus_end(&c, &usual);
+	assert_ok(analyzer_new(&english, "english", &e), &e);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		size_t len = strlen(texts[i]);
+		assert_ok(lex_query_parse(&query, c.x, english, texts[i], len, LEX_PLAIN, &e), &e);
+		assert_ok(lex_words_read(&words, c.x, english, texts[i], len, &e), &e);
+		lex_query_of_words(&of_words, &words);
+		assert_same_terms(&query, &of_words, texts[i]);
+		for (uint32_t k = 0; k < words.count; k++)
+			assert_true(words.word[k].start < words.word[k].end &&
+			    words.word[k].end <= len);
+	}
+	lex_words_fini(&words);
+	analyzer_free(english);
+	corpus_gone(&c);
+}
+
+static void
 oversized_queries_are_cut(void **state)
 {
 	char *text = malloc(20000);
@@ -412,6 +458,7 @@ main(void)
 	    cmocka_unit_test(clauses_are_obeyed),
 	    cmocka_unit_test(phrases_match_the_tokens),
 	    cmocka_unit_test(stop_words_count_only_alone),
+	    cmocka_unit_test(words_read_once_make_the_same_query),
 	    cmocka_unit_test(oversized_queries_are_cut),
 	    cmocka_unit_test(weights_by_hand_add_up),
 	    cmocka_unit_test(lexicon_knows_every_term_by_bytes_and_id),

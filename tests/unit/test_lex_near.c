@@ -24,13 +24,26 @@ expected_pair(const struct corpus *c, uint32_t row, uint32_t a, uint32_t b)
 	return (idf_a + idf_b) / 2 * 2.2 * tp / (tp + norm);
 }
 
+static uint32_t
+take_pairs(const struct corpus *c, struct analyzer *a, const char *text)
+{
+	struct lex_words words = {0};
+	uint32_t pairs;
+	struct err e;
+
+	assert_ok(lex_words_read(&words, c->x, a, text, strlen(text), &e), &e);
+	pairs = lex_near_pairs(near, &words);
+	lex_words_fini(&words);
+	return pairs;
+}
+
 /* Queries of words that are all in the lexicon, repeated pairs included. */
 static void
 scores_are_the_formula(void **state)
 {
 	struct corpus c;
 	struct err e;
-	uint32_t row[400], pairs;
+	uint32_t row[400];
 	float score[400];
 
 	(void)state;
@@ -50,7 +63,7 @@ scores_are_the_formula(void **state)
 			n++;
 			strcat(strcat(text, word), " ");
 		}
-		assert_ok(lex_near_parse(near, c.x, c.a, text, strlen(text), &pairs, &e), &e);
+		take_pairs(&c, c.a, text);
 		assert_ok(lex_near_rows(near, c.x, row, 400, score, &e), &e);
 		for (int i = 0; i < 400; i++) {
 			double want = 0;
@@ -93,8 +106,7 @@ pairs_are_neighbours_of_the_query(void **state)
 	corpus_end(&c, &usual);
 	assert_ok(analyzer_new(&english, "english", &e), &e);
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
-		assert_ok(lex_near_parse(
-		    near, c.x, english, t[i].text, strlen(t[i].text), &pairs, &e), &e);
+		pairs = take_pairs(&c, english, t[i].text);
 		if (pairs != t[i].pairs)
 			fail_msg("case %zu: %u pairs, not %u", i, pairs, t[i].pairs);
 	}
@@ -108,7 +120,7 @@ long_queries_stop_at_the_limit(void **state)
 	struct corpus c;
 	struct err e;
 	char text[4000] = "";
-	uint32_t pairs, row[] = {0, 1, 99, UINT32_MAX};
+	uint32_t row[] = {0, 1, 99, UINT32_MAX};
 	float score[4];
 
 	(void)state;
@@ -118,8 +130,7 @@ long_queries_stop_at_the_limit(void **state)
 	corpus_row(&c, text);
 	corpus_row(&c, "1 2 298 299");
 	corpus_end(&c, &usual);
-	assert_ok(lex_near_parse(near, c.x, c.a, text, strlen(text), &pairs, &e), &e);
-	assert_int_equal(pairs, LEX_NEAR_PAIRS_MAX);
+	assert_int_equal(take_pairs(&c, c.a, text), LEX_NEAR_PAIRS_MAX);
 	assert_ok(lex_near_rows(near, c.x, row, 4, score, &e), &e);
 	assert_true(score[0] > score[1] && score[1] > 0);
 	assert_true(score[2] <= 0 && score[3] <= 0);	/* rows that do not exist */
@@ -132,7 +143,7 @@ without_positions_all_is_zero(void **state)
 	struct lex_params p = LEX_PARAMS_DEFAULT;
 	struct corpus c;
 	struct err e;
-	uint32_t pairs, row = 0;
+	uint32_t row = 0;
 	float score = 1;
 
 	(void)state;
@@ -140,7 +151,7 @@ without_positions_all_is_zero(void **state)
 	corpus_begin(&c);
 	corpus_row(&c, "alpha beta");
 	corpus_end(&c, &p);
-	assert_ok(lex_near_parse(near, c.x, c.a, "alpha beta", 10, &pairs, &e), &e);
+	assert_int_equal(take_pairs(&c, c.a, "alpha beta"), 1);
 	assert_ok(lex_near_rows(near, c.x, &row, 1, &score, &e), &e);
 	assert_true(score <= 0 && score >= 0);
 	corpus_gone(&c);
