@@ -26,6 +26,7 @@ struct bench {
 	size_t count;
 	int64_t stage_ns[QUERY_FETCH + 1], since_ns;
 	int stage;
+	bool is_digested;		/* in the first round, which is not measured */
 	uint64_t digest;
 };
 
@@ -100,7 +101,7 @@ ask(struct bench *b, const char *text, enum fuse_mode mode)
 	if (query_run(b->x, b->s, &q, &b->a, &r, &e) == -1)
 		die(&e);
 	b->stage_ns[b->stage] += cpu_ns() - b->since_ns;
-	for (size_t i = 0; i < r.count; i++) {
+	for (size_t i = 0; i < r.count && b->is_digested; i++) {
 		mix(b, &r.hits[i].row, sizeof r.hits[i].row);
 		mix(b, &r.hits[i].score, sizeof r.hits[i].score);
 		mix(b, r.hits[i].chunk.text, r.hits[i].chunk.text_len);
@@ -112,9 +113,8 @@ main(int argc, char **argv)
 {
 	enum fuse_mode mode = FUSE_HYBRID;
 	char generation[GENERATION_NAME_BYTES];
-	struct bench b = {.digest = 0xcbf29ce484222325};
+	struct bench b = {.digest = 0xcbf29ce484222325, .is_digested = true};
 	int rounds = argc > 4 ? atoi(argv[4]) : 3;
-	uint64_t digest;
 	int64_t from;
 	double asked;
 	struct err e;
@@ -130,7 +130,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < b.count; i++)
 		ask(&b, b.text[i], mode);
 	memset(b.stage_ns, 0, sizeof b.stage_ns);
-	digest = b.digest;
+	b.is_digested = false;
 	from = cpu_ns();
 	for (int i = 0; i < rounds; i++)
 		for (size_t k = 0; k < b.count; k++)
@@ -141,7 +141,7 @@ main(int argc, char **argv)
 	       "\"digest\": \"%016" PRIx64 "\"}\n",
 	    b.x->rows, b.count, (double)(cpu_ns() - from) / asked,
 	    (double)b.stage_ns[QUERY_EMBED] / asked, (double)b.stage_ns[QUERY_SEARCH] / asked,
-	    (double)b.stage_ns[QUERY_FETCH] / asked, digest);
+	    (double)b.stage_ns[QUERY_FETCH] / asked, b.digest);
 	index_close(b.x);
 	query_scratch_free(b.s);
 	arena_fini(&b.a);

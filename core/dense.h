@@ -128,6 +128,8 @@ bool dense_vector(const struct dense *d, uint32_t row, float *out);
 float dense_score(const struct dense *d, uint32_t row, const float *query);
 /* The same of many rows for one query: ready[dim] is what dense_ready() made of it. */
 void dense_ready(const struct dense *d, const float *query, float *ready);
+/* Brings the exact vector of a row near, which is soon asked for. */
+void dense_fetch_exact(const struct dense *d, uint32_t row);
 float dense_score_ready(const struct dense *d, uint32_t row, const float *ready);
 
 /* Working memory, kept from query to query; grows to the largest index it met. */

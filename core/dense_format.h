@@ -287,9 +287,6 @@ void dense_key_rows(const struct dense *d, const struct dense_query *q, uint32_t
 /* Score of the exact vector; NaN turns into -INFINITY. */
 float dense_exact_score(const struct dense *d, const struct dense_query *q, uint32_t row);
 
-/* Brings it near before it is asked for. */
-void dense_fetch_exact(const struct dense *d, uint32_t row);
-
 /* ---- encoding ---- */
 
 /* One record from a vector (normalised already for cosine); zeros for a vector of zeros. */

@@ -339,7 +339,10 @@ dense_score_ready(const struct dense *d, uint32_t row, const float *ready)
 {
 	struct dense_query q = {.exact = (float *)ready};
 
-	if (row >= d->h.rows || !dense_has_vector(d, row))
+	if (row >= d->h.rows)
+		return -INFINITY;
+	/* Where all have one, the code is not looked at: it is not near. */
+	if (d->h.rows_with_vector != d->h.rows && !dense_has_vector(d, row))
 		return -INFINITY;
 	return dense_exact_score(d, &q, row);
 }

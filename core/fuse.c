@@ -259,7 +259,9 @@ fuse(const struct fuse_lexical *lexical, size_t lexical_count, const struct fuse
 	if (o->mode == FUSE_LEXICAL)
 		dense_count = 0;
 	w = dense_weight(o, lexical_count, dense_count);
-	count = join(out, gather(lexical, lexical_count, dense, dense_count, o, out));
+	count = gather(lexical, lexical_count, dense, dense_count, o, out);
+	if (lexical_count > 0 && dense_count > 0)
+		count = join(out, count);
 	switch (o->mode) {
 	case FUSE_HYBRID:
 		score_hybrid(out, count, o, w);

@@ -22,11 +22,11 @@ rows_from(uint32_t *row, const unsigned char *p, unsigned bits, uint32_t i, uint
 }
 
 static uint64_t
-sum_from(const unsigned char *p, unsigned bits, uint32_t i, uint32_t n)
+sum_of(const unsigned char *p, unsigned bits, uint32_t n)
 {
 	uint64_t sum = 0;
 
-	for (; i < n && bits > 0; i++)
+	for (uint32_t i = 0; i < n && bits > 0; i++)
 		sum += lex_packed_at(p, i, bits);
 	return sum;
 }
@@ -117,20 +117,23 @@ avx2_rows(uint32_t *row, const unsigned char *p, unsigned bits, uint32_t steps, 
 	return (uint64_t)(uint32_t)_mm256_cvtsi256_si32(base) + 1;
 }
 
-AVX2 static uint64_t
-avx2_sum(const unsigned char *p, unsigned bits, uint32_t steps)
+/* n > 0. */
+AVX2 static uint32_t
+avx2_sum(const unsigned char *p, unsigned bits, uint32_t n)
 {
-	__m256i sum = _mm256_setzero_si256();
+	const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+	__m256i sum = _mm256_setzero_si256(), there;
 	struct apart a = apart_of(bits);
-	uint32_t part[STEP];
-	uint64_t all = 0;
+	__m128i x;
 
-	for (uint32_t i = 0; i < steps; i++, p += bits)
+	for (; n > STEP; n -= STEP, p += bits)
 		sum = _mm256_add_epi32(sum, take_apart(&a, p));
-	_mm256_storeu_si256((__m256i *)part, sum);
-	for (int i = 0; i < STEP; i++)
-		all += part[i];
-	return all;
+	there = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), place);
+	sum = _mm256_add_epi32(sum, _mm256_and_si256(take_apart(&a, p), there));
+	x = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+	x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0x4e));
+	x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0xb1));
+	return (uint32_t)_mm_cvtsi128_si32(x);
 }
 
 /* lex_impact() and lex_units_of(); minimum and maximum answer the second where one is NaN, as
@@ -170,8 +173,11 @@ lex_block_rows(uint32_t *row, const unsigned char *p, const unsigned char *end, 
 	uint32_t steps = 0;
 
 #if defined(__x86_64__)
-	if (vec_has_avx2() && (steps = steps_of(p, end, bits, n)) > 0)
+	/* The last step may take values in that are none: one block in full has 127. */
+	if (vec_has_avx2() && (steps = steps_of(p, end, bits, n + STEP - 1)) > 0)
 		follows = avx2_rows(row, p, bits, steps, next);
+	if (STEP * steps >= n && n > 0)
+		return row[n - 1] + UINT64_C(1);
 #endif
 	(void)end;
 	return rows_from(row, p, bits, STEP * steps, n, follows);
@@ -180,15 +186,12 @@ lex_block_rows(uint32_t *row, const unsigned char *p, const unsigned char *end, 
 uint64_t
 lex_block_sum(const unsigned char *p, const unsigned char *end, unsigned bits, uint32_t n)
 {
-	uint32_t steps = 0;
-	uint64_t sum = 0;
-
 #if defined(__x86_64__)
-	if (vec_has_avx2() && (steps = steps_of(p, end, bits, n)) > 0)
-		sum = avx2_sum(p, bits, steps);
+	if (n > 0 && vec_has_avx2() && STEP * steps_of(p, end, bits, n + STEP - 1) >= n)
+		return avx2_sum(p, bits, n);
 #endif
 	(void)end;
-	return sum + sum_from(p, bits, STEP * steps, n);
+	return sum_of(p, bits, n);
 }
 
 void

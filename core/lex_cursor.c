@@ -74,11 +74,23 @@ lex_cursor_score(struct lex_cursor *c)
 	c->scored = c->decoded;
 }
 
+/* In the decoded block, whose last row is not below row: so there is an answer. */
+static int
+find_in_block(struct lex_cursor *c, uint32_t row)
+{
+	uint32_t low = c->i;
+
+	for (uint32_t left = c->n - low, half; left > 1; left -= half) {
+		half = left / 2;	/* no branch to guess wrong */
+		low += c->row[low + half - 1] < row ? half : 0;
+	}
+	c->i = low;
+	return c->row[low] == row;
+}
+
 int
 lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e)
 {
-	uint32_t low;
-
 	while (c->block < c->blocks && lex_cursor_skip(c, c->block).last_row < row) {
 		c->block++;
 		c->i = 0;
@@ -87,14 +99,7 @@ lex_cursor_seek(struct lex_cursor *c, uint32_t row, struct err *e)
 		return 0;
 	if (c->decoded != c->block && lex_cursor_decode(c, e) == -1)
 		return -1;
-	/* The last row of the block is not below row, so the search has an answer. */
-	low = c->i;
-	for (uint32_t left = c->n - low, half; left > 1; left -= half) {
-		half = left / 2;	/* no branch to guess wrong */
-		low += c->row[low + half - 1] < row ? half : 0;
-	}
-	c->i = low;
-	return c->row[low] == row;
+	return find_in_block(c, row);
 }
 
 /* Where row lies at or behind the block at hand, a few doubling steps from there; else
@@ -122,6 +127,9 @@ lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
 {
 	uint32_t low, high;
 
+	if (c->decoded == c->block && c->i < c->n && c->row[c->i] <= row &&
+	    row <= c->row[c->n - 1])
+		return find_in_block(c, row);
 	bracket(c, row, &low, &high);
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;

@@ -285,6 +285,17 @@ partition(struct search *a, uint32_t low, uint32_t high)
 	return n;
 }
 
+/* The first posting from i on at or behind the end of the window. */
+static uint32_t
+first_behind(const struct lex_cursor *c, uint32_t i, uint32_t high)
+{
+	if (c->row[c->n - 1] < high)
+		return c->n;
+	while (i < c->n && c->row[i] < high)
+		i++;
+	return i;
+}
+
 /* Adds the term's postings of the window to units[]. */
 static int
 add_up(struct search *a, struct lex_cursor *c, uint32_t low, uint32_t high)
@@ -307,9 +318,9 @@ add_up(struct search *a, struct lex_cursor *c, uint32_t low, uint32_t high)
 			lex_cursor_score(c);
 			a->report.scored += c->n;
 		}
-		for (; i < c->n && c->row[i] < high; i++)
+		c->i = first_behind(c, i, high);
+		for (; i < c->i; i++)
 			units[c->row[i] - low] += c->score[i];
-		c->i = i;
 		if (i < c->n)
 			break;
 		c->block++;
@@ -362,16 +373,21 @@ enough_for(const struct search *a, uint32_t non_essential)
 typedef uint32_t four __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t answer __attribute__((vector_size(16)));
 
-/* Most rows of a window are nowhere near: four comparisons at once leave them out. */
-static inline bool
-is_any_above(const uint32_t units[SIDE], uint32_t enough)
+/* A bit for each of SIDE rows.  Most rows of a window are nowhere near: four comparisons at once
+ * leave them out. */
+static inline uint32_t
+rows_above(const uint32_t units[SIDE], uint32_t enough)
 {
+	static const answer bit[] = {{1 << 0, 1 << 1, 1 << 2, 1 << 3},
+	    {1 << 4, 1 << 5, 1 << 6, 1 << 7}, {1 << 8, 1 << 9, 1 << 10, 1 << 11},
+	    {1 << 12, 1 << 13, 1 << 14, 1 << 15}};
 	const four *u = (const void *)units, than = {enough, enough, enough, enough};
-	answer any = (answer)(u[0] > than) | (answer)(u[1] > than) | (answer)(u[2] > than) |
-	    (answer)(u[3] > than);
+	answer above = ((answer)(u[0] > than) & bit[0]) | ((answer)(u[1] > than) & bit[1]) |
+	    ((answer)(u[2] > than) & bit[2]) | ((answer)(u[3] > than) & bit[3]);
 
-	return (any[0] | any[1] | any[2] | any[3]) != 0;
+	return (uint32_t)(above[0] | above[1] | above[2] | above[3]);
 }
+_Static_assert(SIDE == 16, "bits of rows_above()");
 
 /* How many of n, those of whole SIDEs that begin below n: units behind the window are 0. */
 static inline uint32_t
@@ -396,12 +412,13 @@ offer_window(struct search *a, uint32_t low, uint32_t high, uint32_t non_essenti
 	int rc = 0;
 
 	for (uint32_t i = 0; i < high - low && rc == 0; i += SIDE) {
-		uint32_t enough = enough_for(a, non_essential);
-		if (!is_any_above(units + i, enough))
-			continue;
-		for (uint32_t k = i; k < i + SIDE && k < high - low && rc == 0; k++)
-			if (units[k] > enough && is_allowed(a, low + k))
+		/* Behind the window units are 0, and not above anything. */
+		uint32_t above = rows_above(units + i, enough_for(a, non_essential));
+		for (; above != 0 && rc == 0; above &= above - 1) {
+			uint32_t k = i + (uint32_t)__builtin_ctz(above);
+			if (is_allowed(a, low + k))
 				rc = complete(a, low + k, units[k], non_essential);
+		}
 	}
 	memset(units, 0, WINDOW * sizeof *units);
 	return rc;

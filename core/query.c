@@ -180,8 +180,11 @@ search_words(struct ranking *r, struct err *e)
 	if (lex_search(r->x->lex, r->s->lex, &r->s->words, &o, hits, &r->lexical_count, NULL,
 		e) == -1)
 		return -1;
-	for (uint32_t i = 0; i < r->lexical_count; i++)
+	for (uint32_t i = 0; i < r->lexical_count; i++) {
 		r->lexical[i] = (struct fuse_lexical){.row = hits[i].row, .bm25 = hits[i].score};
+		if (r->x->dense != NULL && r->q->mode == FUSE_HYBRID)
+			dense_fetch_exact(r->x->dense, hits[i].row);
+	}
 	return near_of_candidates(r, e);
 }
 
