@@ -165,21 +165,27 @@ may_succeed_now(sqlite3_stmt *found)
 	return why != NULL && strncmp(why, slug, strlen(slug)) == 0;
 }
 
-/* What the listing has already settled is written at once, the rest is read later, so that
- * a listing that breaks off or shrinks costs no reading. */
+/* What the listing has already settled is written at once, and committed in pieces like what is
+ * read; the rest is read later, so that a listing that breaks off or shrinks costs no reading. */
 static int
 settle_item(struct sync *y, const struct source_item *item, const char *known, struct err *e)
 {
+	uint64_t bytes = 0;
 	struct err why;
+	int rc;
 
 	if (item->why == NULL && item->bytes == NULL)
 		return want(y, item, known, e);
 	if (count_read(y, item, e) == -1)
 		return -1;
-	if (item->why == NULL)
-		return sync_take(y, item, item->bytes, (size_t)item->size, e);
-	err_set(&why, ERR_UNSUPPORTED, "%s", item->why);
-	return sync_refuse(y, item, &why, e);
+	if (item->why == NULL) {
+		bytes = item->size;
+		rc = sync_take(y, item, item->bytes, (size_t)bytes, e);
+	} else {
+		err_set(&why, ERR_UNSUPPORTED, "%s", item->why);
+		rc = sync_refuse(y, item, &why, e);
+	}
+	return rc == -1 ? -1 : end_piece(y, bytes, e);
 }
 
 static int

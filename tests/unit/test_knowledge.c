@@ -351,6 +351,59 @@ a_killed_sync_goes_on_where_it_was(void **state)
 	assert_int_equal(r.changed, MANY - 2 * SYNC_PIECE_DOCUMENTS);
 }
 
+/* A source whose listing brings every document, as rows of a database do; it breaks off after
+ * so many. */
+struct rows {
+	struct source source;
+	unsigned count;
+};
+
+static int
+list_rows(struct source *s, source_item_fn *each, void *context, struct err *e)
+{
+	const struct rows *r = (const struct rows *)s;
+	char key[32];
+
+	for (unsigned i = 0; i < r->count; i++) {
+		struct source_item item = {.key = key, .stamp = "one", .bytes = "A row.", .size = 6};
+		snprintf(key, sizeof key, "%05u", i);
+		if (each(context, &item, e) == -1)
+			return -1;
+	}
+	return r->count == MANY ? 0 : err_set(e, ERR_PEER, "the rows end in the middle");
+}
+
+static int
+sync_rows(unsigned count, struct sync_report *report, struct err *e)
+{
+	struct rows rows = {.source.list = list_rows, .count = count};
+	struct build_config c = config_of(512);
+	struct knowledge *k;
+	int rc;
+
+	assert_ok(knowledge_open(&k, data, "t", e), e);
+	rc = knowledge_sync(k, &rows.source, &c, 50, report, e);
+	knowledge_close(k);
+	return rc;
+}
+
+static void
+what_a_listing_brought_is_kept_when_it_breaks_off(void **state)
+{
+	struct sync_report r;
+	struct seen s;
+	struct err e;
+
+	(void)state;
+	assert_refused(sync_rows(MANY - 50, &r, &e), &e, ERR_PEER);
+	assert_ok(sync_rows(MANY, &r, &e), &e);
+	assert_int_equal(r.unchanged, 2 * SYNC_PIECE_DOCUMENTS);
+	assert_int_equal(r.added, MANY - 2 * SYNC_PIECE_DOCUMENTS);
+	assert_refused(sync_rows(10, &r, &e), &e, ERR_PEER);
+	look(&s);
+	assert_int_equal(s.chunks, MANY);
+}
+
 /* What is not listed goes with the last piece and not before. */
 static void
 a_killed_sync_has_deleted_nothing(void **state)
@@ -504,6 +557,8 @@ main(void)
 	    cmocka_unit_test(two_builds_of_one_tenant_exclude_each_other),
 	    cmocka_unit_test_setup_teardown(
 		a_killed_sync_goes_on_where_it_was, make_own, drop_own),
+	    cmocka_unit_test_setup_teardown(
+		what_a_listing_brought_is_kept_when_it_breaks_off, make_own, drop_own),
 	    cmocka_unit_test_setup_teardown(
 		a_killed_sync_has_deleted_nothing, make_own, drop_own),
 	    cmocka_unit_test_setup_teardown(
