@@ -1,7 +1,9 @@
 /* poison.c - tenants whose data ends workers. */
 #include "poison.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
@@ -10,7 +12,13 @@
 #include "tenant.h"
 
 #define FILE_NAME "poisoned"
-enum { FILE_MAX = BOARD_POISONED_MAX * (TENANT_NAME_BYTES + GENERATION_NAME_BYTES + 2) };
+#define SUSPECTS_NAME "suspects"
+enum {
+	FILE_MAX = BOARD_POISONED_MAX * (TENANT_NAME_BYTES + GENERATION_NAME_BYTES + 2),
+	TIME_BYTES = 20,
+	SUSPECTS_MAX = POISON_SUSPECTS_MAX * POISON_DEATHS *
+	    (TENANT_NAME_BYTES + GENERATION_NAME_BYTES + TIME_BYTES + 3)
+};
 
 static void
 unlist(struct board *b, struct board_poisoned *p)
@@ -56,6 +64,16 @@ place_of(struct poison *p, const char *tenant, const char *generation)
 	return oldest;
 }
 
+static struct poison_suspect *
+add_death(struct poison *p, const char *tenant, const char *generation, int64_t at_ms)
+{
+	struct poison_suspect *s = place_of(p, tenant, generation);
+
+	memmove(s->deaths_ms, s->deaths_ms + 1, sizeof s->deaths_ms - sizeof s->deaths_ms[0]);
+	s->deaths_ms[POISON_DEATHS - 1] = at_ms;
+	return s;
+}
+
 bool
 poison_note_death(struct poison *p, struct board *b, const char *tenant, const char *generation,
     int64_t now_ms)
@@ -64,9 +82,7 @@ poison_note_death(struct poison *p, struct board *b, const char *tenant, const c
 
 	if (tenant[0] == '\0' || poison_is_listed(b, tenant, generation))
 		return false;
-	s = place_of(p, tenant, generation);
-	memmove(s->deaths_ms, s->deaths_ms + 1, sizeof s->deaths_ms - sizeof s->deaths_ms[0]);
-	s->deaths_ms[POISON_DEATHS - 1] = now_ms;
+	s = add_death(p, tenant, generation, now_ms);
 	if (s->deaths_ms[0] == 0 || now_ms - s->deaths_ms[0] > POISON_WINDOW_MS)
 		return false;
 	list(p, b, tenant, generation);
@@ -167,6 +183,61 @@ poison_save(const struct board *b, const char *data_dir, struct err *e)
 		count++;
 	}
 	rc = list_file_save(data_dir, FILE_NAME, &lines, count, e);
+	buf_fini(&lines);
+	return rc;
+}
+
+struct loading_suspects {
+	struct poison *p;
+	int64_t now_ms, wall_ms;
+};
+
+/* The clock may have been started since: then it is one of its first moments, not zero, which
+ * is no death at all. */
+static int
+load_death(void *context, char *const *field, struct err *e)
+{
+	struct loading_suspects *l = context;
+	int64_t ago_ms = l->wall_ms - strtoll(field[2], NULL, 10), at_ms;
+
+	if (!tenant_name_is_valid(field[0], strlen(field[0])) ||
+	    generation_name_check(field[1], NULL) == -1)
+		return err_set(e, ERR_CORRUPT, "not a tenant and a generation: %.40s", field[0]);
+	if (ago_ms > POISON_WINDOW_MS)
+		return 0;
+	at_ms = ago_ms > 0 ? l->now_ms - ago_ms : l->now_ms;
+	add_death(l->p, field[0], field[1], at_ms > 0 ? at_ms : 1);
+	return 0;
+}
+
+int
+poison_load_suspects(
+    struct poison *p, const char *data_dir, int64_t now_ms, int64_t wall_ms, struct err *e)
+{
+	struct loading_suspects l = {p, now_ms, wall_ms};
+
+	return list_file_load(data_dir, SUSPECTS_NAME, 3, SUSPECTS_MAX, load_death, &l, e);
+}
+
+int
+poison_save_suspects(const struct poison *p, const char *data_dir, int64_t now_ms,
+    int64_t wall_ms, struct err *e)
+{
+	struct buf lines;
+	size_t count = 0;
+	int rc;
+
+	buf_init(&lines, SUSPECTS_MAX + 1);
+	for (int i = 0; i < POISON_SUSPECTS_MAX; i++)
+		for (int n = 0; n < POISON_DEATHS; n++) {
+			const struct poison_suspect *s = &p->suspects[i];
+			if (s->deaths_ms[n] == 0 || now_ms - s->deaths_ms[n] > POISON_WINDOW_MS)
+				continue;
+			buf_addf(&lines, "%s\t%s\t%" PRId64 "\n", s->tenant, s->generation,
+			    wall_ms - (now_ms - s->deaths_ms[n]));
+			count++;
+		}
+	rc = list_file_save(data_dir, SUSPECTS_NAME, &lines, count, e);
 	buf_fini(&lines);
 	return rc;
 }

@@ -7,9 +7,10 @@
  *
  * Deaths  by a signal that a crash sends, or by the supervisor because the request took too
  *         long.  Not by a SIGKILL from outside, and not an exit.
- * Disk    DATA/poisoned, replaced durably when the list changes, so that a supervisor that was
- *         killed does not send three more workers to their deaths.  Not the deaths before: their
- *         times are of a clock that ends with the machine.
+ * Disk    DATA/poisoned and DATA/suspects, replaced durably when the list or a suspect's deaths
+ *         change, so that a supervisor that was killed does not send three more workers to their
+ *         deaths.  Times on disk are of the wall clock; when that was set back meanwhile, a death
+ *         counts as one of just now.
  * Memory  of the last POISON_SUSPECTS_MAX generations that were in hand at a death; at most
  *         BOARD_POISONED_MAX are quarantined at a time, the oldest is forgotten.
  * Units   milliseconds of clk_ms().
@@ -46,6 +47,12 @@ bool poison_lift(struct poison *p, struct board *b, const char *tenant, const ch
  * a file that is damaged is ERR_CORRUPT, none is an empty one. */
 int poison_load(struct poison *p, struct board *b, const char *data_dir, struct err *e);
 int poison_save(const struct board *b, const char *data_dir, struct err *e);
+/* Supervisor: the deaths before a quarantine; wall_ms is now_ms as the wall clock has it.  What is
+ * older than the window is left out. */
+int poison_load_suspects(struct poison *p, const char *data_dir, int64_t now_ms,
+    int64_t wall_ms, struct err *e);
+int poison_save_suspects(const struct poison *p, const char *data_dir, int64_t now_ms,
+    int64_t wall_ms, struct err *e);
 /* Worker and supervisor: no lock; one load for a pool without any. */
 bool poison_is_listed(const struct board *b, const char *tenant, const char *generation);
 /* The generation that is quarantined, NULL for none. */

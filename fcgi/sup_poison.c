@@ -1,7 +1,18 @@
 /* sup_poison.c - tenants whose data ends workers: the list kept in step with the disk. */
 #include "sup.h"
 
+#include <time.h>
+
 #include "log.h"
+
+static int64_t
+wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 /* A list that cannot be read hinders nobody from starting. */
 void
@@ -11,6 +22,20 @@ sup_poison_open(struct sup *s)
 
 	if (poison_load(&s->poison, &s->board, s->conf.global.data_dir, &e) == -1)
 		log_error("poisoned tenants forgotten: %s", e.text);
+	if (poison_load_suspects(&s->poison, s->conf.global.data_dir, s->now_ms, wall_ms(), &e) ==
+	    -1)
+		log_error("deaths of workers forgotten: %s", e.text);
+}
+
+static void
+save_suspects(struct sup *s)
+{
+	struct err e;
+
+	if (poison_save_suspects(
+		&s->poison, s->conf.global.data_dir, s->now_ms, wall_ms(), &e) == -1)
+		log_error("a worker's death not written, a restart will not know of it: %s",
+		    e.text);
 }
 
 static void
@@ -26,7 +51,11 @@ save(struct sup *s)
 void
 sup_poison_note_death(struct sup *s, const char *tenant, const char *generation)
 {
-	if (!poison_note_death(&s->poison, &s->board, tenant, generation, s->now_ms))
+	bool is_listed = poison_note_death(&s->poison, &s->board, tenant, generation, s->now_ms);
+
+	if (tenant[0] != '\0')
+		save_suspects(s);
+	if (!is_listed)
 		return;
 	log_error("tenant=%s quarantined: generation %s ended %d workers", tenant, generation,
 	    POISON_DEATHS);
@@ -36,8 +65,11 @@ sup_poison_note_death(struct sup *s, const char *tenant, const char *generation)
 bool
 sup_poison_lift(struct sup *s, const char *tenant, const char *keep)
 {
-	if (!poison_lift(&s->poison, &s->board, tenant, keep))
-		return false;
-	save(s);
-	return true;
+	bool was_listed = poison_lift(&s->poison, &s->board, tenant, keep);
+
+	if (was_listed) {
+		save(s);
+		save_suspects(s);
+	}
+	return was_listed;
 }

@@ -183,6 +183,32 @@ the_list_is_kept_over_a_restart(void **state)
 	unit_folder_gone(folder);
 }
 
+/* One death before a restart and two after it, on a machine whose clock began anew. */
+static void
+deaths_are_kept_over_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct poison next = {0}, late = {0};
+	const char *g = "1-0123456789ab";
+	char *folder = unit_folder();
+	struct err e;
+
+	assert_ok(poison_load_suspects(&next, folder, 5000, 900000, &e), &e);	/* there are none */
+	dies(f, "alpha", g, 1000000);
+	dies(f, "beta", g, 1000);			/* long ago */
+	assert_ok(poison_save_suspects(&f->poison, folder, 1001000, 901000, &e), &e);
+	assert_ok(poison_load_suspects(&next, folder, 5000, 961000, &e), &e);
+	assert_false(poison_note_death(&next, &f->board, "beta", g, 5001));
+	assert_false(poison_note_death(&next, &f->board, "alpha", g, 5001));
+	assert_true(poison_note_death(&next, &f->board, "alpha", g, 5002));
+	assert_ok(poison_load_suspects(
+	    &late, folder, 5000, 901000 + POISON_WINDOW_MS, &e), &e);
+	assert_int_equal(late.suspects[0].deaths_ms[POISON_DEATHS - 1], 0);
+	assert_ok(poison_load_suspects(&late, folder, 5000, 1, &e), &e);	/* set back */
+	assert_int_equal(late.suspects[0].deaths_ms[POISON_DEATHS - 1], 5000);
+	unit_folder_gone(folder);
+}
+
 int
 main(void)
 {
@@ -195,6 +221,7 @@ main(void)
 	    TEST(more_than_fit_push_out_the_oldest),
 	    TEST(latencies_fall_into_powers_of_two),
 	    TEST(a_worker_hangs_only_without_a_request),
+	    TEST(deaths_are_kept_over_a_restart),
 	    cmocka_unit_test_setup_teardown(the_list_is_kept_over_a_restart, set_up, tear_down),
 	};
 
