@@ -312,7 +312,7 @@ ledger_add_job(struct ledger *l, const struct inbox_name *name, uint64_t build,
 		return -1;
 	return run(l,
 	    "insert into job values(?1,?2,?3,?4,?5,0,'building',?6,0,0,0,'','',0)"
-	    " on conflict(id) do update set taken = ?5, ended = 0, state = 'building', build = ?6,"
+	    " on conflict(id) do update set accepted = ?4, taken = ?5, ended = 0, state = 'building', build = ?6,"
 	    " documents = 0, bytes = 0, generation = '', reason = '', rejected = 0", "sssiii",
 	    VALUES(name->id, name->key, name->content, &accepted_ms, &now, &n), e);
 }
@@ -486,6 +486,53 @@ ledger_fail(const char *data_dir, const char *tenant, const char *generation,
 		"update job set reason = ?, ended = ? where generation = ? and state = 'building'",
 	    "sis", VALUES(reason, &ended, generation), e);
 	ledger_close(l);
+	return rc;
+}
+
+static int
+fail_waiting(struct ledger *l, const char *data_dir, const char *tenant,
+    char (*names)[INBOX_NAME_BYTES], size_t count, const char *reason, struct err *e)
+{
+	char found[INBOX_NAME_BYTES];
+	struct inbox_name name;
+	int64_t now = wall_ms(), accepted;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!inbox_name_parse(&name, names[i]))
+			continue;
+		if (inbox_find(data_dir, tenant, name.id, found, &accepted, e) == -1)
+			return -1;
+		if (found[0] == '\0')
+			continue;		/* taken in just now */
+		accepted *= 1000;
+		if (run(l, "insert into job values(?1,?2,?3,?4,0,?5,'failed',0,0,0,0,'',?6,0)"
+			   " on conflict(id) do nothing", "sssiis",
+			VALUES(name.id, name.key, name.content, &accepted, &now, reason), e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+ledger_fail_waiting(
+    const char *data_dir, const char *tenant, const char *reason, struct err *e)
+{
+	char(*names)[INBOX_NAME_BYTES];
+	struct ledger *l = NULL;
+	size_t count;
+	int rc = -1;
+
+	if (inbox_list(&names, &count, data_dir, tenant, e) == -1)
+		return -1;
+	if (count == 0)
+		rc = 0;
+	else if (ledger_open(&l, data_dir, tenant, e) == 0 && ledger_begin(l, e) == 0 &&
+	    fail_waiting(l, data_dir, tenant, names, count, reason, e) == 0)
+		rc = ledger_commit(l, e);
+	if (rc == -1 && l != NULL)
+		ledger_rollback(l);
+	ledger_close(l);
+	free(names);
 	return rc;
 }
 

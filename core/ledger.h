@@ -15,7 +15,8 @@
  *            building    taken in; a build makes a generation with it, or will be retried
  *            gated       in a sealed generation that is not yet on every worker
  *            live        every worker serves it
- *            failed      the reason says why; but for a rejected one its documents are kept,
+ *            failed      the reason says why (one that waits still can be, when nothing will
+ *                        build it by itself); but for a rejected one its documents are kept,
  *                        and the next build that succeeds brings them all the same
  *
  * The build of the tenant writes what it took in and made (under the tenant's lock), the
@@ -117,6 +118,10 @@ int ledger_settle(const char *data_dir, const char *tenant, const char *generati
 /* is_final: they have failed, else they are retried.  generation "": those being built. */
 int ledger_fail(const char *data_dir, const char *tenant, const char *generation,
     const char *reason, bool is_final, struct err *e);
+/* What waits in the inbox and will not be taken in by itself: its jobs have failed for this reason
+ * until a build takes them in after all.  Makes the ledger if there is none. */
+int ledger_fail_waiting(
+    const char *data_dir, const char *tenant, const char *reason, struct err *e);
 int ledger_count_open(const char *data_dir, const char *tenant, size_t *open, struct err *e);
 
 /* ---- reading ---- */

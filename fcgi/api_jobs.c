@@ -102,14 +102,35 @@ put_waiting_item(
 	return put_item(context, item->op, item->key, "", e);
 }
 
+/* 1: it waits, and nothing will build it by itself; *j says why. */
+static int
+find_failed(struct ledger *l, const char *id, struct ledger_job *j, struct err *e)
+{
+	struct ledger_job found;
+	int got = l != NULL ? ledger_find_job(l, id, &found, e) : 0;
+
+	if (got != 1 || found.state != JOB_FAILED)
+		return got == -1 ? -1 : 0;
+	*j = found;
+	return 1;
+}
+
 static int
 put_queued(struct buf *b, const char *data, const char *tenant, const char *id, const char *name,
     struct err *e)
 {
 	struct ledger_job j = {.state = JOB_QUEUED};
 	struct items items = {.b = b};
+	struct ledger *l = NULL;
+	int got;
 
 	memcpy(j.id, id, sizeof j.id);
+	if (ledger_open_read(&l, data, tenant, e) == -1)
+		return -1;
+	got = find_failed(l, id, &j, e);
+	ledger_close(l);
+	if (got == -1)
+		return -1;
 	put_job(b, &j, data, tenant);
 	buf_adds(b, ", \"items\": [");
 	if (inbox_read(data, tenant, name, false, put_waiting_item, &items, e) == -1)
@@ -191,10 +212,12 @@ list_job(void *context, const struct ledger_job *j, struct err *e)
 	return 0;
 }
 
+/* Those that have failed while they wait come from the ledger. */
 static int
-list_queued(struct listing *l, const char *data, const char *before, struct err *e)
+list_queued(
+    struct listing *l, struct ledger *ledger, const char *data, const char *before, struct err *e)
 {
-	struct ledger_job j = {.state = JOB_QUEUED};
+	struct ledger_job j = {.state = JOB_QUEUED}, failed;
 	char(*names)[INBOX_NAME_BYTES];
 	size_t count;
 	int rc = 0;
@@ -203,8 +226,12 @@ list_queued(struct listing *l, const char *data, const char *before, struct err 
 		return -1;
 	while (rc == 0 && count-- > 0) {
 		memcpy(j.id, names[count], INBOX_ID_BYTES - 1);
-		if (before[0] == '\0' || strcmp(j.id, before) < 0)
+		if (before[0] != '\0' && strcmp(j.id, before) >= 0)
+			continue;
+		if ((rc = find_failed(ledger, j.id, &failed, e)) == 0)
 			rc = list_job(l, &j, e);
+		else if (rc == 1)
+			rc = 0;
 	}
 	free(names);
 	return rc == -1 ? -1 : 0;
@@ -248,12 +275,11 @@ api_jobs(struct api *api, struct req *r, struct reply *p, struct err *e)
 	if (from != NULL && job_id_parse(from, before, tenant, e) == -1)
 		return -1;
 	buf_adds(&p->body, "{\"jobs\": [");
-	if ((state == JOB_STATE_MAX || state == JOB_QUEUED) &&
-	    list_queued(&list, data, before, e) == -1)
+	if (ledger_open_read(&l, data, list.tenant, e) == -1)
 		return -1;
-	if (state != JOB_QUEUED && ledger_open_read(&l, data, list.tenant, e) == -1)
-		return -1;
-	if (l != NULL)
+	if (state == JOB_STATE_MAX || state == JOB_QUEUED)
+		rc = list_queued(&list, l, data, before, e);
+	if (rc == 0 && state != JOB_QUEUED && l != NULL)
 		rc = ledger_each_job(l, before, state, list_job, &list, e);
 	ledger_close(l);
 	buf_addf(&p->body, "], \"has_more\": %s}\n", list.more ? "true" : "false");

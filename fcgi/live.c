@@ -143,6 +143,23 @@ follow_rules(struct live_tenant *t, const char *data_dir, const struct live_rule
 	}
 }
 
+/* Workers give up what lies outside of the data folder: where they serve, one that is restarted
+ * will not. */
+static void
+check_folder(const struct live_tenant *t, const char *data_dir, struct err *why)
+{
+	char dir[PATH_MAX], real[PATH_MAX], top[PATH_MAX];
+	size_t n;
+
+	if (generation_tenant_dir(dir, data_dir, t->name, NULL) == -1 ||
+	    realpath(dir, real) == NULL || realpath(data_dir, top) == NULL)
+		return;
+	n = strlen(top);
+	if (strncmp(real, top, n) != 0 || (real[n] != '/' && n > 1))
+		err_set(why, ERR_PERMISSION,
+		    "%s leads out of the data folder, where workers may not read", dir);
+}
+
 int
 live_refresh(struct live *l, const char *data_dir, const char *tenant,
     const struct live_rules *rules, bool *changed, struct err *e)
@@ -157,6 +174,8 @@ live_refresh(struct live *l, const char *data_dir, const char *tenant,
 	follow_rules(t, data_dir, rules, changed, &why);
 	if (why.code == ERR_NOT_READY)
 		err_clear(&why);
+	if (rules->is_confined && why.code == ERR_NONE)
+		check_folder(t, data_dir, &why);
 	snprintf(t->trouble, sizeof t->trouble, "%s", why.text);
 	return 0;
 }

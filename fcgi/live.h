@@ -49,6 +49,7 @@ struct live {
 struct live_rules {
 	const struct pins *pins;
 	const struct quarantine *quarantine;
+	bool is_confined;		/* workers read nothing outside of the data folder */
 };
 
 void live_fini(struct live *l);

@@ -12,6 +12,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "file.h"
+#include "generation.h"
 #include "inbox.h"
 #include "ledger.h"
 #include "log.h"
@@ -140,12 +142,27 @@ sup_inbox_turn(struct sup *s)
 		settle_all(s);
 }
 
+/* Nothing will build it before somebody wishes it again. */
+static bool
+is_left_alone(const struct sup *s, const char *tenant)
+{
+	const struct build_job *job = builds_find(&s->builds, tenant);
+	char folder[PATH_MAX];
+
+	return job != NULL && job->state == BUILD_FAILED && job->retry_ms == 0 &&
+	    generation_tenant_dir(folder, s->conf.global.data_dir, tenant, NULL) == 0 &&
+	    file_is_folder(folder);
+}
+
 void
 sup_inbox_build_failed(struct sup *s, const char *tenant, const char *reason, bool is_final)
 {
 	struct err e;
 
 	if (ledger_fail(s->conf.global.data_dir, tenant, "", reason, is_final, &e) == -1)
+		log_warn("ledger tenant=%s: %s", tenant, e.text);
+	if (is_final && is_left_alone(s, tenant) &&
+	    ledger_fail_waiting(s->conf.global.data_dir, tenant, reason, &e) == -1)
 		log_warn("ledger tenant=%s: %s", tenant, e.text);
 }
 

@@ -12,7 +12,8 @@
 static struct live_tenant *
 refresh(struct sup *s, const char *tenant, bool *changed)
 {
-	const struct live_rules rules = {.pins = &s->pins, .quarantine = &s->quarantine};
+	const struct live_rules rules = {.pins = &s->pins, .quarantine = &s->quarantine,
+	    .is_confined = s->conf.global.confine_workers};
 	struct live_tenant *l;
 	struct err e;
 

@@ -82,6 +82,29 @@ ok "the next build is live" wait_until 30 job_is "$job" live
 ok "and brings what was accepted before" finds cancelled cancelled.txt
 ok "whose job is live then" wait_until 10 job_is "$cancelled" live
 
+# --- cancelling what waits ---
+hang obedient
+printf '{"version": "v1", "data_source": {"type": "push"}}
+' >"$T/tenants.d/.other.tmp"
+mv "$T/tenants.d/.other.tmp" "$T/tenants.d/other.json"
+wait_for 20 "another tenant's builder has the only place" test -s "$T/hanging"
+rm "$T/hang"
+waiting_is() { ask GET "/jobs/$waiting" && [ "$(json '[j["state"], j["reason"], len(j["items"])]')" = "$1" ]; }
+send waiting.txt 'The waiting quokka.'
+waiting=$job
+ok "what waits for a place is queued" waiting_is '["queued", null, 1]'
+ok "it is cancelled" wait_until 10 ragpool cancel box
+ok "then its job says so" wait_until 20 waiting_is '["failed", "cancelled by an operator", 1]'
+ask GET '/tenants/box/jobs?state=queued'
+is "it is not listed as one that waits" "$(json 'j["jobs"]')" '[]'
+ask GET '/tenants/box/jobs'
+is "but once, as it is" "$(json "[x['state'] for x in j['jobs'] if x['job'] == '$waiting']")" '["failed"]'
+ok "the other tenant's is cancelled, too" ragpool cancel other
+send then.txt 'The quokka after that.'
+ok "the next build is live" wait_until 30 job_is "$job" live
+ok "and brings what waited" finds waiting waiting.txt
+ok "whose job is live then" wait_until 10 job_is "$waiting" live
+
 # --- a roll that is taken back ---
 ragpool pause --at roll >>"$T/commands.log" 2>&1
 send aborted.txt 'The aborted quokka.'

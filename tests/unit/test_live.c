@@ -122,6 +122,34 @@ a_damaged_pointer_leaves_what_was_live(void **state)
 	live_fini(&l);
 }
 
+/* Where workers are confined it is said; what was live stays live. */
+static void
+a_folder_that_leads_elsewhere_is_said(void **state)
+{
+	const struct live_rules confined = {.is_confined = true};
+	char name[GENERATION_NAME_BYTES], path[700], elsewhere[700];
+	struct live l = {0};
+	struct err e;
+	bool changed;
+
+	(void)state;
+	point_to("linked", "v1", name);
+	assert_ok(live_refresh(&l, data, "linked", &confined, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "linked")->trouble, "");
+	snprintf(path, sizeof path, "%s/tenants/linked", data);
+	snprintf(elsewhere, sizeof elsewhere, "%s-elsewhere", data);
+	assert_int_equal(rename(path, elsewhere), 0);
+	assert_int_equal(symlink(elsewhere, path), 0);
+	assert_ok(live_refresh(&l, data, "linked", &confined, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "linked")->generation, name);
+	assert_non_null(strstr(live_find(&l, "linked")->trouble, "leads out of the data folder"));
+	assert_ok(live_refresh(&l, data, "linked", &no_rules, &changed, &e), &e);
+	assert_string_equal(live_find(&l, "linked")->trouble, "");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(elsewhere, path), 0);
+	live_fini(&l);
+}
+
 static void
 a_pin_holds_over_the_pointer(void **state)
 {
@@ -259,6 +287,7 @@ main(void)
 	    cmocka_unit_test(a_tenant_without_a_pointer_is_building),
 	    cmocka_unit_test(a_moved_pointer_is_seen_once),
 	    cmocka_unit_test(a_damaged_pointer_leaves_what_was_live),
+	    cmocka_unit_test(a_folder_that_leads_elsewhere_is_said),
 	    cmocka_unit_test(a_pin_holds_over_the_pointer),
 	    cmocka_unit_test(a_pin_on_nothing_takes_nothing_away),
 	    cmocka_unit_test(a_quarantined_generation_is_not_followed),
