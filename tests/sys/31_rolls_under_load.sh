@@ -44,15 +44,17 @@ is "the same workers as before" "$(status_of 'sorted(w["pid"] for w in j["worker
 is "no restarts" "$(status_of 'sum(w["restarts"] for w in j["workers"])')" 0
 
 # Stopping under load: what a worker has in its hands is answered.
-load "$T/stop.json" --url "$url/query/en" --body '{"query": "bread"}' --connections 8 --seconds 20
-busy() { [ "$(status_of 'sum(w["requests"] for w in j["workers"])')" != "$1" ]; }
-wait_for 10 "the load is there" busy "$(status_of 'sum(w["requests"] for w in j["workers"])')"
+load "$T/stop.json" --url "$url/query/en" --body '{"query": "bread"}' --connections 8 --seconds 60 \
+	--log "$T/stop.jsonl"
+answered() { [ "$(wc -l <"$T/stop.jsonl")" -ge 100 ]; }
+wait_for 10 "the load is there" answered
 kill -TERM "$pool"
 ok "the pool stops" wait_until 20 is_dead "$pool"
 kill -TERM "$load"
 wait "$load"
 body=$(<"$T/stop.json")
 note "$(json 'str(j["statuses"])')"
+ok "it was asked until then" test "$(json 'j["statuses"]["200"]')" -ge 100
 is "nothing but answers, and refusals after the end" \
 	"$(json 'sorted(set(j["statuses"]) - {"200", "502"})')" '[]'
 is "no answer was cut off" "$(grep -c 'prematurely closed' "$T/run/nginx-error.log")" 0

@@ -537,6 +537,8 @@ tells() { [ "$(told "$1")" = "$2" ]; }	# tells EXPRESSION WANTED
 load() {
 	local out=$1
 	shift
+	rm -f "$out.begun"
 	start load "$PYTHON" "$here/load.py" --out "$out" "$@"
 	load=$started
+	wait_for 20 "the load begins" test -e "$out.begun"
 }

@@ -6,7 +6,8 @@ Open loop (--rate): requests have appointed times, and a latency counts from the
 time, so that a stall is not hidden by the requests that were not sent during it.
 
 It ends after --seconds, after --requests, or on SIGTERM, whichever is first; answers that
-are under way are waited for.  The summary is one JSON object:
+are under way are waited for.  A file OUT.begun says that it may be told so.  The summary is one
+JSON object:
 
   requests, seconds, rate    statuses {"200": n, "error: ...": n}
   failures                   all answers that are not 200; `first_failures` shows some
@@ -184,6 +185,8 @@ def main():
     load = Load(args, bodies, record)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: load.stop.set())
+    if args.out:
+        open(args.out + ".begun", "w").close()
     threads = [threading.Thread(target=load.connection) for _ in range(args.connections)]
     for t in threads:
         t.start()
