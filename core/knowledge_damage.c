@@ -118,7 +118,7 @@ name_by_time(char name[BUILD_ASIDE_BYTES])
 {
 	time_t now = time(NULL);
 	struct tm utc;
-	char when[32] = "";
+	char when[20] = "";
 
 	gmtime_r(&now, &utc);
 	strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &utc);
