@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../core/clk.h"
 #include "../../fcgi/quota.h"
 #include "../../fcgi/meter.h"
 #include "../../fcgi/share.h"
+#include "../../fcgi/watch.h"
 
 static struct meter *meter;
 
@@ -478,6 +480,35 @@ whoever_owes_or_takes_long_gives_way(void **state)
 	board_close(&b);
 }
 
+/* The stages of a request are where it does. */
+static void
+a_worker_gives_way_between_stages(void **state)
+{
+	struct board b;
+	struct share s;
+	struct watch w = {.share = &s};
+	int64_t now = clk_ns() / 1000;
+	struct err e;
+
+	(void)state;
+	assert_ok(board_create(&b, 4, &e), &e);
+	s = (struct share){.board = &b, .slot = 0};
+	watch_begin(&w);
+	assert_ptr_equal(w.share, &s);
+	assert_true(share_enter(&s, "quiet", now));
+	watch_stage(&w, STAGE_OTHER);
+	share_leave(&s, now + 1);
+	assert_true(share_enter(&s, "noisy", now));
+	s.gave_way_us = now - SHARE_LONG_US;		/* has taken long */
+	watch_stage(&w, STAGE_SEARCH);
+	assert_true(s.gave_way_us >= now);
+	share_leave(&s, now + 1);
+	s.gave_way_us = 0;
+	watch_stage(&w, STAGE_WRITE);
+	assert_int_equal(s.gave_way_us, 0);		/* no request */
+	board_close(&b);
+}
+
 /* Where connections would soon be refused to everyone, those who owe are, also alone. */
 static void
 the_line_is_kept_short_by_those_who_owe(void **state)
@@ -541,6 +572,7 @@ main(void)
 	    cmocka_unit_test(nobody_takes_all_workers_at_one_moment),
 	    cmocka_unit_test(the_last_free_worker_is_not_for_one_that_owes_much),
 	    cmocka_unit_test(whoever_owes_or_takes_long_gives_way),
+	    cmocka_unit_test(a_worker_gives_way_between_stages),
 	    cmocka_unit_test(the_line_is_kept_short_by_those_who_owe),
 	};
 	return cmocka_run_group_tests(tests, make_meter, drop_meter);
