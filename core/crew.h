@@ -16,10 +16,16 @@
 enum { CREW_MAX = 64 };
 
 typedef void crew_fn(void *context, size_t part);
+typedef void crew_manner_fn(void);
 
 /* 0: as many as this process may use processors. */
 void crew_set_size(unsigned threads);
 unsigned crew_size(void);
+/* What each hired thread does first, and last; once, at the start of the process. */
+void crew_set_manners(crew_manner_fn *begin, crew_manner_fn *end);
+/* For threads that are hired elsewhere. */
+void crew_begin_thread(void);
+void crew_end_thread(void);
 /* Returns when all is done. */
 void crew_run(crew_fn *work, void *context, size_t parts);
 

@@ -368,10 +368,9 @@ keep_own(struct hnsw_builder *b)
 
 /* ---- hands: threads that do one step together ---- */
 
-static void *
-work(void *arg)
+static void
+work(struct hnsw_hand *h)
 {
-	struct hnsw_hand *h = arg;
 	struct hnsw_builder *b = h->builder;
 	uint32_t i;
 
@@ -380,6 +379,14 @@ work(void *arg)
 	else
 		while ((i = __atomic_fetch_add(&b->next, 1, __ATOMIC_RELAXED)) < b->batch_len)
 			find_links(b, h, i);
+}
+
+static void *
+be_hired(void *hand)
+{
+	crew_begin_thread();
+	work(hand);
+	crew_end_thread();
 	return NULL;
 }
 
@@ -394,7 +401,7 @@ step(struct hnsw_builder *b, bool is_linking)
 	b->is_linking = is_linking;
 	if (b->batch_len >= BATCH_MIN_FOR_THREADS)
 		for (uint32_t i = 1; i < b->hands; i++)
-			runs[i] = pthread_create(&thread[i], NULL, work, &b->hand[i]) == 0;
+			runs[i] = pthread_create(&thread[i], NULL, be_hired, &b->hand[i]) == 0;
 	for (uint32_t i = 0; i < b->hands; i++)
 		if (!runs[i])
 			work(&b->hand[i]);

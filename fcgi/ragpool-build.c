@@ -26,6 +26,7 @@
 #include "last_line.h"
 #include "log.h"
 #include "progress.h"
+#include "rest.h"
 #include "shrink.h"
 #include "source_kinds.h"
 #include "tenant.h"
@@ -273,6 +274,16 @@ choose_threads(const struct options *o, const struct conf *pool)
 		crew_set_size(crew_size() - 1);
 }
 
+/* A build that gives way to nobody is still a build. */
+static void
+rest_beside(const struct options *o)
+{
+	struct err e;
+
+	if (o->pool_path != NULL && rest_begin(&e) == -1)
+		log_warn("tenant=%s questions may wait for this build: %s", o->tenant, e.text);
+}
+
 /* The source as the tenant's document and the operator want it. */
 static int
 open_source(struct source **out, const struct options *o, const struct tenant_doc *doc,
@@ -361,6 +372,7 @@ build(const struct options *o, struct err *e)
 	if (open_source(&source, o, &doc, &conf, e) == -1)
 		goto out;
 	choose_threads(o, &conf);
+	rest_beside(o);
 	if (open_models(&models, &doc.config, e) == -1)
 		goto out;
 	request = (struct build_request){

@@ -1,0 +1,113 @@
+/* test_rest.c - every thread of a build pauses, and nothing else changes. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../core/clk.h"
+#include "../../core/crew.h"
+#include "../../fcgi/rest.h"
+
+enum { PAUSES = 20, HUNG_S = 60 };
+
+/* How often this thread left the processor of itself. */
+static long
+pauses(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_nvcsw;
+}
+
+static atomic_int rested;
+
+/* Computes until it has paused often enough; no system call of the loop's own ever waits. */
+static void
+compute(void *context, size_t part)
+{
+	int64_t until = clk_ns() + HUNG_S * INT64_C(1000000000);
+	long first = pauses();
+
+	(void)context;
+	(void)part;
+	while (pauses() - first < PAUSES && clk_ns() < until)
+		continue;
+	if (pauses() - first >= PAUSES)
+		atomic_fetch_add(&rested, 1);
+}
+
+static void
+who_computes_pauses(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_ok(rest_begin(&e), &e);
+	compute(NULL, 0);
+	assert_int_equal(rested, 1);
+}
+
+static void
+hired_threads_pause_too(void **state)
+{
+	(void)state;
+	rested = 0;
+	crew_set_size(4);
+	crew_run(compute, NULL, 4);
+	assert_int_equal(rested, 4);
+	/* Timers end with their threads: more crews than a process may have timers. */
+	rested = 0;
+	for (int i = 0; i < 50; i++)
+		crew_run(compute, NULL, 2);
+	assert_int_equal(rested, 100);
+	crew_set_size(1);
+}
+
+/* A read that waits longer than the pauses are apart goes on after each. */
+static void *
+write_late(void *arg)
+{
+	static const struct timespec late = {.tv_nsec = 20000000};
+
+	nanosleep(&late, NULL);
+	return write(*(int *)arg, "x", 1) == 1 ? arg : NULL;
+}
+
+static void
+a_read_goes_on(void **state)
+{
+	int ends[2];
+	pthread_t writer;
+	void *wrote;
+	sigset_t all, old;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	assert_int_equal(pthread_create(&writer, NULL, write_late, &ends[1]), 0);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	assert_int_equal(read(ends[0], &c, 1), 1);
+	pthread_join(writer, &wrote);
+	assert_non_null(wrote);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(who_computes_pauses),
+	    cmocka_unit_test(hired_threads_pause_too),
+	    cmocka_unit_test(a_read_goes_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
