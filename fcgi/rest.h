@@ -9,6 +9,7 @@
  * Threads  those of crew.h, and the caller.
  * Signals  SIGRTMIN + 9, with SA_RESTART; poll(2) and its like return EINTR, which they may
  *          always do.  Children have no timers.
+ * Hangs    a thread that waits, and does not compute, has no timer running and uses no time.
  * Cost     three tenths of the time in which it would compute.
  */
 #ifndef RAGPOOL_REST_H

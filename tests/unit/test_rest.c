@@ -100,6 +100,23 @@ a_read_goes_on(void **state)
 	close(ends[1]);
 }
 
+/* By the processor time of a build the supervisor knows whether it hangs: one that waits uses none. */
+static void
+who_waits_is_left_alone(void **state)
+{
+	int64_t until = clk_ns() + HUNG_S * INT64_C(1000000000), from;
+	int woken = 0;
+
+	(void)state;
+	/* From some wait on, of at most three of those before, nothing interrupts a second's quarter. */
+	do {
+		struct timespec quarter = {.tv_nsec = 250000000};
+		from = clk_ns();
+		woken += nanosleep(&quarter, NULL) == -1;
+	} while (clk_ns() - from < 250000000 && clk_ns() < until);
+	assert_in_range(woken, 0, 3);
+}
+
 int
 main(void)
 {
@@ -107,6 +124,7 @@ main(void)
 	    cmocka_unit_test(who_computes_pauses),
 	    cmocka_unit_test(hired_threads_pause_too),
 	    cmocka_unit_test(a_read_goes_on),
+	    cmocka_unit_test(who_waits_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
