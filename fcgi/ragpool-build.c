@@ -94,11 +94,69 @@ threads_of(const char *text)
 	return (int)n;
 }
 
+enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL, DRY_RUN, GATEWAY, PROGRESS,
+	FAILPOINT_LIST, THREADS };
+
+static void
+take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'd':
+		o->data_dir = optarg;
+		break;
+	case 't':
+		o->tenant = optarg;
+		break;
+	case 'c':
+		o->config_path = optarg;
+		break;
+	case 'q':
+		o->quiet = true;
+		break;
+	case POOL_FILE:
+		o->pool_path = optarg;
+		break;
+	case JSON:
+		o->json = true;
+		break;
+	case PROGRESS:
+		o->progress = true;
+		break;
+	case FAILPOINT_LIST:
+		list_failpoints();
+		exit(0);
+	case NO_PUBLISH:
+		o->publish = false;
+		break;
+	case THREADS:
+		o->threads = threads_of(optarg);
+		break;
+	case ALLOW_SHRINK:
+		o->allow_shrink = true;
+		break;
+	case DRY_RUN:
+		o->dry_run = true;
+		break;
+	case GATEWAY:
+		setenv("RAGPOOL_GATEWAY", optarg, 1);
+		break;
+	case FULL:
+		o->full = true;
+		break;
+	case 'h':
+		fputs(usage, stdout);
+		exit(0);
+	case 'V':
+		puts("ragpool-build " PACKAGE_VERSION);
+		exit(0);
+	default:
+		exit(EXIT_USAGE);
+	}
+}
+
 static void
 read_options(struct options *o, int argc, char **argv)
 {
-	enum { JSON = 256, POOL_FILE, NO_PUBLISH, ALLOW_SHRINK, FULL, DRY_RUN, GATEWAY, PROGRESS,
-		FAILPOINT_LIST, THREADS };
 	static const struct option options[] = {
 	    {"data", required_argument, NULL, 'd'},
 	    {"tenant", required_argument, NULL, 't'},
@@ -120,60 +178,8 @@ read_options(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:t:c:qhV", options, NULL)) != -1) {
-		switch (c) {
-		case 'd':
-			o->data_dir = optarg;
-			break;
-		case 't':
-			o->tenant = optarg;
-			break;
-		case 'c':
-			o->config_path = optarg;
-			break;
-		case 'q':
-			o->quiet = true;
-			break;
-		case POOL_FILE:
-			o->pool_path = optarg;
-			break;
-		case JSON:
-			o->json = true;
-			break;
-		case PROGRESS:
-			o->progress = true;
-			break;
-		case FAILPOINT_LIST:
-			list_failpoints();
-			exit(0);
-		case NO_PUBLISH:
-			o->publish = false;
-			break;
-		case THREADS:
-			o->threads = threads_of(optarg);
-			break;
-		case ALLOW_SHRINK:
-			o->allow_shrink = true;
-			break;
-		case DRY_RUN:
-			o->dry_run = true;
-			break;
-		case GATEWAY:
-			setenv("RAGPOOL_GATEWAY", optarg, 1);
-			break;
-		case FULL:
-			o->full = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
-		case 'V':
-			puts("ragpool-build " PACKAGE_VERSION);
-			exit(0);
-		default:
-			exit(EXIT_USAGE);
-		}
-	}
+	while ((c = getopt_long(argc, argv, "d:t:c:qhV", options, NULL)) != -1)
+		take_option(o, c);
 	if (optind < argc)
 		refuse("it takes no arguments besides its options");
 	if (o->data_dir == NULL || o->tenant == NULL || o->config_path == NULL)
