@@ -78,9 +78,9 @@ bytes_of(unsigned slots)
 }
 
 static int
-map_board(struct board *b, size_t bytes, unsigned slots, struct err *e)
+map_board(struct board *b, size_t bytes, unsigned slots, int protection, struct err *e)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
+	void *p = mmap(NULL, bytes, protection, MAP_SHARED, b->fd, 0);
 
 	if (p == MAP_FAILED)
 		return err_sys(e, ERR_IO, "scoreboard");
@@ -105,7 +105,7 @@ board_create(struct board *b, unsigned slots, struct err *e)
 		board_close(b);
 		return -1;
 	}
-	if (map_board(b, bytes, slots, e) == -1) {
+	if (map_board(b, bytes, slots, PROT_READ | PROT_WRITE, e) == -1) {
 		board_close(b);
 		return -1;
 	}
@@ -115,19 +115,18 @@ board_create(struct board *b, unsigned slots, struct err *e)
 	return 0;
 }
 
-int
-board_attach(struct board *b, int fd, int wake_fd, struct err *e)
+static int
+map_inherited(struct board *b, int protection, struct err *e)
 {
 	struct stat st;
 	size_t slots;
 
-	*b = (struct board){.fd = fd, .wake_fd = wake_fd};
-	if (fstat(fd, &st) == -1)
+	if (fstat(b->fd, &st) == -1)
 		return err_sys(e, ERR_IO, "scoreboard");
 	if ((size_t)st.st_size < bytes_of(0))
 		return err_set(e, ERR_CORRUPT, "scoreboard: too small");
 	slots = ((size_t)st.st_size - bytes_of(0)) / sizeof(struct board_slot);
-	if (map_board(b, (size_t)st.st_size, (unsigned)slots, e) == -1)
+	if (map_board(b, (size_t)st.st_size, (unsigned)slots, protection, e) == -1)
 		return -1;
 	if (memcmp(b->head->magic, board_magic, sizeof board_magic) != 0 ||
 	    b->head->version != BOARD_VERSION || b->head->slots > WORKERS_MAX ||
@@ -136,6 +135,26 @@ board_attach(struct board *b, int fd, int wake_fd, struct err *e)
 		return err_set(e, ERR_CORRUPT, "scoreboard: another version's shape");
 	}
 	return 0;
+}
+
+int
+board_attach(struct board *b, int fd, int wake_fd, struct err *e)
+{
+	*b = (struct board){.fd = fd, .wake_fd = wake_fd};
+	return map_inherited(b, PROT_READ | PROT_WRITE, e);
+}
+
+int
+board_watch(struct board *b, int fd, struct err *e)
+{
+	int rc;
+
+	*b = (struct board){.fd = fd, .wake_fd = -1};
+	if ((rc = map_inherited(b, PROT_READ, e)) == 0) {
+		close(fd);
+		b->fd = -1;
+	}
+	return rc;
 }
 
 void

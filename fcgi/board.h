@@ -16,6 +16,8 @@
  * What a worker inherits, by environment:
  *   RAGPOOL_BOARD=<fd>:<slot>:<eventfd>   absent for a worker run by hand
  *   RAGPOOL_DATA=<folder>
+ * and a build, to read alone (demand.h):
+ *   RAGPOOL_BOARD_FD=<fd>
  */
 #ifndef RAGPOOL_BOARD_H
 #define RAGPOOL_BOARD_H
@@ -165,6 +167,8 @@ struct board {
 int board_create(struct board *b, unsigned slots, struct err *e);
 /* Worker or command: maps an inherited board and checks its shape. */
 int board_attach(struct board *b, int fd, int wake_fd, struct err *e);
+/* A build: maps it to read, and closes the fd. */
+int board_watch(struct board *b, int fd, struct err *e);
 void board_close(struct board *b);
 const char *board_state_name(int32_t state);
 const char *board_stage_name(int32_t stage);

@@ -18,6 +18,7 @@
 #include "conf.h"
 #include "crew.h"
 #include "config.h"
+#include "demand.h"
 #include "failpoint.h"
 #include "file.h"
 #include "gateway_service.h"
@@ -286,7 +287,10 @@ rest_beside(const struct options *o)
 {
 	struct err e;
 
-	if (o->pool_path != NULL && rest_begin(&e) == -1)
+	if (o->pool_path == NULL)
+		return;
+	demand_begin();
+	if (rest_begin(&e) == -1)
 		log_warn("tenant=%s questions may wait for this build: %s", o->tenant, e.text);
 }
 

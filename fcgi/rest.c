@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clk.h"
 #include "crew.h"
+#include "demand.h"
 
 /* A shorter rest lets in who waits already, but leaves no free processor to who is woken next: 20 us
  * twice a millisecond took away half of what questions wait for, these all of it. */
@@ -58,7 +60,7 @@ rest(int64_t now_ns)
 	used_ns = now_ns;
 	if (waited)
 		set_pausing(false);
-	else
+	else if (demand_is_there(clk_ns()))
 		nanosleep(&moment, NULL);
 }
 

@@ -31,6 +31,10 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 	const char *argv[] = {"ragpool-build", "--data", g->data_dir, "--tenant", r->tenant,
 	    "--config", config, "--json", "--no-publish", "--progress", NULL, NULL, NULL,
 	    NULL};
+	char board[32];
+	const char *env[] = {board, NULL};
+	struct spawn spawn = {.path = g->build_program, .argv = argv, .env = env, .in_fd = -1,
+	    .err_fd = log_fd(), .background = true, .keep = {s->board.fd}, .keep_count = 1};
 	size_t n = 0;
 
 	if (catalog_document_path(s->catalog, r->tenant, config, sizeof config, e) == -1)
@@ -43,7 +47,8 @@ start_process(struct sup *s, struct build_run *r, struct err *e)
 	}
 	if (builds_find(&s->builds, r->tenant)->is_accepted)
 		argv[n] = "--allow-shrink";
-	return child_start(&r->child, g->build_program, argv, s->now_ms, g->build_timeout_ms, e);
+	snprintf(board, sizeof board, "RAGPOOL_BOARD_FD=%d", s->board.fd);
+	return child_start_as(&r->child, &spawn, s->now_ms, g->build_timeout_ms, e);
 }
 
 /* The place is taken before the lock is: a tenant that another host builds gives it back at

@@ -1,4 +1,4 @@
-/* test_rest.c - every thread of a build pauses, and nothing else changes. */
+/* test_rest.c - every thread of a build pauses while questions are asked, and nothing else changes. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -10,6 +10,7 @@
 
 #include "../../core/clk.h"
 #include "../../core/crew.h"
+#include "../../fcgi/demand.h"
 #include "../../fcgi/rest.h"
 
 enum { PAUSES = 20, HUNG_S = 60 };
@@ -68,6 +69,30 @@ hired_threads_pause_too(void **state)
 	crew_set_size(1);
 }
 
+static void
+nobody_pauses_for_nobody(void **state)
+{
+	const struct timespec spell = {.tv_nsec = 200000000};
+	struct timespec used = {0};
+	struct board board;
+	struct err e;
+	long first;
+
+	(void)state;
+	assert_ok(board_create(&board, 2, &e), &e);
+	demand_look_at(&board);
+	first = pauses();
+	for (clockid_t me = CLOCK_THREAD_CPUTIME_ID; used.tv_sec == 0 && used.tv_nsec < spell.tv_nsec;)
+		clock_gettime(me, &used);
+	assert_in_range(pauses() - first, 0, PAUSES / 2);
+	atomic_store(&board.slots[1].request_ns, 1);
+	rested = 0;
+	compute(NULL, 0);
+	assert_int_equal(rested, 1);
+	demand_look_at(NULL);
+	board_close(&board);
+}
+
 /* A read that waits longer than the pauses are apart goes on after each. */
 static void *
 write_late(void *arg)
@@ -123,6 +148,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(who_computes_pauses),
 	    cmocka_unit_test(hired_threads_pause_too),
+	    cmocka_unit_test(nobody_pauses_for_nobody),
 	    cmocka_unit_test(a_read_goes_on),
 	    cmocka_unit_test(who_waits_is_left_alone),
 	};
