@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "buf.h"
-#include "db.h"
+#include "store_parts.h"
 
 static const char schema[] =
     "create table document(id integer primary key, key text not null, title text not null,"
@@ -170,41 +170,26 @@ store_finish(struct store_writer *w, struct err *e)
 
 /* ---- reading ---- */
 
-struct store {
-	sqlite3 *db;
-	sqlite3_stmt *fetch;
-};
-
-static const char fetch_chunk[] =
-    "select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key, d.meta,"
-    " c.page, p.start, p.end, p.heading, p.text, p.page from chunk c"
-    " join document d on d.id = c.document left join passage p on p.id = c.passage"
-    " where c.id = ?";
-static const char fetch_chunk_of_1[] =
-    "select c.document, c.start, c.end, c.heading, c.text, d.title, d.source, d.key, d.meta,"
-    " 0, null, null, null, null, null from chunk c join document d on d.id = c.document"
-    " where c.id = ?";
-
 int
 store_open(struct store **out, const char *path, struct err *e)
 {
 	struct store *s = calloc(1, sizeof *s);
-	bool is_older = false;
 	struct err why;
 
 	*out = NULL;
 	if (s == NULL)
 		return err_sys(e, ERR_NOMEM, "%s", path);
+	s->version = STORE_VERSION;
 	if (db_open_sealed(&s->db, path, STORE_APPLICATION_ID, STORE_VERSION, &why) == -1) {
-		is_older = db_open_sealed(&s->db, path, STORE_APPLICATION_ID, 1, NULL) == 0;
-		if (!is_older) {
+		s->version = 1;
+		if (db_open_sealed(&s->db, path, STORE_APPLICATION_ID, 1, NULL) == -1) {
 			store_close(s);
 			if (e != NULL)
 				*e = why;
 			return -1;
 		}
 	}
-	if (db_statement(&s->fetch, s->db, is_older ? fetch_chunk_of_1 : fetch_chunk, e) == -1) {
+	if (store_fetch_open(s, path, e) == -1) {
 		store_close(s);
 		return -1;
 	}
@@ -217,60 +202,9 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	sqlite3_finalize(s->fetch);
+	store_fetch_close(s);
 	db_close(s->db);
 	free(s);
-}
-
-static const char *
-copy_text(sqlite3_stmt *s, int column, struct arena *a, size_t *len)
-{
-	const unsigned char *text = sqlite3_column_text(s, column);
-	size_t n = (size_t)sqlite3_column_bytes(s, column);
-
-	if (len != NULL)
-		*len = n;
-	return arena_copy(a, text != NULL ? (const char *)text : "", text != NULL ? n : 0);
-}
-
-static int
-copy_chunk(sqlite3_stmt *s, struct arena *a, struct store_chunk *out, struct err *e)
-{
-	out->document = (uint64_t)sqlite3_column_int64(s, 0);
-	out->start = (uint64_t)sqlite3_column_int64(s, 1);
-	out->end = (uint64_t)sqlite3_column_int64(s, 2);
-	out->heading = copy_text(s, 3, a, NULL);
-	out->text = copy_text(s, 4, a, &out->text_len);
-	out->title = copy_text(s, 5, a, NULL);
-	out->source = copy_text(s, 6, a, NULL);
-	out->key = copy_text(s, 7, a, NULL);
-	out->meta = copy_text(s, 8, a, NULL);
-	out->page = (uint32_t)sqlite3_column_int64(s, 9);
-	out->parent = (struct store_passage){0};
-	if (sqlite3_column_type(s, 13) != SQLITE_NULL) {
-		out->parent.start = (uint64_t)sqlite3_column_int64(s, 10);
-		out->parent.end = (uint64_t)sqlite3_column_int64(s, 11);
-		out->parent.heading = copy_text(s, 12, a, NULL);
-		out->parent.text = copy_text(s, 13, a, &out->parent.text_len);
-		out->parent.page = (uint32_t)sqlite3_column_int64(s, 14);
-	}
-	return a->failed ? err_set(e, ERR_NOMEM, "no memory for the answer") : 0;
-}
-
-int
-store_fetch(
-    struct store *s, uint32_t row, struct arena *a, struct store_chunk *out, struct err *e)
-{
-	int got, rc = -1;
-
-	sqlite3_bind_int64(s->fetch, 1, (sqlite3_int64)row + 1);
-	got = db_step_row(s->fetch, e);
-	if (got == 1)
-		rc = copy_chunk(s->fetch, a, out, e);
-	else if (got == 0)
-		err_set(e, ERR_CORRUPT, "store.db has no chunk %u", row + 1);
-	sqlite3_reset(s->fetch);
-	return rc;
 }
 
 /* ---- a document's text ---- */
@@ -650,5 +584,5 @@ store_verify(struct store *s, uint64_t documents, uint64_t chunks, struct err *e
 		    "store.db: %llu documents and %llu chunks, the manifest says %llu and %llu",
 		    (unsigned long long)have_documents, (unsigned long long)have_chunks,
 		    (unsigned long long)documents, (unsigned long long)chunks);
-	return check_chunks(s, e);
+	return check_chunks(s, e) == -1 ? -1 : store_fetch_verify(s, e);
 }

@@ -80,7 +80,8 @@ void store_abandon(struct store_writer *w);
 struct store;
 int store_open(struct store **out, const char *path, struct err *e);
 void store_close(struct store *s);
-/* Texts are copied into the arena.  ERR_CORRUPT when there is no such row. */
+/* ERR_CORRUPT when there is no such row.  Its text and its passage's, not terminated, lie in the
+ * file as it is mapped, until store_close(), or in the arena; all else is arena. */
 int store_fetch(struct store *s, uint32_t row, struct arena *a, struct store_chunk *out,
     struct err *e);
 /* The text of the document that a row is of, put together again from its chunks, in arena:

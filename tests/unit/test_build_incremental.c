@@ -164,7 +164,8 @@ find_word(struct index *x, const char *word, char key[64])
 	assert_ok(query_scratch_new(&s, &e), &e);
 	assert_ok(query_run(x, s, &q, &a, &r, &e), &e);
 	for (size_t i = 0; i < r.count && !found; i++) {
-		found = strstr(r.hits[i].chunk.text, word) != NULL;
+		found = memmem(r.hits[i].chunk.text, r.hits[i].chunk.text_len, word,
+			    strlen(word)) != NULL;
 		snprintf(key, 64, "%s", r.hits[i].chunk.key);
 	}
 	query_scratch_free(s);
