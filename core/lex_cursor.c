@@ -36,22 +36,39 @@ lex_cursor_rewind(struct lex_cursor *c)
 	c->bound_block = 0;
 }
 
+/* Postings of a block. */
+static uint32_t
+block_length(const struct lex_cursor *c, uint32_t block)
+{
+	return block + 1 < c->blocks ? LEX_BLOCK : c->df - block * LEX_BLOCK;
+}
+
+/* Where a block's packed frequencies begin, behind its rows; NULL where not all of it lies in
+ * the list. */
+static const unsigned char *
+block_frequencies(const struct lex_cursor *c, const struct lex_skip *s, uint32_t n)
+{
+	size_t row_bytes, tf_bytes;
+
+	if (s->row_bits > 32 || s->tf_bits > 32)
+		return NULL;
+	row_bytes = lex_packed_bytes(n - 1, s->row_bits);
+	tf_bytes = lex_packed_bytes(n, s->tf_bits);
+	if (s->at > c->data_bytes || row_bytes + tf_bytes > c->data_bytes - s->at)
+		return NULL;
+	return c->data + s->at + row_bytes;
+}
+
 int
 lex_cursor_decode(struct lex_cursor *c, struct err *e)
 {
 	struct lex_skip s = lex_cursor_skip(c, c->block);
-	uint32_t n = c->block + 1 < c->blocks ? LEX_BLOCK : c->df - c->block * LEX_BLOCK;
+	uint32_t n = block_length(c, c->block);
 	/* The lowest row there can be. */
 	uint64_t next = c->block > 0 ? lex_cursor_skip(c, c->block - 1).last_row + UINT64_C(1) : 0;
-	size_t row_bytes, tf_bytes;
+	const unsigned char *tf = block_frequencies(c, &s, n);
 
-	if (s.row_bits > 32 || s.tf_bits > 32)
-		return lex_corrupt(e);
-	row_bytes = lex_packed_bytes(n - 1, s.row_bits);
-	tf_bytes = lex_packed_bytes(n, s.tf_bits);
-	if (s.at > c->data_bytes || row_bytes + tf_bytes > c->data_bytes - s.at)
-		return lex_corrupt(e);
-	if (next > s.last_row || s.last_row >= c->x->rows)
+	if (tf == NULL || next > s.last_row || s.last_row >= c->x->rows)
 		return lex_corrupt(e);
 	/* 127 distances of 32 bits cannot wrap 64, so the last row bounds all others. */
 	if (lex_block_rows(c->row, c->data + s.at, c->end, s.row_bits, n - 1, (uint32_t)next) >
@@ -61,7 +78,7 @@ lex_cursor_decode(struct lex_cursor *c, struct err *e)
 	c->n = n;
 	c->i = 0;
 	c->decoded = c->block;
-	c->tf = c->data + s.at + row_bytes;
+	c->tf = tf;
 	c->tf_bits = s.tf_bits;
 	return 0;
 }
@@ -122,14 +139,12 @@ bracket(const struct lex_cursor *c, uint32_t row, uint32_t *low, uint32_t *high)
 	*high = at < c->blocks ? at : c->blocks;
 }
 
-int
-lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
+/* Moves to the block that row would lie in; false where it lies behind them all. */
+static bool
+turn_to(struct lex_cursor *c, uint32_t row)
 {
 	uint32_t low, high;
 
-	if (c->decoded == c->block && c->i < c->n && c->row[c->i] <= row &&
-	    row <= c->row[c->n - 1])
-		return find_in_block(c, row);
 	bracket(c, row, &low, &high);
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
@@ -141,41 +156,83 @@ lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
 	if (low != c->block || c->decoded != low || c->i >= c->n || c->row[c->i] > row)
 		c->i = 0;
 	c->block = low;
-	return lex_cursor_seek(c, row, e);
-}
-
-/* Occurrences in the decoded block before posting i: where its positions begin. */
-static uint64_t
-count_before(const struct lex_cursor *c, uint32_t i)
-{
-	return i + (c->tf_bits > 0 ? lex_block_sum(c->tf, c->end, c->tf_bits, i) : 0);
+	return low < c->blocks;
 }
 
 int
-lex_cursor_positions(struct lex_cursor *c, const struct lex_term *t, uint32_t i,
+lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
+{
+	if (c->decoded == c->block && c->i < c->n && c->row[c->i] <= row &&
+	    row <= c->row[c->n - 1])
+		return find_in_block(c, row);
+	turn_to(c, row);
+	return lex_cursor_seek(c, row, e);
+}
+
+int
+lex_cursor_find(struct lex_cursor *c, const uint32_t *row, uint32_t n, struct lex_spot *spot,
+    struct err *e)
+{
+	uint32_t k = 0;
+
+	for (; k < n; k++) {
+		uint32_t low = 0, tf;
+		if (c->decoded != c->block || row[k] > c->row[c->n - 1]) {
+			if (!turn_to(c, row[k]))
+				break;
+			if (c->decoded != c->block && lex_cursor_decode(c, e) == -1)
+				return -1;
+		}
+		/* Neither the number of steps nor what is found is for a branch to guess. */
+		for (uint32_t left = c->n, half; left > 1; left -= half) {
+			half = left / 2;
+			low += c->row[low + half - 1] < row[k] ? half : 0;
+		}
+		tf = lex_cursor_tf(c, low);
+		spot[k].posting = c->block * LEX_BLOCK + low;
+		spot[k].tf = c->row[low] == row[k] ? tf : 0;
+	}
+	for (; k < n; k++)
+		spot[k].tf = 0;
+	return 0;
+}
+
+/* Occurrences in a block before posting i: where its positions begin. */
+static uint64_t
+count_before(const struct lex_cursor *c, const unsigned char *tf, unsigned bits, uint32_t i)
+{
+	return i + (bits > 0 ? lex_block_sum(tf, c->end, bits, i) : 0);
+}
+
+int
+lex_cursor_positions_at(const struct lex_cursor *c, const struct lex_term *t, uint32_t posting,
     uint32_t *out, uint32_t max)
 {
 	const struct lex *x = c->x;
-	const unsigned char *list, *block;
+	uint32_t b = posting / LEX_BLOCK, i = posting % LEX_BLOCK, at, tf;
+	struct lex_skip s = lex_cursor_skip(c, b);
+	const unsigned char *list, *block, *frequency = block_frequencies(c, &s, block_length(c, b));
 	size_t head = (size_t)c->blocks * 4, left;
 	uint64_t first, position = 0;
-	uint32_t at, tf = lex_cursor_tf(c, i);
 	unsigned bits;
 
+	if (frequency == NULL)
+		return -1;
+	tf = lex_packed_at(frequency, i, s.tf_bits) + 1;
 	if (tf > max)
 		tf = max;
 	if (x->posn == NULL || t->positions_at > x->posn_bytes ||
 	    t->positions_bytes > x->posn_bytes - t->positions_at || t->positions_bytes < head)
 		return -1;
 	list = x->posn + t->positions_at;
-	memcpy(&at, list + (size_t)c->decoded * 4, 4);
+	memcpy(&at, list + (size_t)b * 4, 4);
 	if (at >= t->positions_bytes - head)
 		return -1;
 	block = list + head + at;
 	left = t->positions_bytes - head - at - 1;
 	if ((bits = *block++) > 32)
 		return -1;
-	first = count_before(c, i);
+	first = count_before(c, frequency, s.tf_bits, i);
 	if (lex_packed_bytes(first + tf, bits) > left)
 		return -1;
 	for (uint32_t k = 0; k < tf; k++) {
@@ -185,4 +242,11 @@ lex_cursor_positions(struct lex_cursor *c, const struct lex_term *t, uint32_t i,
 		out[k] = (uint32_t)position;
 	}
 	return (int)tf;
+}
+
+int
+lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint32_t i,
+    uint32_t *out, uint32_t max)
+{
+	return lex_cursor_positions_at(c, t, c->decoded * LEX_BLOCK + i, out, max);
 }

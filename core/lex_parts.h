@@ -94,10 +94,22 @@ lex_units_bound(float weight, const struct lex_skip *s)
 	return lex_units_of(weight, (float)(s->impact + 1) * 0x1p-16f);
 }
 
+/* Where a row stands in a list. */
+struct lex_spot {
+	uint32_t posting;	/* the how manieth of the list, from 0 */
+	uint32_t tf;		/* 0: it is not there */
+};
+/* Of n ascending rows; each block that may hold one is decoded once. */
+int lex_cursor_find(struct lex_cursor *c, const uint32_t *row, uint32_t n, struct lex_spot *spot,
+    struct err *e);
+
 /* The first max positions of posting i of the decoded block into out; their number, -1
  * when the section contradicts itself. */
-int lex_cursor_positions(struct lex_cursor *c, const struct lex_term *t, uint32_t i,
+int lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint32_t i,
     uint32_t *out, uint32_t max);
+/* The same of a posting of the list (< df), decoded or not. */
+int lex_cursor_positions_at(const struct lex_cursor *c, const struct lex_term *t,
+    uint32_t posting, uint32_t *out, uint32_t max);
 
 enum { LEX_POSITIONS_MAX = 8192 };	/* occurrences in one row a phrase looks at */
 

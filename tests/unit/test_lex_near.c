@@ -77,6 +77,48 @@ scores_are_the_formula(void **state)
 	corpus_gone(&c);
 }
 
+/* The same scores whatever is asked and in which order, none above what was told of its row;
+ * and where two words stand once and apart, what is told is not far above. */
+static void
+no_score_is_above_what_was_told(void **state)
+{
+	struct corpus c;
+	struct err e;
+	uint32_t row[300];
+	float score[300], most[300], one;
+
+	(void)state;
+	corpus_begin(&c);
+	corpus_random_rows(&c, 299, 40, 120);
+	corpus_row(&c, "alpha x x x beta x x x x gamma");
+	corpus_end(&c, &usual);
+	for (uint32_t i = 0; i < 300; i++)
+		row[i] = (i * 11 + 5) % 300;
+	for (int round = 0; round < 40; round++) {
+		char text[200] = "alpha beta ";
+		for (int i = 0; i < 9; i++)
+			snprintf(text + strlen(text), 12, "%u ", corpus_word(40));
+		take_pairs(&c, c.a, text);
+		assert_ok(lex_near_rows(near, c.x, row, 300, score, &e), &e);
+		assert_ok(lex_near_find(near, c.x, row, 300, most, &e), &e);
+		for (uint32_t n = 0, i = 7; n < 300; n++, i = (i + 7) % 300) {
+			assert_ok(lex_near_score(near, i, &one, &e), &e);
+			assert_memory_equal(&one, &score[i], sizeof one);
+			if (one > most[i])
+				fail_msg("row %u: %g above %g", row[i], one, most[i]);
+		}
+	}
+	take_pairs(&c, c.a, "alpha beta");
+	row[0] = 299;
+	row[1] = UINT32_MAX;
+	assert_ok(lex_near_find(near, c.x, row, 2, most, &e), &e);
+	assert_ok(lex_near_score(near, 0, &one, &e), &e);
+	assert_true(one > 0 && most[0] >= one && most[0] < 20 * one);
+	assert_ok(lex_near_score(near, 1, &one, &e), &e);
+	assert_true(one <= 0 && most[1] <= 0);
+	corpus_gone(&c);
+}
+
 static void
 pairs_are_neighbours_of_the_query(void **state)
 {
@@ -180,6 +222,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(scores_are_the_formula),
+	    cmocka_unit_test(no_score_is_above_what_was_told),
 	    cmocka_unit_test(pairs_are_neighbours_of_the_query),
 	    cmocka_unit_test(long_queries_stop_at_the_limit),
 	    cmocka_unit_test(without_positions_all_is_zero),
