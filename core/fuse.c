@@ -190,7 +190,7 @@ complete_cosines(struct fuse_hit *hits, size_t count, const struct fuse_options 
 static float
 dense_weight(const struct fuse_options *o, size_t lexical_count, size_t dense_count)
 {
-	if (dense_count == 0 && !o->is_unlisted)
+	if (dense_count == 0)
 		return 0;
 	return lexical_count == 0 ? 1 : o->dense_weight;
 }
@@ -288,17 +288,108 @@ fuse(const struct fuse_lexical *lexical, size_t lexical_count, const struct fuse
 /* Cosines come from vectors in halves, of length 1 but for 2^-11. */
 #define COSINE_MOST 1.001f
 
-size_t
-fuse_settled(const struct fuse_hit *hits, size_t count, const struct fuse_options *o)
+static float
+lexical_score(const struct fuse_lexical *l, const struct fuse_options *o)
 {
-	float most = o->dense_weight * COSINE_MOST;
-	size_t n = 0;
+	return or_zero(l->bm25) + o->near_weight * or_zero(l->near);
+}
 
-	if (count == 0 || hits[0].cosine == 0)
+static int
+make_exact(struct fuse_lexical *lexical, size_t i, const struct fuse_options *o, struct err *e)
+{
+	if (o->near(o->context, i, &lexical[i].near, e) == -1)
+		return -1;
+	lexical[i].is_most = false;
+	return 0;
+}
+
+/* The best of the list, which all others are measured by.  As rounding never turns an order
+ * round, a score made of what near can be at most is not below the score. */
+static int
+find_top(struct fuse_lexical *lexical, size_t count, const struct fuse_options *o, float *top,
+    struct err *e)
+{
+	*top = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!(lexical_score(&lexical[i], o) > *top))
+			continue;
+		if (lexical[i].is_most && make_exact(lexical, i, o, e) == -1)
+			return -1;
+		*top = fmaxf(*top, lexical_score(&lexical[i], o));
+	}
+	return 0;
+}
+
+static struct fuse_hit
+hit_of(const struct fuse_lexical *l, float cosine, float top, const struct fuse_options *o)
+{
+	struct fuse_hit h = {.row = l->row, .bm25 = or_zero(l->bm25), .near = or_zero(l->near),
+	    .cosine = cosine};
+	float by = top > 0 ? (1 - o->dense_weight) / top : 0;
+
+	set_parts(&h, by * h.bm25, by * o->near_weight * h.near, o->dense_weight * cosine);
+	return h;
+}
+
+/* Larger comes first: by score, what is not exact yet before what is, the lower row.  Scores
+ * that are not above 0 are none. */
+static uint64_t
+key_of_hit(const struct fuse_hit *h, bool is_most)
+{
+	uint32_t bits;
+
+	if (!(h->score > 0))
 		return 0;
-	while (n < count && hits[n].score > most)
-		n++;
-	return n;
+	memcpy(&bits, &h->score, sizeof bits);
+	return (uint64_t)bits << 32 | (uint32_t)is_most << 31 | (0x7fffffff - h->row);
+}
+
+static size_t
+largest(const uint64_t *key, size_t count)
+{
+	uint64_t most = key[0];
+	size_t at = 0;
+
+	for (size_t i = 1; i < count; i++) {
+		at = key[i] > most ? i : at;
+		most = key[i] > most ? key[i] : most;
+	}
+	return at;
+}
+
+int
+fuse_first(struct fuse_lexical *lexical, size_t count, const struct fuse_options *o, size_t k,
+    uint64_t *key, float *cosine, struct fuse_hit *out, size_t *n, struct err *e)
+{
+	float top, most = o->dense_weight * COSINE_MOST;
+	struct fuse_hit h;
+
+	*n = 0;
+	if (count == 0 || find_top(lexical, count, o, &top, e) == -1)
+		return count == 0 ? 0 : -1;
+	for (size_t i = 0; i < count; i++) {
+		cosine[i] = or_zero(o->cosine(o->context, lexical[i].row));
+		h = hit_of(&lexical[i], cosine[i], top, o);
+		key[i] = key_of_hit(&h, lexical[i].is_most);
+	}
+	while (*n < k) {
+		size_t i = largest(key, count);
+		h = hit_of(&lexical[i], cosine[i], top, o);
+		if (key[i] == 0 || !(h.score > most))
+			break;
+		if (lexical[i].is_most) {
+			if (make_exact(lexical, i, o, e) == -1)
+				return -1;
+			h = hit_of(&lexical[i], cosine[i], top, o);
+			key[i] = key_of_hit(&h, false);
+			continue;
+		}
+		if (*n == 0 && h.cosine == 0)
+			break;		/* then there may be no vectors at all */
+		out[(*n)++] = h;
+		key[i] = 0;
+	}
+	return 0;
 }
 
 void

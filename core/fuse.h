@@ -15,16 +15,18 @@
  * cosine.  (Asking for the exact bm25 of dense-only rows changed no figure.)  Under hybrid
  * and minmax a list that is empty gives its weight to the other.
  *
- * So hybrid needs no dense list at all to tell how the rows of the lexical one score
- * (is_unlisted), and where the k-th of these stands above w, which is the most that any
- * other row can have, its first k hits are the first k of both lists: fuse_settled().
+ * So hybrid needs no dense list at all to tell how the rows of the lexical one score, and those
+ * that stand above w, which is the most that any other row can have, are the first of both lists.
+ * And where only a few are wanted, how near words stand is needed of those rows alone that could be
+ * among them for all that their words and vectors say: fuse_first().
  *
  * Shapes  each list has a row once at most; places are by score, ties by the lower row.
  * Result  best first, ties by the lower row; the three parts of a hit add up to its score:
  *         score == (bm25 + near) + dense, in float, exactly.
  * Numbers that are not finite count 0.
  * Memory  everything is the caller's.
- * Cost    n log n of the candidates, some ten microseconds for two hundred.
+ * Cost    n log n of the candidates, some ten microseconds for two hundred; fuse_first() n for
+ *         each of its hits and each near it asks for.
  * Source  Bruch, Gai, Ingber 2022 (why not ranks); Cormack et al. 2009 (rrf); Carbonell,
  *         Goldstein 1998 (MMR).  Weights: doc/notes/ranking.md.
  */
@@ -36,6 +38,7 @@
 #include <stdint.h>
 
 #include "embed_format.h"
+#include "err.h"
 
 #define FUSE_MODES(X) \
 	X(FUSE_HYBRID, "hybrid") \
@@ -64,6 +67,7 @@ struct fuse_lexical {
 	uint32_t row;
 	float bm25;
 	float near;		/* lex_near.h; 0 when it is not known */
+	bool is_most;		/* near is what it can be at most: for fuse_first() only */
 };
 
 struct fuse_dense {
@@ -76,11 +80,11 @@ struct fuse_options {
 	float dense_weight;	/* w, 0..1 */
 	float near_weight;	/* n */
 	bool is_spread;
-	bool is_unlisted;	/* hybrid, not spread: dense rows were not looked for, so that
-				 * an empty list keeps its weight */
 	/* Exact cosine of a row that the dense list does not have; -INFINITY: it has no
 	 * vector.  NULL: such rows count 0. */
 	float (*cosine)(void *context, uint32_t row);
+	/* Of fuse_first(): the exact near of the i-th of the lexical list. */
+	int (*near)(void *context, size_t i, float *out, struct err *e);
 	void *context;
 };
 
@@ -105,9 +109,13 @@ size_t fuse(const struct fuse_lexical *lexical, size_t lexical_count,
     const struct fuse_dense *dense, size_t dense_count, const struct fuse_options *o,
     struct fuse_hit *out);
 
-/* How many of the first hits, made with is_unlisted, no row of a dense list could come
- * before.  0 where the best of them has no cosine: then there may be no vectors at all. */
-size_t fuse_settled(const struct fuse_hit *hits, size_t count, const struct fuse_options *o);
+/* The first hits of hybrid, not spread, by the lexical list alone: as many, at most k, as no row of
+ * a dense list could come before, without their places; 0 where the best of them has no cosine,
+ * for then there may be no vectors at all.  Into out[k], their number into *n.  Only those nears
+ * are made exact, in place, that could belong to one of them.  key[count] and cosine[count] are
+ * working memory.  Errors: near()'s. */
+int fuse_first(struct fuse_lexical *lexical, size_t count, const struct fuse_options *o,
+    size_t k, uint64_t *key, float *cosine, struct fuse_hit *out, size_t *n, struct err *e);
 
 /* One round of feedback for the built-in embedder: the unit vector of query + the unit
  * mean of the best five hits' vectors, weighted by score.  vector() answers false

@@ -42,6 +42,8 @@ struct ranking {
 	uint32_t allowed_count;
 	struct fuse_hit *hits;
 	size_t count;
+	uint64_t *key;			/* working memory of fuse_first() */
+	float *cosine;
 	float *other;			/* vector of the row in other_row */
 	uint32_t other_row;
 	struct err degraded;
@@ -150,21 +152,45 @@ read_question(struct ranking *r, struct err *e)
 	return 0;
 }
 
+/* How near the words can stand at most, until near_of() is asked. */
 static int
-near_of_candidates(struct ranking *r, struct err *e)
+bound_nearness(struct ranking *r, struct err *e)
 {
 	uint32_t *row = arena_alloc(r->a, r->lexical_count * sizeof *row);
-	float *near = arena_alloc(r->a, r->lexical_count * sizeof *near);
+	float *most = arena_alloc(r->a, r->lexical_count * sizeof *most);
 
 	if (r->a->failed)
 		return no_memory(e);
 	for (uint32_t i = 0; i < r->lexical_count; i++)
 		row[i] = r->lexical[i].row;
 	lex_near_pairs(r->s->near, &r->s->said);
-	if (lex_near_rows(r->s->near, r->x->lex, row, r->lexical_count, near, e) == -1)
+	if (lex_near_find(r->s->near, r->x->lex, row, r->lexical_count, most, e) == -1)
 		return -1;
-	for (uint32_t i = 0; i < r->lexical_count; i++)
-		r->lexical[i].near = near[i];
+	for (uint32_t i = 0; i < r->lexical_count; i++) {
+		r->lexical[i].near = most[i];
+		r->lexical[i].is_most = most[i] > 0;
+	}
+	return 0;
+}
+
+static int
+near_of(void *context, size_t i, float *out, struct err *e)
+{
+	struct ranking *r = context;
+
+	return lex_near_score(r->s->near, (uint32_t)i, out, e);
+}
+
+/* Where all candidates are compared. */
+static int
+complete_nearness(struct ranking *r, struct err *e)
+{
+	for (uint32_t i = 0; i < r->lexical_count; i++) {
+		struct fuse_lexical *l = &r->lexical[i];
+		if (l->is_most && near_of(r, i, &l->near, e) == -1)
+			return -1;
+		l->is_most = false;
+	}
 	return 0;
 }
 
@@ -185,7 +211,7 @@ search_words(struct ranking *r, struct err *e)
 		if (r->x->dense != NULL && r->q->mode == FUSE_HYBRID)
 			dense_fetch_exact(r->x->dense, hits[i].row);
 	}
-	return near_of_candidates(r, e);
+	return bound_nearness(r, e);
 }
 
 /* Which documents may answer is known before anything is searched. */
@@ -351,23 +377,31 @@ fuse_options_of(struct ranking *r)
 	if (r->vector != NULL) {
 		dense_ready(r->x->dense, r->vector, r->ready);
 		o.cosine = cosine_of;
+		o.near = near_of;
 		o.context = r;
 	}
 	return o;
 }
 
-/* The hits of the words alone, each with its cosine; how many of them hold whatever the
- * vectors would find besides. */
-static size_t
-fuse_without_list(struct ranking *r)
+/* Whether there can be hits that need no list of the nearest rows. */
+static bool
+is_unlisted(const struct ranking *r, const struct fuse_options *o)
+{
+	return r->vector != NULL && o->mode == FUSE_HYBRID && !o->is_spread;
+}
+
+/* The hits of the words alone, each with its cosine, as far as they hold whatever the vectors
+ * would find besides, at most `most`, which may be as many as there are candidates. */
+static int
+fuse_without_list(struct ranking *r, size_t most, struct err *e)
 {
 	struct fuse_options o = fuse_options_of(r);
 
-	if (r->vector == NULL || o.mode != FUSE_HYBRID || o.is_spread)
+	r->count = 0;
+	if (!is_unlisted(r, &o))
 		return 0;
-	o.is_unlisted = true;
-	r->count = fuse(r->lexical, r->lexical_count, NULL, 0, &o, r->hits);
-	return fuse_settled(r->hits, r->count, &o);
+	return fuse_first(
+	    r->lexical, r->lexical_count, &o, most, r->key, r->cosine, r->hits, &r->count, e);
 }
 
 static int
@@ -375,7 +409,7 @@ fuse_halves(struct ranking *r, struct err *e)
 {
 	struct fuse_options o;
 
-	if (search_vectors(r, e) == -1)
+	if (complete_nearness(r, e) == -1 || search_vectors(r, e) == -1)
 		return -1;
 	o = fuse_options_of(r);
 	r->count = fuse(r->lexical, r->lexical_count, r->dense, r->dense_count, &o, r->hits);
@@ -392,7 +426,8 @@ feed_back(struct ranking *r, struct err *e)
 	if (r->vector == NULL || r->q->mode != FUSE_HYBRID ||
 	    embed_kind(r->x->embed) != EMBED_KIND_LSA)
 		return 0;
-	if (fuse_without_list(r) < FUSE_FEEDBACK_HITS && fuse_halves(r, e) == -1)
+	if (fuse_without_list(r, FUSE_FEEDBACK_HITS, e) == -1 ||
+	    (r->count < FUSE_FEEDBACK_HITS && fuse_halves(r, e) == -1))
 		return -1;
 	if (r->count == 0)
 		return 0;
@@ -467,25 +502,34 @@ group(struct ranking *r)
 }
 
 /* Whether the words' hits hold all that is asked for: then these are left, grouped. */
-static bool
-is_settled(struct ranking *r)
+static int
+settle(struct ranking *r, bool *is_settled, struct err *e)
 {
+	bool is_grouped = has_passages(r->x) || r->q->per_document > 0;
+
+	*is_settled = false;
 	if (r->q->diverse || r->q->places || r->lexical_count < r->q->top_k)
-		return false;
-	r->count = fuse_without_list(r);
+		return 0;
+	if (fuse_without_list(r, is_grouped ? r->lexical_count : r->q->top_k, e) == -1)
+		return -1;
 	group(r);
-	return r->count >= r->q->top_k;
+	*is_settled = r->count >= r->q->top_k;
+	return 0;
 }
 
 static int
 fuse_and_arrange(struct ranking *r, struct err *e)
 {
+	bool is_settled;
+
 	r->hits = arena_alloc(r->a, 2 * r->wanted * sizeof *r->hits);
-	if (r->hits == NULL)
+	r->key = arena_alloc(r->a, r->wanted * sizeof *r->key);
+	r->cosine = arena_alloc(r->a, r->wanted * sizeof *r->cosine);
+	if (r->a->failed)
 		return no_memory(e);
-	if (feed_back(r, e) == -1)
+	if (feed_back(r, e) == -1 || settle(r, &is_settled, e) == -1)
 		return -1;
-	if (is_settled(r))
+	if (is_settled)
 		return 0;
 	if (fuse_halves(r, e) == -1)
 		return -1;

@@ -20,7 +20,8 @@ same(float a, double b)
 	return fabs(a - b) < 1e-6;
 }
 
-static const struct fuse_lexical lexical[] = {{7, 8, 4}, {3, 10, 0}, {5, 2, 2}};
+static const struct fuse_lexical lexical[] = {
+    {7, 8, 4, false}, {3, 10, 0, false}, {5, 2, 2, false}};
 static const struct fuse_dense dense[] = {{5, 0.9f}, {9, 0.5f}, {3, 0.1f}};
 enum { L = 3, D = 3 };
 
@@ -175,7 +176,7 @@ parts_add_up_and_order_is_kept(void **state)
 		    .is_spread = round % 2 == 0, .cosine = round % 3 == 0 ? random_cosine : NULL};
 		for (size_t i = 0; i < nl; i++)
 			l[i] = (struct fuse_lexical){(uint32_t)i * 2, floorf(next_random() * 9),
-			    round % 7 == 0 && i == 3 ? NAN : next_random()};
+			    round % 7 == 0 && i == 3 ? NAN : next_random(), false};
 		for (size_t i = 0; i < nd; i++)
 			d[i] = (struct fuse_dense){(uint32_t)i * 3,
 			    round % 11 == 0 && i == 2 ? INFINITY : floorf(next_random() * 5) / 5};
@@ -306,7 +307,8 @@ make_halves(struct fuse_lexical words[FOUND], struct fuse_dense vectors[FOUND])
 	for (uint32_t i = 0; i < ROWS; i++)
 		cosine_by_row[i] = 2 * next_random() - 1;
 	for (uint32_t i = 0; i < n; i++)
-		words[i] = (struct fuse_lexical){3 * i + 1, 5 + 5 * next_random(), next_random()};
+		words[i] = (struct fuse_lexical){
+		    .row = 3 * i + 1, .bm25 = 5 + 5 * next_random(), .near = 2 * next_random()};
 	for (uint32_t i = 0; i < ROWS; i++) {
 		size_t better = 0;
 		for (uint32_t k = 0; k < ROWS; k++)
@@ -317,37 +319,100 @@ make_halves(struct fuse_lexical words[FOUND], struct fuse_dense vectors[FOUND])
 	return n;
 }
 
+struct nears {
+	const struct fuse_lexical *words;
+	size_t asked;
+};
+
+static int
+near_of_word(void *context, size_t i, float *out, struct err *e)
+{
+	struct nears *s = context;
+
+	(void)e;
+	*out = s->words[i].near;
+	s->asked++;
+	return 0;
+}
+
+/* Without the dense list, and with few of the nears. */
 static void
-settled_hits_are_those_of_both_lists(void **state)
+first_hits_are_those_of_both_lists(void **state)
 {
 	struct fuse_options o = fuse_options_for(EMBED_KIND_LSA);
 	struct fuse_hit both[2 * FOUND], alone[FOUND];
-	struct fuse_lexical words[FOUND];
+	struct fuse_lexical words[FOUND], bounds[FOUND];
 	struct fuse_dense vectors[FOUND];
-	size_t settled = 0, all = 0;
+	struct nears nears = {.words = words};
+	uint64_t key[FOUND];
+	float cosine[FOUND];
+	size_t all = 0, wanted = 0, found = 0, sure;
+	struct err e;
 
 	(void)state;
 	o.cosine = cosine_by_table;
-	for (int round = 0; round < 500; round++) {
-		size_t n = make_halves(words, vectors), m, sure;
-		o.is_unlisted = false;
-		fuse(words, n, vectors, FOUND, &o, both);
-		o.is_unlisted = true;
-		m = fuse(words, n, NULL, 0, &o, alone);
-		assert_int_equal(m, n);
-		sure = fuse_settled(alone, m, &o);
+	o.near = near_of_word;
+	o.context = &nears;
+	for (int round = 0; round < 2000; round++) {
+		size_t n = make_halves(words, vectors), k = 1 + (size_t)(next_random() * 8), m;
+		k = k < n ? k : n;
+		for (size_t i = 0; i < n; i++) {
+			bounds[i] = words[i];
+			bounds[i].is_most = next_random() < 0.9f;
+			if (bounds[i].is_most)
+				bounds[i].near += round % 4 == 0 ? 0 : next_random();
+		}
+		m = fuse(words, n, vectors, FOUND, &o, both);
+		assert_ok(fuse_first(bounds, n, &o, k, key, cosine, alone, &sure, &e), &e);
 		for (size_t i = 0; i < sure; i++) {
 			assert_int_equal(alone[i].row, both[i].row);
 			assert_true(alone[i].score == both[i].score);
+			assert_memory_equal(&alone[i].part, &both[i].part, sizeof both[i].part);
 			assert_true(alone[i].cosine == both[i].cosine);
+			assert_true(alone[i].near == both[i].near);
 		}
-		settled += sure;
+		if (sure < k)		/* the next one could be beaten */
+			assert_true(sure == m || both[sure].lexical_place == 0 ||
+			    !(both[sure].score > 0.4004f));
 		all += n;
+		wanted += k;
+		found += sure;
 	}
-	assert_true(settled > all / 4 && settled < all);
-	alone[0].cosine = 0;			/* perhaps there are no vectors */
-	assert_int_equal(fuse_settled(alone, 1, &o), 0);
-	assert_int_equal(fuse_settled(alone, 0, &o), 0);
+	assert_true(found > wanted / 4 && found < wanted);
+	assert_true(nears.asked > found && nears.asked < all * 3 / 4);
+	assert_ok(fuse_first(bounds, 0, &o, 5, key, cosine, alone, &sure, &e), &e);
+	assert_int_equal(sure, 0);
+	for (int i = 0; i < ROWS; i++)		/* perhaps there are no vectors */
+		cosine_by_row[i] = -INFINITY;
+	assert_ok(fuse_first(bounds, 1, &o, 1, key, cosine, alone, &sure, &e), &e);
+	assert_int_equal(sure, 0);
+}
+
+static int
+near_is_damaged(void *context, size_t i, float *out, struct err *e)
+{
+	(void)context;
+	(void)i;
+	*out = 0;
+	return err_set(e, ERR_CORRUPT, "damaged");
+}
+
+static void
+what_cannot_be_made_exact_is_an_error(void **state)
+{
+	struct fuse_options o = fuse_options_for(EMBED_KIND_LSA);
+	struct fuse_lexical word = {.row = 1, .bm25 = 1, .near = 1, .is_most = true};
+	struct fuse_hit out;
+	uint64_t key;
+	float cosine;
+	size_t n;
+	struct err e;
+
+	(void)state;
+	o.cosine = cosine_by_table;
+	o.near = near_is_damaged;
+	assert_int_equal(fuse_first(&word, 1, &o, 1, &key, &cosine, &out, &n, &e), -1);
+	assert_int_equal(e.code, ERR_CORRUPT);
 }
 
 static void
@@ -378,7 +443,8 @@ main(void)
 	    cmocka_unit_test(feedback_moves_the_query_towards_the_best_hits),
 	    cmocka_unit_test(diversity_takes_unlike_hits_first),
 	    cmocka_unit_test(grouping_keeps_the_first_hits_of_each_document),
-	    cmocka_unit_test(settled_hits_are_those_of_both_lists),
+	    cmocka_unit_test(first_hits_are_those_of_both_lists),
+	    cmocka_unit_test(what_cannot_be_made_exact_is_an_error),
 	    cmocka_unit_test(modes_have_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,7 @@ compare_ways(struct query q, size_t *unlisted)
 		assert_int_equal(with.hits[i].row, without.hits[i].row);
 		assert_true(with.hits[i].score == without.hits[i].score);
 		assert_true(with.hits[i].how.cosine == without.hits[i].how.cosine);
+		assert_true(with.hits[i].how.near == without.hits[i].how.near);
 		*unlisted += with.hits[i].how.dense_place > 0 &&
 		    without.hits[i].how.dense_place == 0;
 	}
