@@ -4,7 +4,9 @@
 #define RAGPOOL_LEX_PARTS_H
 
 #include "lex.h"
+#include "lex_best.h"
 #include "lex_format.h"
+#include "lex_window.h"
 
 struct lex {
 	const unsigned char *term;	/* section TERM */
@@ -120,8 +122,8 @@ struct lex_scratch {
 	uint32_t *below;		/* below[i]: sum of the bounds of order[0..i-1] */
 	size_t cursors_cap;
 	uint32_t *units;		/* of each row of the window */
-	uint64_t *heap;
-	size_t heap_cap;
+	uint64_t passing[LEX_WINDOW / 64];	/* a bit a row */
+	struct lex_best best;
 	uint64_t *rows, *found;		/* bits, for clauses */
 	size_t rows_cap;		/* in 64-bit words */
 	uint32_t *position[2];		/* LEX_POSITIONS_MAX each */

@@ -8,19 +8,18 @@
  *
  * Completing a row costs what adding up several postings does, so that in a window where many
  * rows pass, lists are added up all the same, the dearest first.  Where nothing can be left
- * out this degrades to adding up everything (the oracle).
- * Measured on 120,000 passages, claims of SciFact and questions of CACM, k 10: median 0.24 ms
- * against 0.31 for adding up everything and 0.32 for completing always; p99 1.0 against 1.5 ms
- * for completing always.  10,000 passages, k 50: as fast as adding up, 0.7 of completing. */
+ * out this degrades to adding up everything (the oracle).  Up to LEX_WINDOW rows are one window:
+ * of 10,000 passages hardly a posting could be left out (4 in 100), and windows cost.
+ * Measured on 120,000 passages, claims of SciFact and questions of CACM, k 10: median 0.11 ms
+ * against 0.16 for adding up everything; p99 0.45 ms. */
 #include "lex_parts.h"
 
 #include <stdlib.h>
 
 enum {
-	SIDE = 16,
+	WINDOW_FIRST = 4096,	/* rows, where there are more than LEX_WINDOW: the sooner k are */
+	WINDOW = 8192,		/* held, the more is left out.  Multiples of 64. */
 	LOOK_UP_COST = 8,	/* of a row in a term's list, in postings added up */
-	WINDOW_FIRST = 1024,	/* they grow: the sooner k rows are held, the more is left out */
-	WINDOW = 2048,		/* rows, a multiple of 64; 1024 to 8192 took the same time */
 	UNITS_MAX = 1 << 22,	/* the largest score a query could have, in units: few enough
 				 * that different sums are different floats, and so ties in
 				 * the answer are ties in units */
@@ -31,9 +30,7 @@ struct search {
 	struct lex_scratch *s;
 	const uint64_t *allowed;
 	uint32_t terms;
-	uint32_t k;
-	uint32_t held;		/* hits in the heap */
-	uint32_t least;		/* units of the k-th best, 0 while there are fewer */
+	struct lex_best *best;
 	bool is_exhaustive;
 	struct lex_report report;
 	struct err *err;
@@ -48,7 +45,7 @@ lex_scratch_new(struct err *e)
 
 	if (s == NULL)
 		goto fail;
-	s->units = calloc(WINDOW, sizeof *s->units);
+	s->units = calloc(LEX_WINDOW + LEX_WINDOW_TAIL, sizeof *s->units);
 	s->position[0] = malloc(LEX_POSITIONS_MAX * sizeof *s->position[0]);
 	s->position[1] = malloc(LEX_POSITIONS_MAX * sizeof *s->position[1]);
 	if (s->units != NULL && s->position[0] != NULL && s->position[1] != NULL)
@@ -68,7 +65,7 @@ lex_scratch_free(struct lex_scratch *s)
 	free(s->order);
 	free(s->below);
 	free(s->units);
-	free(s->heap);
+	lex_best_fini(&s->best);
 	free(s->rows);
 	free(s->found);
 	free(s->position[0]);
@@ -90,17 +87,6 @@ lex_scratch_fit_cursors(struct lex_scratch *s, size_t n, struct err *e)
 	s->below = malloc((n + 1) * sizeof *s->below);
 	s->cursors_cap = s->cursor != NULL && s->order != NULL && s->below != NULL ? n : 0;
 	return s->cursors_cap > 0 ? 0 : err_set(e, ERR_NOMEM, "no memory to search in");
-}
-
-static int
-fit_heap(struct lex_scratch *s, size_t k, struct err *e)
-{
-	if (k <= s->heap_cap)
-		return 0;
-	free(s->heap);
-	s->heap = malloc(k * sizeof *s->heap);
-	s->heap_cap = s->heap != NULL ? k : 0;
-	return s->heap_cap > 0 ? 0 : err_set(e, ERR_NOMEM, "no memory to search in");
 }
 
 /* ---- weights ---- */
@@ -153,81 +139,9 @@ units_here(const struct lex_cursor *c)
 	    lex_impact(lex_cursor_tf(c, c->i), c->x->norm[c->row[c->i]]));
 }
 
-/* ---- the k best: a heap with the worst on top ---- */
-
-/* Units above, the row's complement below: larger is better, ties to the lower row. */
-static uint64_t
-heap_key(uint32_t units, uint32_t row)
-{
-	return (uint64_t)units << 32 | (UINT32_MAX - row);
-}
-
-static void
-heap_sink(uint64_t *heap, uint32_t n, uint32_t at)
-{
-	uint64_t moving = heap[at];
-	uint64_t child;
-
-	while ((child = 2 * (uint64_t)at + 1) < n) {
-		if (child + 1 < n && heap[child + 1] < heap[child])
-			child++;
-		if (heap[child] >= moving)
-			break;
-		heap[at] = heap[child];
-		at = (uint32_t)child;
-	}
-	heap[at] = moving;
-}
-
-static void
-heap_rise(uint64_t *heap, uint32_t at)
-{
-	uint64_t moving = heap[at];
-
-	for (uint32_t parent; at > 0 && heap[parent = (at - 1) / 2] > moving; at = parent)
-		heap[at] = heap[parent];
-	heap[at] = moving;
-}
-
-static void
-keep(struct search *a, uint32_t row, uint32_t units)
-{
-	uint64_t *heap = a->s->heap;
-
-	if (a->held < a->k) {
-		heap[a->held] = heap_key(units, row);
-		heap_rise(heap, a->held++);
-	} else if (heap_key(units, row) > heap[0]) {
-		heap[0] = heap_key(units, row);
-		heap_sink(heap, a->held, 0);
-	}
-	if (a->held == a->k)
-		a->least = (uint32_t)(heap[0] >> 32);
-}
-
-/* Best first into out. */
-static void
-empty_heap(struct search *a, double unit, struct lex_hit *out)
-{
-	uint64_t *heap = a->s->heap;
-
-	for (uint32_t n = a->held; n > 0; n--) {
-		out[n - 1].row = UINT32_MAX - (uint32_t)heap[0];
-		out[n - 1].score = (float)((double)(heap[0] >> 32) * unit);
-		heap[0] = heap[n - 1];
-		heap_sink(heap, n - 1, 0);
-	}
-}
-
 /* ---- windows ---- */
 
-static bool
-is_allowed(const struct search *a, uint32_t row)
-{
-	return a->allowed == NULL || (a->allowed[row / 64] >> row % 64 & 1) != 0;
-}
-
-/* WINDOW is a multiple of 64, so words of the bitmap belong to one window each. */
+/* LEX_WINDOW is a multiple of 64, so words of the bitmap belong to one window each. */
 static bool
 is_any_allowed(const struct search *a, uint32_t low, uint32_t high)
 {
@@ -280,51 +194,56 @@ partition(struct search *a, uint32_t low, uint32_t high)
 	below[0] = 0;
 	for (uint32_t i = 0; i < a->terms; i++)
 		below[i + 1] = below[i] + c[order[i]].bound;
-	while (n < a->terms && below[n + 1] <= (a->is_exhaustive ? 0 : a->least))
+	while (n < a->terms && below[n + 1] <= (a->is_exhaustive ? 0 : a->best->least))
 		n++;
 	return n;
 }
 
-/* The first posting from i on at or behind the end of the window. */
+/* The first posting from i on, of a block that is decoded, at or behind row. */
 static uint32_t
-first_behind(const struct lex_cursor *c, uint32_t i, uint32_t high)
+first_from(const struct lex_cursor *c, uint32_t i, uint32_t row)
 {
-	if (c->row[c->n - 1] < high)
+	if (i == c->n || c->row[i] >= row)
+		return i;
+	if (c->row[c->n - 1] < row)
 		return c->n;
-	while (i < c->n && c->row[i] < high)
-		i++;
+	for (uint32_t left = c->n - i, half; left > 1; left -= half) {
+		half = left / 2;	/* no branch to guess wrong */
+		i += c->row[i + half - 1] < row ? half : 0;
+	}
 	return i;
+}
+
+/* Adds the decoded block's postings of the window to units[]; c->i is then behind them. */
+static void
+add_block(struct search *a, struct lex_cursor *c, uint32_t low, uint32_t high)
+{
+	uint32_t *units = a->s->units, from = first_from(c, c->i, low);
+	uint32_t to = first_from(c, from, high);
+
+	if (from < to && c->scored != c->decoded) {
+		lex_cursor_score(c);
+		a->report.scored += c->n;
+	}
+	for (uint32_t i = from; i < to; i++)
+		units[c->row[i] - low] += c->score[i];
+	c->i = to;
 }
 
 /* Adds the term's postings of the window to units[]. */
 static int
 add_up(struct search *a, struct lex_cursor *c, uint32_t low, uint32_t high)
 {
-	uint32_t *units = a->s->units, i;
-
-	while (c->block < c->blocks) {
+	for (; c->block < c->blocks; c->block++, c->i = 0) {
 		if (c->decoded != c->block) {
-			if (lex_cursor_skip(c, c->block).last_row < low) {
-				c->block++;
-				c->i = 0;
+			if (lex_cursor_skip(c, c->block).last_row < low)
 				continue;
-			}
 			if (lex_cursor_decode(c, a->err) == -1)
 				return -1;
 		}
-		for (i = c->i; i < c->n && c->row[i] < low; i++)
-			continue;
-		if (i < c->n && c->row[i] < high && c->scored != c->decoded) {
-			lex_cursor_score(c);
-			a->report.scored += c->n;
-		}
-		c->i = first_behind(c, i, high);
-		for (; i < c->i; i++)
-			units[c->row[i] - low] += c->score[i];
-		if (i < c->n)
+		add_block(a, c, low, high);
+		if (c->i < c->n)
 			break;
-		c->block++;
-		c->i = 0;
 	}
 	return 0;
 }
@@ -339,7 +258,7 @@ complete(struct search *a, uint32_t row, uint32_t units, uint32_t non_essential)
 
 	for (uint32_t n = non_essential; n > 0; n--) {
 		struct lex_cursor *c = &a->s->cursor[order[n - 1]];
-		if (units + below[n] <= a->least)
+		if (units + below[n] <= a->best->least)
 			return 0;
 		while (c->block < c->blocks && lex_cursor_skip(c, c->block).last_row < row) {
 			c->block++;
@@ -348,7 +267,7 @@ complete(struct search *a, uint32_t row, uint32_t units, uint32_t non_essential)
 		if (c->block == c->blocks)
 			continue;
 		s = lex_cursor_skip(c, c->block);
-		if (units + below[n - 1] + lex_units_bound(c->weight, &s) <= a->least)
+		if (units + below[n - 1] + lex_units_bound(c->weight, &s) <= a->best->least)
 			return 0;
 		if ((there = lex_cursor_seek(c, row, a->err)) == -1)
 			return -1;
@@ -356,8 +275,8 @@ complete(struct search *a, uint32_t row, uint32_t units, uint32_t non_essential)
 			units += units_here(c);
 		a->report.looked_up++;
 	}
-	if (units > a->least)
-		keep(a, row, units);
+	if (units > a->best->least)
+		lex_best_offer(a->best, row, units);
 	return 0;
 }
 
@@ -367,41 +286,18 @@ enough_for(const struct search *a, uint32_t non_essential)
 {
 	uint32_t rest = a->s->below[non_essential];
 
-	return a->least > rest ? a->least - rest : 0;
+	return a->best->least > rest ? a->best->least - rest : 0;
 }
 
-typedef uint32_t four __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int32_t answer __attribute__((vector_size(16)));
-
-/* A bit for each of SIDE rows.  Most rows of a window are nowhere near: four comparisons at once
- * leave them out. */
-static inline uint32_t
-rows_above(const uint32_t units[SIDE], uint32_t enough)
+/* The rows that pass, a bit each, into s->passing. */
+static void
+find_passing(struct search *a, uint32_t low, uint32_t high, uint32_t non_essential)
 {
-	static const answer bit[] = {{1 << 0, 1 << 1, 1 << 2, 1 << 3},
-	    {1 << 4, 1 << 5, 1 << 6, 1 << 7}, {1 << 8, 1 << 9, 1 << 10, 1 << 11},
-	    {1 << 12, 1 << 13, 1 << 14, 1 << 15}};
-	const four *u = (const void *)units, than = {enough, enough, enough, enough};
-	answer above = ((answer)(u[0] > than) & bit[0]) | ((answer)(u[1] > than) & bit[1]) |
-	    ((answer)(u[2] > than) & bit[2]) | ((answer)(u[3] > than) & bit[3]);
+	uint64_t *passing = a->s->passing;
 
-	return (uint32_t)(above[0] | above[1] | above[2] | above[3]);
-}
-_Static_assert(SIDE == 16, "bits of rows_above()");
-
-/* How many of n, those of whole SIDEs that begin below n: units behind the window are 0. */
-static inline uint32_t
-count_above(const uint32_t *units, uint32_t n, uint32_t enough)
-{
-	const four than = {enough, enough, enough, enough};
-	answer counts = {0};
-
-	for (uint32_t i = 0; i < n; i += SIDE) {
-		const four *u = (const void *)(units + i);
-		counts -= (answer)(u[0] > than) + (answer)(u[1] > than) + (answer)(u[2] > than) +
-		    (answer)(u[3] > than);
-	}
-	return (uint32_t)(counts[0] + counts[1] + counts[2] + counts[3]);
+	lex_window_above(passing, a->s->units, high - low, enough_for(a, non_essential));
+	for (uint32_t i = 0; a->allowed != NULL && i < (high - low + 63) / 64; i++)
+		passing[i] &= a->allowed[low / 64 + i];
 }
 
 /* Offers what passes, and clears the window for the next. */
@@ -411,24 +307,42 @@ offer_window(struct search *a, uint32_t low, uint32_t high, uint32_t non_essenti
 	uint32_t *units = a->s->units;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < high - low && rc == 0; i += SIDE) {
-		/* Behind the window units are 0, and not above anything. */
-		uint32_t above = rows_above(units + i, enough_for(a, non_essential));
-		for (; above != 0 && rc == 0; above &= above - 1) {
-			uint32_t k = i + (uint32_t)__builtin_ctz(above);
-			if (is_allowed(a, low + k))
-				rc = complete(a, low + k, units[k], non_essential);
+	find_passing(a, low, high, non_essential);
+	for (uint32_t i = 0; i < high - low && rc == 0; i += 64) {
+		uint64_t some = a->s->passing[i / 64];
+		for (; some != 0 && rc == 0; some &= some - 1) {
+			uint32_t k = i + (uint32_t)__builtin_ctzll(some);
+			rc = complete(a, low + k, units[k], non_essential);
 		}
 	}
-	memset(units, 0, WINDOW * sizeof *units);
+	memset(units, 0, (high - low) * sizeof *units);
 	return rc;
+}
+
+/* Before k rows are held all pass that have a word; the floor spares nearly all of them. */
+static void
+raise_floor(struct search *a, uint32_t low, uint32_t high)
+{
+	struct lex_best *b = a->best;
+	uint32_t floor;
+
+	if (a->is_exhaustive || a->allowed != NULL || b->least > 0)
+		return;
+	floor = lex_window_floor(a->s->units, high - low, b->k, UNITS_MAX + QUERY_TERMS_MAX);
+	if (floor > 0)
+		b->least = floor - 1;
 }
 
 /* How many rows would have to be completed. */
 static uint32_t
 count_candidates(const struct search *a, uint32_t rows, uint32_t non_essential)
 {
-	return count_above(a->s->units, rows, enough_for(a, non_essential));
+	uint32_t count = 0;
+
+	lex_window_above(a->s->passing, a->s->units, rows, enough_for(a, non_essential));
+	for (uint32_t i = 0; i < (rows + 63) / 64; i++)
+		count += (uint32_t)__builtin_popcountll(a->s->passing[i]);
+	return count;
 }
 
 /* A few thousand rows hold more of what passes than can be looked up one by one: where a term's
@@ -467,14 +381,28 @@ search_window(struct search *a, uint32_t low, uint32_t high)
 
 	if (!is_any_allowed(a, low, high))
 		return 0;
+	lex_best_trim(a->best);
 	non_essential = partition(a, low, high);
 	if (non_essential == a->terms)
 		return 0;
 	if (add_up_terms(a, low, high, &non_essential) == -1) {
-		memset(a->s->units, 0, WINDOW * sizeof *a->s->units);
+		memset(a->s->units, 0, (high - low) * sizeof *a->s->units);
 		return -1;
 	}
+	raise_floor(a, low, high);
 	return offer_window(a, low, high, non_essential);
+}
+
+/* Into out, best first; answers how many. */
+static uint32_t
+take_best(struct lex_best *b, double unit, struct lex_hit *out)
+{
+	lex_best_end(b);
+	for (uint32_t i = 0; i < b->held; i++) {
+		out[i].row = lex_best_row(b, i);
+		out[i].score = (float)(lex_best_units(b, i) * unit);
+	}
+	return b->held;
 }
 
 int
@@ -482,8 +410,9 @@ lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_query *q
     const struct lex_options *o, struct lex_hit *out, uint32_t *count,
     struct lex_report *report, struct err *e)
 {
-	struct search a = {.x = x, .s = s, .allowed = o->allowed, .terms = q->terms,
+	struct search a = {.x = x, .s = s, .best = &s->best, .allowed = o->allowed, .terms = q->terms,
 	    .is_exhaustive = o->exhaustive, .err = e};
+	uint32_t width;
 	double unit;
 
 	*count = 0;
@@ -493,8 +422,7 @@ lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_query *q
 		return err_set(e, ERR_RANGE, "k has to be 1 to %d", INDEX_ROWS_MAX);
 	if (q->is_impossible || q->terms == 0 || x->rows == 0)
 		return 0;
-	a.k = o->k < x->rows ? o->k : x->rows;
-	if (fit_heap(s, a.k, e) == -1)
+	if (lex_best_begin(&s->best, o->k < x->rows ? o->k : x->rows, e) == -1)
 		return -1;
 	if (q->clauses > 0) {
 		if (lex_clauses_apply(x, s, q, o->allowed, e) == -1)
@@ -503,14 +431,14 @@ lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_query *q
 	}
 	if (open_cursors(x, s, q, &unit, e) == -1)
 		return -1;
-	for (uint32_t low = 0, high, width = WINDOW_FIRST; low < x->rows; low = high) {
+	width = x->rows <= LEX_WINDOW ? LEX_WINDOW : WINDOW_FIRST;
+	for (uint32_t low = 0, high; low < x->rows; low = high) {
 		high = x->rows - low < width ? x->rows : low + width;
 		if (search_window(&a, low, high) == -1)
 			return -1;
-		width = 2 * width < WINDOW ? 2 * width : WINDOW;
+		width = WINDOW;
 	}
-	*count = a.held;
-	empty_heap(&a, unit, out);
+	*count = take_best(&s->best, unit, out);
 	if (report != NULL)
 		*report = a.report;
 	return 0;
