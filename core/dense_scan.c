@@ -4,6 +4,7 @@
 
 #include "clk.h"
 #include "dense_scratch.h"
+#include "give_way.h"
 
 /* Rows are rejected by score alone; the key, and whether the row has a vector, matter
  * for the few that are better than the pool's last. */
@@ -88,6 +89,7 @@ dense_scan_codes(const struct dense *d, const struct dense_ask *ask, struct scan
 			offer(d, &lane[l], ids, dot, n);
 		}
 		report->scored += n * lanes;
+		give_way_after((uint64_t)n * lanes * SCAN_ROW_NS);
 		if (scan_is_late(ask, &until_check, report))
 			return;
 	}

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "dense_scratch.h"
+#include "give_way.h"
 
 enum { CHUNK_BOUNDS = 2 << 20, SIDE = 16, LANES_TO_UNPACK = 4 };
 
@@ -262,6 +263,7 @@ bound_chunk(const struct dense *d, struct dense_scratch *s, const struct dense_a
 			bound_lane(d, &lane[l], &b, dot, c, at, n);
 		}
 		report->scored += n * lanes;
+		give_way_after((uint64_t)n * lanes * SCAN_ROW_NS);
 		if (scan_is_late(ask, until_check, report)) {
 			c->len = at + n;
 			break;

@@ -55,7 +55,7 @@ struct dense_ask {
 	uint32_t budget;		/* codes a walk may compare before it gives up */
 };
 
-enum { SCAN_ROWS_A_DEADLINE = 4096 };
+enum { SCAN_ROWS_A_DEADLINE = 4096, SCAN_ROW_NS = 10 };
 
 /* The next rows that are allowed, at most VEC_BATCH; *row is where to go on. */
 uint32_t scan_next_allowed(const uint64_t *allowed, uint32_t rows, uint32_t *row,

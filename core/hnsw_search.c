@@ -17,10 +17,12 @@
 
 #include "clk.h"
 #include "dense_scratch.h"
+#include "give_way.h"
 
 enum {
 	BOTTOM_MAX = 2 * DENSE_M_MAX,
 	EXPANSIONS_A_DEADLINE = 64,
+	EXPANSION_NS = 500,
 	/* Up to 64 KiB of bits are cleared as a whole, more by the list of rows seen. */
 	CLEAR_WHOLE_BYTES = 64 * 1024,
 	TOUCHED_MAX = 32 * 1024,
@@ -138,6 +140,7 @@ compare(struct walk *w, const uint32_t *ids, uint32_t n, uint64_t *key)
 static bool
 is_late(struct walk *w)
 {
+	give_way_after(EXPANSION_NS);
 	if (w->ask->deadline_ns == 0 || ++w->expansions % EXPANSIONS_A_DEADLINE != 0 ||
 	    clk_ns() <= w->ask->deadline_ns)
 		return false;

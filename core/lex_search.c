@@ -16,9 +16,12 @@
 
 #include <stdlib.h>
 
+#include "give_way.h"
+
 enum {
 	WINDOW_FIRST = 4096,	/* rows, where there are more than LEX_WINDOW: the sooner k are */
 	WINDOW = 8192,		/* held, the more is left out.  Multiples of 64. */
+	POSTING_NS = 2,
 	LOOK_UP_COST = 8,	/* of a row in a term's list, in postings added up */
 	UNITS_MAX = 1 << 22,	/* the largest score a query could have, in units: few enough
 				 * that different sums are different floats, and so ties in
@@ -224,6 +227,7 @@ add_block(struct search *a, struct lex_cursor *c, uint32_t low, uint32_t high)
 	if (from < to && c->scored != c->decoded) {
 		lex_cursor_score(c);
 		a->report.scored += c->n;
+			give_way_after((uint64_t)c->n * POSTING_NS);
 	}
 	for (uint32_t i = from; i < to; i++)
 		units[c->row[i] - low] += c->score[i];
@@ -274,6 +278,7 @@ complete(struct search *a, uint32_t row, uint32_t units, uint32_t non_essential)
 		if (there)
 			units += units_here(c);
 		a->report.looked_up++;
+		give_way_after(LOOK_UP_COST * POSTING_NS);
 	}
 	if (units > a->best->least)
 		lex_best_offer(a->best, row, units);

@@ -27,9 +27,9 @@
  * A worker at a long request has others wait for the processor, too, where there are fewer of these
  * than there is work for: the web server, and workers that have little to do.  The kernel may notice
  * only at a tick of its timer, 4 ms at 250 Hz, and a question takes less than one.  So between the
- * stages of its request a worker gives way, sched_yield(2): at each of them for a tenant that owes
- * SHARE_OWES_US while others were seen in the last minute, and for everyone once a request has taken
- * SHARE_LONG_US, that often.  It needs no privilege, and costs nothing that could be measured where nobody waits.
+ * stages of its request, and within a long one (give_way.h), a worker gives way, sched_yield(2): each
+ * time for a tenant that owes SHARE_OWES_US while others were seen in the last minute, and for
+ * everyone once a request has taken SHARE_LONG_US, that often.  It needs no privilege, and costs nothing that could be measured where nobody waits.
  *
  * State lies in shared memory: the debts in a meter (meter.h), who was active in a small table.
  * Its fields are written without order; a lost update costs a moment of protection.
@@ -78,7 +78,7 @@ struct share {
 /* May the tenant's request be served now?  When it may, share_leave() must follow. */
 bool share_enter(struct share *s, const char *tenant, int64_t now_us);
 void share_leave(struct share *s, int64_t now_us);
-/* Between two stages of the request in hand: is it time to let others have the processor?  When
+/* At some place in the request in hand: is it time to let others have the processor?  When
  * they had it, share_gave_way() follows. */
 bool share_should_give_way(const struct share *s, int64_t now_us);
 void share_gave_way(struct share *s, int64_t now_us);

@@ -27,16 +27,28 @@ watch_begin(struct watch *w)
 	enter(w, STAGE_READ, now_ns);
 }
 
+static void
+let_others_in(struct watch *w, int64_t now_ns)
+{
+	if (w->share == NULL || !share_should_give_way(w->share, now_ns / 1000))
+		return;
+	sched_yield();
+	share_gave_way(w->share, clk_ns() / 1000);
+}
+
 void
 watch_stage(struct watch *w, enum board_stage stage)
 {
 	int64_t now_ns = clk_ns();
 
 	enter(w, stage, now_ns);
-	if (w->share == NULL || !share_should_give_way(w->share, now_ns / 1000))
-		return;
-	sched_yield();
-	share_gave_way(w->share, clk_ns() / 1000);
+	let_others_in(w, now_ns);
+}
+
+void
+watch_give_way(void *context)
+{
+	let_others_in(context, clk_ns());
 }
 
 void

@@ -33,6 +33,8 @@ void watch_route(struct watch *w, int32_t route);
 int64_t watch_spent(const struct watch *w, enum board_stage stage);
 /* Ends the last stage; how long it all took. */
 int64_t watch_end(struct watch *w);
+/* A give_way_fn; the context is the watch.  In the middle of a stage, too, others may be let in. */
+void watch_give_way(void *context);
 /* A query_stage_fn; the context is the watch. */
 void watch_query(void *context, enum query_stage stage);
 

@@ -26,6 +26,7 @@
 #include "conn.h"
 #include "fatal.h"
 #include "gateway_service.h"
+#include "give_way.h"
 #include "log.h"
 #include "poison.h"
 #include "route.h"
@@ -438,6 +439,7 @@ attach_board(struct worker *w, struct err *e)
 	    .board = &w->board, .slot = o->slot, .listen_fd = o->listen_fd};
 	w->watch.slot = w->slot;
 	w->watch.share = &w->quota.share;
+	give_way_by(watch_give_way, &w->watch);
 	atomic_store(&w->slot->started_ns, clk_ns());
 	atomic_store(&w->slot->heartbeat_ns, clk_ns());
 	set_state(w, SLOT_BOOT);
