@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "glance.h"
 #include "utf8.h"
 
 static inline bool
@@ -32,17 +33,50 @@ sentence_at(const char *text, size_t n, size_t i)
 static size_t
 cut_at_sentence(const char *text, size_t n)
 {
-	size_t word = 0, sentence;
+	size_t word = 0, sentence, least = n / 3, base = n, i;
+	struct glance g;
 
-	for (size_t i = n; i-- > 0 && i + 3 >= n / 3;) {
-		if ((unsigned char)text[i] > ' ' && (signed char)text[i] > 0)
-			continue;
-		if ((sentence = sentence_at(text, n, i)) != 0 && sentence >= n / 3)
-			return sentence;
-		if (word == 0 && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t'))
-			word = i;
+	while (base + 3 > least && base >= GLANCE_BYTES) {
+		base -= GLANCE_BYTES;
+		glance(text + base, &g);
+		for (uint64_t bits = g.space | g.control | g.high; bits != 0;) {
+			i = (size_t)__builtin_clzll(bits) ^ 63;
+			bits ^= UINT64_C(1) << i;
+			i += base;
+			if (i + 3 >= least && (sentence = sentence_at(text, n, i)) != 0 && sentence >= least)
+				return sentence;
+			if (word == 0 && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t'))
+				word = i;
+		}
 	}
 	return word >= n / 2 ? word : utf8_floor(text, n);
+}
+_Static_assert(ANSWER_PASSAGE_BYTES / 3 >= GLANCE_BYTES, "whole glances, down to the least");
+
+/* Where white space begins that is anything but one space, from text[from] on; n: nowhere. */
+static size_t
+odd_white(const char *text, size_t n, size_t from)
+{
+	uint64_t was_white = 0, white, odd;
+	struct glance g;
+	size_t at;
+
+	for (size_t i = from; i < n; i += GLANCE_BYTES) {
+		if (n - i >= GLANCE_BYTES)
+			glance(text + i, &g);
+		else
+			glance_rest(text + i, n - i, &g);
+		white = g.space | g.control;
+		odd = g.control | (g.space & (white << 1 | was_white));
+		for (; odd != 0; odd &= odd - 1) {
+			at = i + (size_t)__builtin_ctzll(odd);
+			if (at >= n || !is_white(text[at]))
+				continue;
+			return at > from && text[at - 1] == ' ' ? at - 1 : at;
+		}
+		was_white = white >> 63;
+	}
+	return n;
 }
 
 /* One passage on one line. */
@@ -50,23 +84,19 @@ static void
 add_passage(struct buf *out, const char *text, size_t n)
 {
 	size_t keep = n <= ANSWER_PASSAGE_BYTES ? n : cut_at_sentence(text, ANSWER_PASSAGE_BYTES);
-	size_t from = 0, run;
+	bool is_cut = keep < n;
+	size_t from = 0, odd;
 
-	for (size_t i = 0; i < keep; i += run) {
-		run = 1;
-		if ((unsigned char)text[i] > ' ' || !is_white(text[i]))
-			continue;
-		while (i + run < keep && is_white(text[i + run]))
-			run++;
-		if (run == 1 && text[i] == ' ' && i + 1 < keep)
-			continue;	/* it is as it should be */
-		buf_add(out, text + from, i - from);
-		from = i + run;
-		if (from < keep)
-			buf_addc(out, ' ');
+	while (keep > 0 && is_white(text[keep - 1]))
+		keep--;
+	while ((odd = odd_white(text, keep, from)) < keep) {
+		buf_add(out, text + from, odd - from);
+		buf_addc(out, ' ');
+		for (from = odd; is_white(text[from]);)
+			from++;
 	}
 	buf_add(out, text + from, keep - from);
-	if (keep < n)
+	if (is_cut)
 		buf_adds(out, " \xe2\x80\xa6");		/* … */
 }
 

@@ -69,28 +69,30 @@ buf_grew(struct buf *b, size_t n)
 	b->data[b->len] = '\0';
 }
 
-void
-buf_add(struct buf *b, const void *bytes, size_t n)
+/* What was asked for mostly fits: an answer is some two hundred small pieces. */
+static bool
+has_room(const struct buf *b, size_t n)
 {
-	char *at = buf_room(b, n);
-
-	if (at == NULL)
-		return;
-	if (n > 0)
-		memcpy(at, bytes, n);
-	buf_grew(b, n);
+	return n < b->cap - b->len && !b->failed;
 }
 
 void
-buf_adds(struct buf *b, const char *text)
+buf_add(struct buf *b, const void *bytes, size_t n)
 {
-	buf_add(b, text, strlen(text));
+	if (!has_room(b, n) && buf_room(b, n) == NULL)
+		return;
+	if (n > 0)
+		memcpy(b->data + b->len, bytes, n);
+	buf_grew(b, n);
 }
 
 void
 buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (!has_room(b, 1) && buf_room(b, 1) == NULL)
+		return;
+	b->data[b->len] = c;
+	buf_grew(b, 1);
 }
 
 void

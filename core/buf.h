@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "err.h"
 
@@ -27,7 +28,12 @@ void buf_fini(struct buf *b);
 /* Empties the buffer and keeps its memory. */
 void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *bytes, size_t n);
-void buf_adds(struct buf *b, const char *text);
+/* Inline, so that the length of what is written in the program is known. */
+static inline void
+buf_adds(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
 void buf_addc(struct buf *b, char c);
 /* n in decimal digits. */
 void buf_addu(struct buf *b, uint64_t n);

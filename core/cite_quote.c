@@ -1,9 +1,9 @@
 /* cite_quote.c - what a mark cites: a span of a passage, checked against the store. */
 #include "cite.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "glance.h"
 #include "utf8.h"
 
 enum { WORDS_MAX = 128, WORD_MIN = 3, QUOTED_MIN = 8, SENTENCE_MAX = 4096 };
@@ -179,34 +179,17 @@ see_word(struct sentence *s, uint32_t word)
 	s->shared++;
 }
 
-/* Of eight bytes the upper bit of each that is a letter or digit of ASCII.  None of the sums leaves its
- * byte. */
-static inline uint64_t
-letters_of(uint64_t x)
+/* A letter or digit of ASCII as ascii_letter() has it, of one that is. */
+static inline uint32_t
+small_letter(char c)
 {
-	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
-	uint64_t low = x & ~high, small = low | ones * 0x20;
-	uint64_t alpha = (small + ones * (0x80 - 'a')) & ~(small + ones * (0x7f - 'z'));
-	uint64_t digit = (low + ones * (0x80 - '0')) & ~(low + ones * (0x7f - '9'));
-
-	return (alpha | digit) & ~x & high;
+	return (uint32_t)(c & 0x7f) | 0x20;
 }
 
-/* Where the letters from text[i] on end. */
-static inline size_t
-letters_end(const char *text, size_t n, size_t i)
+static inline bool
+may_be_wanted(const struct words *w, char first, size_t letters)
 {
-	const uint64_t high = UINT64_MAX / 255 << 7;
-	uint64_t x;
-
-	for (; n - i >= sizeof x; i += sizeof x) {
-		memcpy(&x, text + i, sizeof x);
-		if ((x = ~letters_of(le64toh(x)) & high) != 0)
-			return i + (size_t)__builtin_ctzll(x) / 8;
-	}
-	while (i < n && is_letter[(unsigned char)text[i]])
-		i++;
-	return i;
+	return w->lengths[small_letter(first)] >> (letters < 31 ? letters : 31) & 1;
 }
 
 /* Letters of ASCII from text[i] on, to the first other byte.  Where they are a word by themselves
@@ -214,17 +197,19 @@ letters_end(const char *text, size_t n, size_t i)
 static size_t
 see_letters(struct sentence *s, const char *text, size_t n, size_t i)
 {
-	uint32_t first = ascii_letter((unsigned char)text[i]);
-	size_t end = letters_end(text, n, i), letters = end - i;
+	size_t end = i;
 
-	s->before = first;
+	while (end < n && is_letter[(unsigned char)text[end]])
+		end++;
+	s->before = ascii_letter((unsigned char)text[i]);
 	s->han = 0;
 	if (s->letters == 0 && (end == n || (signed char)text[end] >= 0) &&
-	    (s->wanted->lengths[first] & length_bit(letters)) == 0)
+	    !may_be_wanted(s->wanted, text[i], end - i))
 		return end;
-	for (; i < end; i++)
-		s->hash = add_letter(s->hash, ascii_letter((unsigned char)text[i]));
-	s->letters += letters;
+	for (; i < end; i++) {
+		s->hash = add_letter(s->hash, small_letter(text[i]));
+		s->letters++;
+	}
 	return end;
 }
 
@@ -254,36 +239,184 @@ see_other(struct sentence *s, uint32_t cp)
 	s->han = is_han ? cp : 0;
 }
 
-/* Where the sentence that begins at `from` ends, as sentence_end(); in *shared how many different
- * words of those wanted it has. */
+/* Reads the sentence that begins at `from`; where it ends, as sentence_end(). */
 static size_t
-read_sentence(const struct words *wanted, const char *text, size_t n, size_t from, size_t *shared)
+read_sentence(struct sentence *s, const char *text, size_t n, size_t from)
 {
-	struct sentence s = {.wanted = wanted, .hash = WORD_BEGINS};
 	size_t i = from, len;
 	bool is_over = false;
 	uint32_t cp;
 
 	while (i < n && !is_over) {
 		if (is_letter[(unsigned char)text[i]]) {
-			i = see_letters(&s, text, n, i);
+			i = see_letters(s, text, n, i);
 			continue;
 		}
 		if ((len = utf8_next(text + i, n - i, &cp)) == 0) {
 			i = n;
 			break;
 		}
-		see_other(&s, cp);
-		is_over = ends_sentence(s.before, cp);
-		s.before = cp;
+		see_other(s, cp);
+		is_over = ends_sentence(s->before, cp);
+		s->before = cp;
 		i += len;
 	}
-	end_word(&s);
-	*shared = s.shared;
+	end_word(s);
 	return i;
 }
 
+/* ---- a passage ---- */
+
+/* Read from the first sentence to the last, for the one that shares most with the words wanted. */
+struct reading {
+	const char *text;
+	size_t n;
+	size_t from;		/* the sentence in hand begins here */
+	size_t word;		/* and its word here */
+	struct sentence s;
+	size_t start, len, shared;	/* of the best so far; the first one when none shares anything */
+};
+
+static void
+begin_sentence(struct reading *r, size_t from)
+{
+	r->from = from;
+	r->s = (struct sentence){.wanted = r->s.wanted, .hash = WORD_BEGINS};
+}
+
+static void
+end_sentence(struct reading *r, size_t end)
+{
+	if (r->from == 0 || r->s.shared > r->shared) {
+		r->start = r->from;
+		r->len = end - r->from;
+		r->shared = r->s.shared;
+	}
+	begin_sentence(r, end);
+}
+
+static inline void
+see_ascii_word(struct reading *r, size_t end)
+{
+	uint32_t hash = WORD_BEGINS;
+
+	if (!may_be_wanted(r->s.wanted, r->text[r->word], end - r->word))
+		return;
+	for (size_t i = r->word; i < end; i++)
+		hash = add_letter(hash, small_letter(r->text[i]));
+	see_word(&r->s, hash);
+}
+
+/* Where things begin and end among 64 bytes: a word behind no letter and before none, a sentence
+ * with a byte as ends_sentence() has it. */
+struct edges {
+	uint64_t starts, ends, overs;
+};
+
+/* `before`: the 64 bytes before these. */
+static inline struct edges
+edges_of(const struct glance *g, const struct glance *before, uint64_t whole)
+{
+	uint64_t letter = g->letter << 1 | before->letter >> 63;
+	uint64_t stop = g->stop << 1 | before->stop >> 63, line = g->line << 1 | before->line >> 63;
+
+	return (struct edges){.starts = g->letter & ~letter & whole,
+	    .ends = ~g->letter & letter & whole,
+	    .overs = ((stop & (g->space | g->line)) | (line & g->line)) & whole};
+}
+
+/* A bit's place in the text, of 64 bytes from `base` on; the bit goes. */
+static inline size_t
+take_bit(uint64_t *bits, size_t base)
+{
+	size_t at = base + (size_t)__builtin_ctzll(*bits);
+
+	*bits &= *bits - 1;
+	return at;
+}
+
+/* The word in hand, and those that begin where *starts says, as far as `ends` goes. */
+static void
+see_ascii_words(struct reading *r, size_t base, uint64_t ends, uint64_t *starts)
+{
+	while (ends != 0) {
+		see_ascii_word(r, take_bit(&ends, base));
+		if (*starts != 0)
+			r->word = take_bit(starts, base);
+	}
+}
+
+static void
+read_block(struct reading *r, size_t base, struct edges at, bool has_word)
+{
+	if (!has_word && at.starts != 0)
+		r->word = take_bit(&at.starts, base);
+	while (at.overs != 0) {
+		size_t over = take_bit(&at.overs, 0);
+		uint64_t before = (UINT64_C(2) << over) - 1;
+		if (base + over == r->from)
+			continue;	/* what stands before it is of another sentence */
+		see_ascii_words(r, base, at.ends & before, &at.starts);
+		at.ends &= ~before;
+		end_sentence(r, base + over + 1);
+	}
+	see_ascii_words(r, base, at.ends, &at.starts);
+}
+
+/* Reads sentences as long as there is nothing but ASCII; true: to the end.  The one that has
+ * something else is begun afresh. */
+static bool
+read_ascii(struct reading *r)
+{
+	struct glance now, before = {0};
+
+	for (size_t i = r->from; i < r->n; i += GLANCE_BYTES, before = now) {
+		if (r->n - i >= GLANCE_BYTES)
+			glance(r->text + i, &now);
+		else
+			glance_rest(r->text + i, r->n - i, &now);
+		/* Up to the first byte that is not. */
+		read_block(r, i, edges_of(&now, &before, (now.high & -now.high) - 1), before.letter >> 63);
+		if (now.high != 0) {
+			begin_sentence(r, r->from);
+			return false;
+		}
+	}
+	if (before.letter >> 63)
+		see_ascii_word(r, r->n);
+	if (r->from < r->n)
+		end_sentence(r, r->n);
+	return true;
+}
+
+static void
+read_passage(struct reading *r)
+{
+	begin_sentence(r, 0);
+	while (r->from < r->n && !read_ascii(r))
+		end_sentence(r, read_sentence(&r->s, r->text, r->n, r->from));
+}
+
 /* ---- quotes ---- */
+
+/* What quotes are to be about. */
+struct about {
+	const char *text;
+	size_t n;
+	struct words words;
+	bool may_quote;		/* there are bytes that quotation marks begin with */
+};
+
+static void
+about_read(struct about *a, const char *text, size_t n)
+{
+	a->text = text;
+	a->n = n;
+	a->may_quote = memchr(text, '"', n) != NULL;
+	for (size_t i = 0; i < n && !a->may_quote; i++)
+		a->may_quote = (signed char)text[i] < 0;
+	words_of(&a->words, text, n);
+}
 
 /* The longest piece that the sentence has in quotation marks and the passage word by word. */
 static bool
@@ -332,26 +465,27 @@ trim(const char *text, size_t *start, size_t *len)
 		--*len;
 }
 
+static void
+quote_about(const struct about *a, const char *passage, size_t n, size_t *start, size_t *len)
+{
+	struct reading r = {.text = passage, .n = n, .s.wanted = &a->words};
+
+	if (a->may_quote && find_quoted(a->text, a->n, passage, n, start, len))
+		return;
+	read_passage(&r);
+	*start = r.start;
+	*len = r.len;
+	trim(passage, start, len);
+}
+
 void
 cite_quote(const char *sentence, size_t sentence_len, const char *passage, size_t passage_len,
     size_t *start, size_t *len)
 {
-	struct words wanted;
-	size_t best = 0, shared, end;
+	struct about a;
 
-	if (find_quoted(sentence, sentence_len, passage, passage_len, start, len))
-		return;
-	*start = *len = 0;
-	words_of(&wanted, sentence, sentence_len);
-	for (size_t from = 0; from < passage_len; from = end) {
-		end = read_sentence(&wanted, passage, passage_len, from, &shared);
-		if (from > 0 && shared <= best)
-			continue;	/* the first one when none shares anything */
-		best = shared;
-		*start = from;
-		*len = end - from;
-	}
-	trim(passage, start, len);
+	about_read(&a, sentence, sentence_len);
+	quote_about(&a, passage, passage_len, start, len);
 }
 
 /* ---- citations ---- */
@@ -394,14 +528,17 @@ cite_all(const struct cite *c, const char *about, const struct query_result *r,
     struct err *e)
 {
 	bool *seen = arena_calloc(a, r->count + 1, sizeof *seen);
-	const char *sentence = about;
-	size_t sentence_len = about != NULL ? strlen(about) : 0, start;
+	struct about wanted;
+	size_t sentence_len, start;
+	const char *sentence;
 
 	*count = 0;
 	*failed = 0;
 	*out = arena_calloc(a, c->mark_count + 1, sizeof **out);
 	if (seen == NULL || *out == NULL)
 		return err_set(e, ERR_NOMEM, "no memory for citations");
+	if (about != NULL && c->mark_count > 0)
+		about_read(&wanted, about, strlen(about));
 	for (size_t i = 0; i < c->mark_count; i++) {
 		struct citation *at = &(*out)[*count];
 		unsigned n = c->marks[i].number;
@@ -409,10 +546,11 @@ cite_all(const struct cite *c, const char *about, const struct query_result *r,
 			continue;
 		seen[n - 1] = true;
 		*at = (struct citation){.number = n, .hit = &r->hits[n - 1]};
-		if (about == NULL)
+		if (about == NULL) {
 			cite_sentence(c, i, &sentence, &sentence_len);
-		cite_quote(sentence, sentence_len, at->hit->chunk.text, at->hit->chunk.text_len,
-		    &start, &at->quote_len);
+			about_read(&wanted, sentence, sentence_len);
+		}
+		quote_about(&wanted, at->hit->chunk.text, at->hit->chunk.text_len, &start, &at->quote_len);
 		at->quote = at->hit->chunk.text + start;
 		set_span(at, start);
 		/* An answer of passages says what the store said for this very question. */

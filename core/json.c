@@ -7,6 +7,7 @@
 
 #include "bounds.h"
 #include "decimal.h"
+#include "glance.h"
 #include "json_scan.h"
 #include "utf8.h"
 
@@ -227,23 +228,69 @@ put_escaped(struct buf *b, unsigned char c)
 	}
 }
 
-/* How many of the first bytes, looked at in eights, are of ASCII and stand for themselves in a string.  Of each byte of
- * x - 0x01... the upper bit tells whether x was 0 there, as long as x has none of its own. */
-static size_t
-plain_bytes(const char *text, size_t n)
+static inline bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Of the upper bits of eight bytes those of bytes that do not stand for themselves in a string; where there is one, the
+ * lowest is right.  Of each byte of x - 0x01... the upper bit tells whether x was 0 there, as long as x has none of its
+ * own; a borrow spoils what is behind, never before. */
+static inline uint64_t
+other_of_eight(const char *text)
 {
 	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
-	size_t i = 0;
 	uint64_t x;
 
-	for (; n - i >= sizeof x; i += sizeof x) {
-		memcpy(&x, text + i, sizeof x);
-		x = le64toh(x);
-		uint64_t quote = (x ^ ones * '"') - ones, slash = (x ^ ones * '\\') - ones;
-		uint64_t rubout = (x ^ ones * 0x7f) - ones, control = x - ones * 0x20;
-		uint64_t other = (x | quote | slash | rubout | control) & high;
-		if (other != 0)		/* a borrow spoils what is behind, never before */
+	memcpy(&x, text, sizeof x);
+	x = le64toh(x);
+	uint64_t quote = (x ^ ones * '"') - ones, slash = (x ^ ones * '\\') - ones;
+	uint64_t rubout = (x ^ ones * 0x7f) - ones, control = x - ones * 0x20;
+	return (x | quote | slash | rubout | control) & high;
+}
+
+/* The first byte from text[i] on that does not stand for itself; n: none.  By eights where the next is
+ * not far, or there are not many. */
+static size_t
+plain_end(const char *text, size_t n, size_t i)
+{
+	struct glance g;
+	uint64_t other;
+
+	for (size_t eights = 0; n - i >= 8; eights++) {
+		if (eights > 0 && n - i >= GLANCE_BYTES) {
+			glance(text + i, &g);
+			if ((other = g.control | g.quote | g.high) != 0)
+				return i + (size_t)__builtin_ctzll(other);
+			i += GLANCE_BYTES;
+			continue;
+		}
+		if ((other = other_of_eight(text + i)) != 0)
 			return i + (size_t)__builtin_ctzll(other) / 8;
+		i += 8;
+	}
+	while (i < n && is_plain((unsigned char)text[i]))
+		i++;
+	return i;
+}
+
+/* Where characters from text[i] on end that are not of ASCII; i: at what is no character. */
+static size_t
+wide_end(const char *text, size_t n, size_t i)
+{
+	size_t len;
+	uint32_t cp;
+
+	while (i < n && (signed char)text[i] < 0) {
+		unsigned char c = (unsigned char)text[i];
+		if (c > 0xe0 && c < 0xed && n - i >= 3 && (text[i + 1] & 0xc0) == 0x80 &&
+		    (text[i + 2] & 0xc0) == 0x80)
+			i += 3;		/* nearly all of Chinese */
+		else if ((len = utf8_next(text + i, n - i, &cp)) != 0)
+			i += len;
+		else
+			break;
 	}
 	return i;
 }
@@ -251,27 +298,18 @@ plain_bytes(const char *text, size_t n)
 void
 json_put_text(struct buf *b, const char *text, size_t n)
 {
-	size_t plain = 0, i = 0, len;
-	uint32_t cp;
+	size_t plain = 0, i, end;
 
 	buf_addc(b, '"');
-	while (i < n) {
-		unsigned char c = (unsigned char)text[i];
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-			i += 1 + plain_bytes(text + i + 1, n - i - 1);
+	for (i = plain_end(text, n, 0); i < n; i = plain_end(text, n, end)) {
+		if ((end = wide_end(text, n, i)) > i)
 			continue;
-		}
-		len = c < 0x80 ? 1 : utf8_next(text + i, n - i, &cp);
-		if (c >= 0x80 && len != 0) {
-			i += len;
-			continue;
-		}
 		buf_add(b, text + plain, i - plain);
-		if (c >= 0x80)
+		if ((signed char)text[i] < 0)
 			buf_adds(b, "\xef\xbf\xbd");
 		else
-			put_escaped(b, c);
-		plain = ++i;
+			put_escaped(b, (unsigned char)text[i]);
+		plain = end = i + 1;
 	}
 	buf_add(b, text + plain, n - plain);
 	buf_addc(b, '"');
