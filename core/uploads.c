@@ -26,7 +26,7 @@ enum { TAIL_BYTES = 16, ABOUT_MAX = 32 * 1024, FOLDER_MODE = 0750, FILE_MODE = 0
 static int
 root_of(char out[PATH_MAX], const char *data_dir, struct err *e)
 {
-	return file_join(out, PATH_MAX, data_dir, "inbox/.files", e);
+	return file_join(out, PATH_MAX, data_dir, UPLOADS_FOLDER, e);
 }
 
 static bool
@@ -85,6 +85,30 @@ path_of(char out[PATH_MAX], const char *data_dir, const char *area, const char *
 	return folder_of(folder, sizeof folder, data_dir, area, e) == -1 ?
 	    -1 :
 	    file_join(out, PATH_MAX, folder, id, e);
+}
+
+struct areas {
+	int (*each)(void *context, const char *area, struct err *e);
+	void *context;
+};
+
+static int
+pass_area(void *context, int root, const char *name, struct err *e)
+{
+	const struct areas *a = context;
+
+	(void)root;
+	return area_is_valid(name) ? a->each(a->context, name, e) : 0;
+}
+
+int
+upload_each_area(const char *data_dir,
+    int (*each)(void *context, const char *area, struct err *e), void *context, struct err *e)
+{
+	struct areas a = {each, context};
+	char root[PATH_MAX];
+
+	return root_of(root, data_dir, e) == -1 ? -1 : file_each_name(root, pass_area, &a, e);
 }
 
 /* ---- writing ---- */
@@ -163,10 +187,16 @@ struct look {
 	int64_t now;
 };
 
+bool
+upload_has_expired(int64_t expires, int64_t now)
+{
+	return expires != 0 && expires <= now;
+}
+
 static bool
 has_expired(const struct stat *st, int64_t now)
 {
-	return st->st_mtim.tv_sec != 0 && st->st_mtim.tv_sec <= now;
+	return upload_has_expired((int64_t)st->st_mtim.tv_sec, now);
 }
 
 /* Counts; what has expired makes room. */
@@ -418,19 +448,18 @@ upload_remove(const char *data_dir, const char *area, const char *id, struct err
 }
 
 struct sweep {
-	const char *root;
+	const char *data_dir;
 	int64_t now;
 };
 
 static int
-sweep_area(void *context, int root, const char *area, struct err *e)
+sweep_area(void *context, const char *area, struct err *e)
 {
 	const struct sweep *s = context;
 	struct look l = {.now = s->now};
 	char folder[PATH_MAX];
 
-	(void)root;
-	if (!area_is_valid(area) || file_join(folder, sizeof folder, s->root, area, NULL) == -1)
+	if (folder_of(folder, sizeof folder, s->data_dir, area, NULL) == -1)
 		return 0;
 	return leftover_sweep(folder, e) == -1 ? -1 :
 							  file_each_name(folder, look_at, &l, e);
@@ -439,8 +468,45 @@ sweep_area(void *context, int root, const char *area, struct err *e)
 int
 upload_sweep(const char *data_dir, int64_t now, struct err *e)
 {
-	char root[PATH_MAX];
-	struct sweep s = {.root = root, .now = now};
+	struct sweep s = {.data_dir = data_dir, .now = now};
 
-	return root_of(root, data_dir, e) == -1 ? -1 : file_each_name(root, sweep_area, &s, e);
+	return upload_each_area(data_dir, sweep_area, &s, e);
+}
+
+/* ---- copies ---- */
+
+void
+upload_path(char out[UPLOAD_PATH_BYTES], const char *area, const char *id)
+{
+	snprintf(out, UPLOAD_PATH_BYTES, UPLOADS_FOLDER "/%.*s/%.*s", UPLOAD_AREA_BYTES - 1, area,
+	    UPLOAD_ID_BYTES - 1, id);
+}
+
+bool
+upload_path_parse(const char *path, char area[UPLOAD_AREA_BYTES], char id[UPLOAD_ID_BYTES])
+{
+	const size_t n = sizeof UPLOADS_FOLDER - 1;
+	const char *slash;
+
+	if (strncmp(path, UPLOADS_FOLDER "/", n + 1) != 0 ||
+	    (slash = strchr(path + n + 1, '/')) == NULL ||
+	    (size_t)(slash - path) - n - 1 >= UPLOAD_AREA_BYTES || !upload_id_is_valid(slash + 1))
+		return false;
+	snprintf(area, UPLOAD_AREA_BYTES, "%.*s", (int)(slash - path - (ptrdiff_t)n - 1),
+	    path + n + 1);
+	memcpy(id, slash + 1, UPLOAD_ID_BYTES);
+	return area_is_valid(area);
+}
+
+int
+upload_area_folder(char *out, const char *data_dir, const char *area, struct err *e)
+{
+	char inbox[PATH_MAX];
+
+	if (folder_of(out, PATH_MAX, data_dir, area, e) == -1 ||
+	    file_join(inbox, sizeof inbox, data_dir, "inbox", e) == -1)
+		return -1;
+	if (!file_is_folder(inbox) && file_make_dirs(inbox, 0755, e) == -1)
+		return -1;
+	return make_folders(out, e);
 }

@@ -30,6 +30,8 @@
 #include "file.h"
 
 enum { UPLOAD_ID_BYTES = 25, UPLOAD_AREA_BYTES = 80, UPLOAD_PURPOSE_BYTES = 32 };
+#define UPLOADS_FOLDER "inbox/.files"
+enum { UPLOAD_PATH_BYTES = sizeof UPLOADS_FOLDER + 1 + UPLOAD_AREA_BYTES + UPLOAD_ID_BYTES };
 
 struct upload_limits {
 	uint64_t bytes, files;		/* of one area; 0: no bound */
@@ -79,5 +81,22 @@ int upload_list(char (**ids)[UPLOAD_ID_BYTES], size_t *count, const char *data_d
 int upload_remove(const char *data_dir, const char *area, const char *id, struct err *e);
 /* What has expired, in all areas, and what dead writers left. */
 int upload_sweep(const char *data_dir, int64_t now, struct err *e);
+
+/* ---- copies of them, made and brought back by others ---- */
+
+/* What has an id never changes: another name for the file is as good as a copy. */
+
+/* UPLOADS_FOLDER/<area>/<id>, below a data folder; both are valid ones. */
+void upload_path(char out[UPLOAD_PATH_BYTES], const char *area, const char *id);
+/* Of a path from outside; false: it is none of that form. */
+bool upload_path_parse(
+    const char *path, char area[UPLOAD_AREA_BYTES], char id[UPLOAD_ID_BYTES]);
+bool upload_has_expired(int64_t expires, int64_t now);
+/* Every area there is; a non-zero answer ends it and is passed on. */
+int upload_each_area(const char *data_dir,
+    int (*each)(void *context, const char *area, struct err *e), void *context, struct err *e);
+/* The folder of an area into out[PATH_MAX], made where it is missing; what is written there first under a hidden
+ * name with the writer's pid (leftover.h) is swept when that is gone. */
+int upload_area_folder(char *out, const char *data_dir, const char *area, struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
  *   DIR/20261127T102438.123Z/manifest.jsonl        one whole backup (backup_list.h)
  *                           /tenants/<tenant>/...  as in a data folder
  *                           /inbox/<tenant>/...    what was accepted and not yet taken in
+ *                           /inbox/.files/...      uploaded files (backup_uploads.h)
  *                           /lkg/<tenant>.json     the tenant's document
  *                           /pins, quarantine, keys.json
  *   DIR/lock                                       one backup at a time
@@ -41,8 +42,9 @@ struct backup_request {
 	bool keys;			/* DATA/keys.json too */
 	bool copies;			/* share nothing with what serves */
 	unsigned keep;			/* remove all but so many of the newest; 0: none */
-	/* A tenant was saved, or why not; e NULL: it was. */
-	void (*tell)(void *context, const char *tenant, const struct err *e);
+	/* A tenant was saved, or why not; e NULL: it was.  Or an area of uploaded files, by its
+	 * path, was not. */
+	void (*tell)(void *context, const char *what, const struct err *e);
 	void *context;
 };
 
@@ -81,6 +83,7 @@ struct restore_request {
 struct restore_report {
 	char generation[GENERATION_NAME_BYTES];	/* that its pointer names now; "": none */
 	size_t generations;		/* put in place; those that were there are not counted */
+	size_t uploads;			/* likewise */
 	bool has_document;		/* its document is new in this data folder */
 };
 

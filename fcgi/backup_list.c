@@ -108,7 +108,10 @@ put_file(struct buf *b, const struct backup_file *f)
 {
 	buf_adds(b, "{\"path\": ");
 	json_put_text(b, f->path, strlen(f->path));
-	buf_addf(b, ", \"bytes\": %" PRIu64 ", \"sha256\": \"%s\"}\n", f->bytes, f->sha256);
+	buf_addf(b, ", \"bytes\": %" PRIu64 ", \"sha256\": \"%s\"", f->bytes, f->sha256);
+	if (f->expires != 0)
+		buf_addf(b, ", \"expires\": %" PRId64, f->expires);
+	buf_adds(b, "}\n");
 }
 
 int
@@ -170,20 +173,24 @@ is_below(const char *path)
 static int
 read_file_line(struct backup_list *l, struct json_object *o, struct err *e)
 {
-	static const char *const members[] = {"path", "bytes", "sha256", NULL};
+	static const char *const members[] = {"path", "bytes", "sha256", "expires", NULL};
 	const char *path, *sha256;
-	int64_t bytes;
+	int64_t bytes, expires = 0;
 
 	if (json_only(o, members, e) == -1 ||
 	    json_get_text(o, "path", true, BACKUP_PATH_BYTES, &path, e) == -1 ||
 	    json_get_int(o, "bytes", true, 0, INT64_MAX, &bytes, e) == -1 ||
-	    json_get_text(o, "sha256", true, SHA256_HEX_BYTES, &sha256, e) == -1)
+	    json_get_text(o, "sha256", true, SHA256_HEX_BYTES, &sha256, e) == -1 ||
+	    json_get_int(o, "expires", false, 0, INT64_MAX, &expires, e) == -1)
 		return -1;
 	if (!is_below(path) || !is_hex(sha256))
 		return err_set(e, ERR_CORRUPT, "not a file of a backup");
 	if (l->count > 0 && strcmp(l->files[l->count - 1].path, path) >= 0)
 		return err_set(e, ERR_CORRUPT, "files out of order");
-	return backup_list_add(l, path, (uint64_t)bytes, sha256, e);
+	if (backup_list_add(l, path, (uint64_t)bytes, sha256, e) == -1)
+		return -1;
+	l->files[l->count - 1].expires = expires;
+	return 0;
 }
 
 static int

@@ -4,11 +4,13 @@
  *       {"ragpool_backup": 1, "at": "2026-11-27T10:24:38Z"}
  *       {"path": "tenants/docs/gen/3-0123456789ab/index.rpx", "bytes": 4096, "sha256": "..."}
  *       ...
+ *       {"path": "inbox/.files/t-docs/019a...", "bytes": 900, "sha256": "...", "expires": 1796040000}
  *       {"files": 12, "sha256": "..."}      of all bytes before this line
  *
  * It is written last, so a folder with a whole manifest is a whole backup, and anything
  * that was changed or cut off since shows.  Paths are below the backup and of the form that
- * backups have: nothing read from a manifest leads out of its folder.
+ * backups have: nothing read from a manifest leads out of its folder.  When an uploaded file
+ * expires is said here, too, because not every copy of a backup keeps times of files.
  *
  * Memory  owned: backup_list_fini().
  * Bounds  BACKUP_FILES_MAX files; paths of BACKUP_PATH_BYTES.
@@ -32,6 +34,7 @@ struct backup_file {
 	const char *path;	/* relative to the backup; borrowed from the list */
 	uint64_t bytes;
 	char sha256[SHA256_HEX_BYTES];
+	int64_t expires;	/* of an uploaded file, seconds since 1970; 0: never */
 };
 
 struct backup_list {

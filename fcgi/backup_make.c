@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "backup_place.h"
+#include "backup_uploads.h"
 #include "db.h"
 #include "file.h"
+#include "file_area.h"
 #include "generation.h"
 #include "pins.h"
 #include "tenant.h"
@@ -24,6 +26,7 @@ enum {
 	TRIES = 5,		/* while builds and sweeps change what is saved */
 	TREE_DEPTH_MAX = 4,
 	TENANT_PATH_BYTES = TENANT_NAME_BYTES + 16,
+	AREA_PATH_BYTES = sizeof UPLOADS_FOLDER + UPLOAD_AREA_BYTES,
 };
 
 struct making {
@@ -250,9 +253,11 @@ save_parts(struct making *m, const char *tenant, struct err *e)
 {
 	static const char *const files[][2] = {
 	    {"tenants/", "/golden.jsonl"}, {"lkg/", ".json"}, {"lkg/", ".consul"}};
-	char path[BACKUP_PATH_BYTES];
+	char path[BACKUP_PATH_BYTES], area[UPLOAD_AREA_BYTES];
 
-	if (save_generations(m, tenant, e) == -1 || save_sent(m, tenant, e) == -1 ||
+	file_area_of_tenant(tenant, area);
+	if (backup_save_uploads(&m->place, m->r->data_dir, area, e) == -1 ||
+	    save_generations(m, tenant, e) == -1 || save_sent(m, tenant, e) == -1 ||
 	    save_database(m, tenant, "source.db", e) == -1 ||
 	    save_database(m, tenant, "ledger.db", e) == -1)
 		return -1;
@@ -264,23 +269,41 @@ save_parts(struct making *m, const char *tenant, struct err *e)
 	return 0;
 }
 
+/* What was listed since goes again from the list. */
+static void
+unlist(struct making *m, const struct place *before, size_t count)
+{
+	m->list.count = count;
+	m->place.files = before->files;
+	m->place.bytes = before->bytes;
+	m->place.new_bytes = before->new_bytes;
+}
+
+static void
+remove_saved(const struct making *m, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (file_join(path, sizeof path, m->folder, name, NULL) == 0)
+		file_remove_tree(path, NULL);
+}
+
 /* What was saved of a tenant goes again. */
 static void
 forget_tenant(struct making *m, const char *tenant, const struct place *before, size_t count)
 {
 	static const char *const below[][2] = {
 	    {"tenants/", ""}, {"inbox/", ""}, {"lkg/", ".json"}, {"lkg/", ".consul"}};
-	char name[TENANT_PATH_BYTES], path[PATH_MAX];
+	char name[AREA_PATH_BYTES], area[UPLOAD_AREA_BYTES];
 
-	m->list.count = count;
-	m->place.files = before->files;
-	m->place.bytes = before->bytes;
-	m->place.new_bytes = before->new_bytes;
+	unlist(m, before, count);
 	for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
 		snprintf(name, sizeof name, "%s%s%s", below[i][0], tenant, below[i][1]);
-		if (file_join(path, sizeof path, m->folder, name, NULL) == 0)
-			file_remove_tree(path, NULL);
+		remove_saved(m, name);
 	}
+	file_area_of_tenant(tenant, area);
+	snprintf(name, sizeof name, UPLOADS_FOLDER "/%s", area);
+	remove_saved(m, name);
 }
 
 /* What was there a moment ago may have been swept or taken in: tried again, not lost. */
@@ -306,6 +329,31 @@ save_tenant(struct making *m, const char *tenant)
 		m->report->failed++;
 	if (r->tell != NULL)
 		r->tell(r->context, tenant, rc == 0 ? NULL : &e);
+}
+
+/* ---- uploaded files of no tenant ---- */
+
+/* Areas that are not saved yet: those of keys, and of tenants that are not there. */
+static int
+save_area(void *context, const char *area, struct err *ignored)
+{
+	struct making *m = context;
+	const struct place before = m->place;
+	size_t count = m->list.count;
+	char name[AREA_PATH_BYTES];
+	struct err e;
+
+	(void)ignored;
+	if (is_saved(m, UPLOADS_FOLDER, area) ||
+	    backup_save_uploads(&m->place, m->r->data_dir, area, &e) == 0)
+		return 0;
+	unlist(m, &before, count);
+	snprintf(name, sizeof name, UPLOADS_FOLDER "/%s", area);
+	remove_saved(m, name);
+	m->report->failed++;
+	if (m->r->tell != NULL)
+		m->r->tell(m->r->context, name, &e);
+	return 0;
 }
 
 /* ---- all of them ---- */
@@ -342,10 +390,11 @@ save_all(struct making *m, struct err *e)
 		free(names[i]);
 	}
 	free(names);
+	names = NULL;
 	if (file_join(path, sizeof path, m->r->data_dir, "lkg", e) == -1)
 		return -1;
 	if ((n = scandir(path, &names, is_document, alphasort)) == -1)
-		return errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", path);
+		n = errno == ENOENT ? 0 : err_sys(e, ERR_IO, "%s", path);
 	for (int i = 0; i < n; i++) {
 		snprintf(name, sizeof name, "%.*s", (int)strlen(names[i]->d_name) - 5,
 		    names[i]->d_name);
@@ -355,7 +404,7 @@ save_all(struct making *m, struct err *e)
 		free(names[i]);
 	}
 	free(names);
-	return 0;
+	return n == -1 ? -1 : upload_each_area(m->r->data_dir, save_area, m, e);
 }
 
 static int

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backup_uploads.h"
 #include "db.h"
 #include "file.h"
+#include "file_area.h"
 #include "generation.h"
 #include "tenant.h"
 
@@ -58,6 +60,8 @@ check_file(const char *folder, const struct backup_file *f, struct err *e)
 {
 	char tenant[TENANT_NAME_BYTES + 1], name[GENERATION_NAME_BYTES], path[PATH_MAX];
 
+	if (backup_is_no_upload(f->path))
+		return err_set(e, ERR_CORRUPT, "%s: not where an uploaded file lies", f->path);
 	if (backup_file_check(f, folder, e) == -1 ||
 	    file_join(path, sizeof path, folder, f->path, e) == -1)
 		return -1;
@@ -84,26 +88,38 @@ backup_verify(const char *folder, const struct backup_list *l,
 	return faults;
 }
 
+static int
+check_below(const char *folder, const struct backup_list *l, const char *prefix, size_t *count,
+    struct err *e)
+{
+	const struct backup_file *f = backup_list_below(l, prefix, count);
+
+	for (size_t i = 0; i < *count; i++)
+		if (check_file(folder, &f[i], e) == -1)
+			return -1;
+	return 0;
+}
+
 int
 backup_verify_tenant(
     const char *folder, const struct backup_list *l, const char *tenant, struct err *e)
 {
 	static const char *const below[][2] = {
 	    {"tenants/", "/"}, {"inbox/", "/"}, {"lkg/", ".json"}, {"lkg/", ".consul"}};
-	char prefix[BACKUP_PATH_BYTES];
+	char prefix[BACKUP_PATH_BYTES], area[UPLOAD_AREA_BYTES];
 	size_t count, all = 0;
 
 	for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
 		snprintf(prefix, sizeof prefix, "%s%s%s", below[i][0], tenant, below[i][1]);
-		const struct backup_file *f = backup_list_below(l, prefix, &count);
-		for (size_t n = 0; n < count; n++)
-			if (check_file(folder, &f[n], e) == -1)
-				return -1;
+		if (check_below(folder, l, prefix, &count, e) == -1)
+			return -1;
 		all += count;
 	}
 	if (all == 0)
 		return err_set(e, ERR_TENANT, "the backup has no tenant \"%s\"", tenant);
-	return 0;
+	file_area_of_tenant(tenant, area);
+	snprintf(prefix, sizeof prefix, UPLOADS_FOLDER "/%s/", area);
+	return check_below(folder, l, prefix, &count, e);
 }
 
 /* "tenants/<tenant>/..." and "lkg/<tenant>.json" */

@@ -18,13 +18,13 @@ struct said {
 };
 
 static void
-say_tenant(void *context, const char *tenant, const struct err *e)
+say_saved(void *context, const char *what, const struct err *e)
 {
 	struct said *s = context;
 
 	if (e == NULL)
 		return;
-	fprintf(stderr, "ragpool %s: %s is not saved: %s\n", s->cmd->name, tenant, e->text);
+	fprintf(stderr, "ragpool %s: %s is not saved: %s\n", s->cmd->name, what, e->text);
 	if (s->code == 0)
 		s->code = err_row(e->code)->exit_code;
 }
@@ -73,7 +73,7 @@ make(const struct cmd *cmd, const struct backup_request *asked)
 		if (cmd_check_tenant(r.tenants[i], &e) == -1)
 			return cmd_fail(cmd, &e);
 	r.data_dir = data;
-	r.tell = say_tenant;
+	r.tell = say_saved;
 	r.context = &said;
 	if (cmd_data_dir(cmd, data, sizeof data, &e) == -1 || backup_make(&r, &made, &e) == -1)
 		return cmd_fail(cmd, &e);

@@ -10,6 +10,7 @@
 
 #include "backup.h"
 #include "backup_place.h"
+#include "backup_uploads.h"
 #include "file.h"
 #include "pins.h"
 
@@ -43,10 +44,26 @@ restore_one(void *context, const char *tenant)
 		fail(x, &e);
 		return 0;
 	}
-	printf("%s %s%s\n", tenant,
+	printf("%s %s%s", tenant,
 	    made.generation[0] != '\0' ? made.generation : "without a generation",
 	    made.has_document ? ", with its document" : "");
+	if (made.uploads > 0)
+		printf(", %zu uploaded files", made.uploads);
+	printf("\n");
 	return 0;
+}
+
+/* Those of no tenant that came back: only when all is asked for. */
+static void
+restore_other_files(struct restoring *x)
+{
+	size_t restored;
+	struct err e;
+
+	if (restore_uploads(&x->request, &restored, &e) == -1)
+		fail(x, &e);
+	if (restored > 0)
+		printf("%zu more uploaded files\n", restored);
 }
 
 static int
@@ -182,6 +199,8 @@ run(struct restoring *x, const char *folder, const char *at)
 		goto out;
 	}
 	each_tenant(x, restore_one);
+	if (x->count == 0)
+		restore_other_files(x);
 	if (x->keys && restore_keys(x, &e) == -1)
 		fail(x, &e);
 	/* Without a pool there is nobody to wake: what it finds at its start counts. */

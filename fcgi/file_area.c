@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "tenant.h"
 
 static bool
 is_for_one_tenant(const struct caller *c)
@@ -36,6 +37,12 @@ hash_caller(const struct caller *c, char hex[SHA256_HEX_BYTES], struct err *e)
 	return 0;
 }
 
+void
+file_area_of_tenant(const char *tenant, char out[UPLOAD_AREA_BYTES])
+{
+	snprintf(out, UPLOAD_AREA_BYTES, "t-%.*s", TENANT_NAME_BYTES, tenant);
+}
+
 int
 file_area_of(const struct caller *c, char out[UPLOAD_AREA_BYTES], struct err *e)
 {
@@ -45,7 +52,7 @@ file_area_of(const struct caller *c, char out[UPLOAD_AREA_BYTES], struct err *e)
 		return err_set(e, ERR_FORBIDDEN,
 		    "files need a key for whole tenants, this one carries a filter");
 	if (is_for_one_tenant(c)) {
-		snprintf(out, UPLOAD_AREA_BYTES, "t-%s", c->scope[0]);
+		file_area_of_tenant(c->scope[0], out);
 		return 0;
 	}
 	if (hash_caller(c, hex, e) == -1)

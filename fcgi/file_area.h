@@ -15,5 +15,6 @@
 
 /* ERR_FORBIDDEN: a caller with a filter sees a part of its tenants only, and has no files. */
 int file_area_of(const struct caller *c, char out[UPLOAD_AREA_BYTES], struct err *e);
+void file_area_of_tenant(const char *tenant, char out[UPLOAD_AREA_BYTES]);
 
 #endif

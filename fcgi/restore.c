@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "backup_place.h"
+#include "backup_uploads.h"
 #include "db.h"
 #include "file.h"
+#include "file_area.h"
 #include "generation.h"
 #include "knowledge.h"
 #include "pins.h"
@@ -375,7 +377,11 @@ restore_verdicts(const struct restoring *x, struct err *e)
 static int
 restore_parts(struct restoring *x, struct err *e)
 {
-	if (restore_generations(x, e) == -1 || restore_sent(x, e) == -1 ||
+	char area[UPLOAD_AREA_BYTES];
+
+	file_area_of_tenant(x->tenant, area);
+	if (restore_uploads_of(x->r, area, &x->report->uploads, e) == -1 ||
+	    restore_generations(x, e) == -1 || restore_sent(x, e) == -1 ||
 	    restore_database(x, "ledger.db", e) == -1 || restore_database(x, "source.db", e) == -1 ||
 	    restore_verdicts(x, e) == -1 || restore_document(x, e) == -1)
 		return -1;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "file_area.h"
 #include "json.h"
 #include "log.h"
 #include "store_about.h"
@@ -479,8 +480,9 @@ remove_traces(const struct sup *s, const char *tenant)
 static bool
 purge(struct sup *s, const char *tenant, unsigned *budget)
 {
-	static const char *const places[] = {"tenants", "inbox", "inbox/.files/t-"};
-	char path[PATH_MAX];
+	char area[UPLOAD_AREA_BYTES], path[PATH_MAX];
+	const char *const places[][2] = {
+	    {"tenants", tenant}, {"inbox", tenant}, {UPLOADS_FOLDER, area}};
 
 	if (catalog_find(s->catalog, tenant) != NULL) {
 		unmark_gone(s, tenant);		/* it is there again, or never went */
@@ -488,9 +490,10 @@ purge(struct sup *s, const char *tenant, unsigned *budget)
 	}
 	if (is_needed(s, tenant))
 		return false;
+	file_area_of_tenant(tenant, area);
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		snprintf(path, sizeof path, i < 2 ? "%s/%s/%s" : "%s/%s%s",
-		    s->conf.global.data_dir, places[i], tenant);
+		snprintf(path, sizeof path, "%s/%s/%s", s->conf.global.data_dir, places[i][0],
+		    places[i][1]);
 		if (!remove_some(path, budget) || file_is_folder(path))
 			return false;
 	}

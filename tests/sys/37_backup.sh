@@ -1,7 +1,7 @@
 #!/bin/bash
 # Twenty backups of a pool under load that takes in changes meanwhile: each is whole, restores
 # into an empty data folder, and answers there; a damaged one is refused before anything is
-# changed, and a restore that is killed leaves what served.
+# changed, and a restore that is killed leaves what served.  Uploaded files go and come with it.
 . "${0%/*}/lib.sh"
 need nginx curl python3
 BACKUPS=20
@@ -102,6 +102,45 @@ is "source.db too" "$(stat -c %i "$second/tenants/docs/source.db")" \
 is "but not the one that serves" "$?" 0
 ok "the older one can go" ragpool backup --copy --keep 1 "$T/backups"
 is "so that one is left" "$(ls "$T/backups" | grep -c Z)" 1
+
+# --- uploaded files --------------------------------------------------------------------------
+
+rm -rf "$T/backups"
+echo 'Attached to nothing yet.' >"$T/loose.md"
+upload() {	# upload NAME [FORM...]: sets $file
+	ask POST /v1/files -F purpose=assistants -F "file=@$T/loose.md;filename=$1" "${@:2}"
+	file=$(json 'j["id"]')
+}
+upload ends.md -F 'expires_after[anchor]=created_at' -F 'expires_after[seconds]=86400'
+ends=$file expires=$(json 'j["expires_at"]')
+upload stays.md
+stays=$file
+files=$T/data/inbox/.files
+key=$(ls "$files")
+mkdir "$files/t-docs"		# as a key for docs alone would leave it
+mv "$files/$key/${stays#file-}" "$files/t-docs/"
+saved() { find "$T/backups/"*Z/inbox/.files -name '[0-9a-f]*' -type f -printf '%P\n' 2>/dev/null | sort | tr '\n' ' '; }
+ok "a backup of one tenant" ragpool backup "$T/backups" docs
+is "holds that tenant's files alone" "$(saved)" "t-docs/${stays#file-} "
+rm -rf "$T/backups"
+ok "a backup of all" ragpool backup "$T/backups"
+is "holds all" "$(saved)" "$key/${ends#file-} t-docs/${stays#file-} "
+is "as links" "$(stat -c %h "$files/t-docs/${stays#file-}")" 2
+ask DELETE "/v1/files/$ends"
+is "one is deleted, the others are lost" "$status" 200
+rm -r "$files/t-docs"
+ok "verified" ragpool backup --verify "$T/backups"
+ok "one tenant comes back" ragpool restore --force "$T/backups" docs
+is "with its file" "$(ls "$files/t-docs")" "${stays#file-}"
+ask GET "/v1/files/$ends"
+is "and nobody else's" "$status" 404
+ok "all comes back" ragpool restore --force "$T/backups"
+ask GET "/v1/files/$ends"
+is "in a pool that runs, with its end" "$status $(json 'j["expires_at"]')" "200 $expires"
+ask GET "/v1/files/$ends/content"
+is "and what was in it" "$body" 'Attached to nothing yet.'
+rm -rf "$T/backups"
+ragpool backup --copy --keep 1 "$T/backups" >>"$T/commands.log"
 
 # --- bad ones ---------------------------------------------------------------------------------
 
