@@ -265,6 +265,9 @@ struct lanes256 {
 	__m256 s[4];
 };
 
+/* Without it -O2 keeps the sums in memory. */
+#define EACH_SUM(i) _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
+
 AVX2_INLINE float
 fold256(const struct lanes256 *l)
 {
@@ -280,7 +283,7 @@ fold256(const struct lanes256 *l)
 AVX2_INLINE void
 add_dot256(struct lanes256 *l, const float *a, const float *b)
 {
-	for (int i = 0; i < 4; i++)
+	EACH_SUM(i)
 		l->s[i] = _mm256_add_ps(l->s[i],
 		    _mm256_mul_ps(_mm256_loadu_ps(a + 8 * i), _mm256_loadu_ps(b + 8 * i)));
 }
@@ -288,7 +291,7 @@ add_dot256(struct lanes256 *l, const float *a, const float *b)
 AVX2_INLINE void
 add_l2_256(struct lanes256 *l, const float *a, const float *b)
 {
-	for (int i = 0; i < 4; i++) {
+	EACH_SUM(i) {
 		__m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + 8 * i),
 		    _mm256_loadu_ps(b + 8 * i));
 		l->s[i] = _mm256_add_ps(l->s[i], _mm256_mul_ps(d, d));
@@ -304,7 +307,7 @@ load_half256(const uint16_t *p)
 AVX2_INLINE void
 add_dot_half256(struct lanes256 *l, const float *a, const uint16_t *b)
 {
-	for (int i = 0; i < 4; i++)
+	EACH_SUM(i)
 		l->s[i] = _mm256_add_ps(l->s[i],
 		    _mm256_mul_ps(_mm256_loadu_ps(a + 8 * i), load_half256(b + 8 * i)));
 }
@@ -312,7 +315,7 @@ add_dot_half256(struct lanes256 *l, const float *a, const uint16_t *b)
 AVX2_INLINE void
 add_l2_half256(struct lanes256 *l, const float *a, const uint16_t *b)
 {
-	for (int i = 0; i < 4; i++) {
+	EACH_SUM(i) {
 		__m256 d = _mm256_sub_ps(_mm256_loadu_ps(a + 8 * i), load_half256(b + 8 * i));
 		l->s[i] = _mm256_add_ps(l->s[i], _mm256_mul_ps(d, d));
 	}
@@ -321,14 +324,13 @@ add_l2_half256(struct lanes256 *l, const float *a, const uint16_t *b)
 AVX2_INLINE void
 clear256(struct lanes256 *l)
 {
-	for (int i = 0; i < 4; i++)
+	EACH_SUM(i)
 		l->s[i] = _mm256_setzero_ps();
 }
 
 AVX2 static float
 avx2_dot(const float *a, const float *b, size_t n)
 {
-	float ta[LANES] = {0}, tb[LANES] = {0};
 	struct lanes256 l;
 	size_t i = 0;
 
@@ -336,6 +338,7 @@ avx2_dot(const float *a, const float *b, size_t n)
 	for (; i + LANES <= n; i += LANES)
 		add_dot256(&l, a + i, b + i);
 	if (i < n) {
+		float ta[LANES] = {0}, tb[LANES] = {0};
 		memcpy(ta, a + i, (n - i) * sizeof *a);
 		memcpy(tb, b + i, (n - i) * sizeof *b);
 		add_dot256(&l, ta, tb);
@@ -346,7 +349,6 @@ avx2_dot(const float *a, const float *b, size_t n)
 AVX2 static float
 avx2_l2(const float *a, const float *b, size_t n)
 {
-	float ta[LANES] = {0}, tb[LANES] = {0};
 	struct lanes256 l;
 	size_t i = 0;
 
@@ -354,6 +356,7 @@ avx2_l2(const float *a, const float *b, size_t n)
 	for (; i + LANES <= n; i += LANES)
 		add_l2_256(&l, a + i, b + i);
 	if (i < n) {
+		float ta[LANES] = {0}, tb[LANES] = {0};
 		memcpy(ta, a + i, (n - i) * sizeof *a);
 		memcpy(tb, b + i, (n - i) * sizeof *b);
 		add_l2_256(&l, ta, tb);
@@ -364,8 +367,6 @@ avx2_l2(const float *a, const float *b, size_t n)
 AVX2 static float
 avx2_dot_half(const float *a, const uint16_t *b, size_t n)
 {
-	float ta[LANES] = {0};
-	uint16_t tb[LANES] = {0};
 	struct lanes256 l;
 	size_t i = 0;
 
@@ -373,6 +374,8 @@ avx2_dot_half(const float *a, const uint16_t *b, size_t n)
 	for (; i + LANES <= n; i += LANES)
 		add_dot_half256(&l, a + i, b + i);
 	if (i < n) {
+		float ta[LANES] = {0};
+		uint16_t tb[LANES] = {0};
 		memcpy(ta, a + i, (n - i) * sizeof *a);
 		memcpy(tb, b + i, (n - i) * sizeof *b);
 		add_dot_half256(&l, ta, tb);
@@ -383,8 +386,6 @@ avx2_dot_half(const float *a, const uint16_t *b, size_t n)
 AVX2 static float
 avx2_l2_half(const float *a, const uint16_t *b, size_t n)
 {
-	float ta[LANES] = {0};
-	uint16_t tb[LANES] = {0};
 	struct lanes256 l;
 	size_t i = 0;
 
@@ -392,6 +393,8 @@ avx2_l2_half(const float *a, const uint16_t *b, size_t n)
 	for (; i + LANES <= n; i += LANES)
 		add_l2_half256(&l, a + i, b + i);
 	if (i < n) {
+		float ta[LANES] = {0};
+		uint16_t tb[LANES] = {0};
 		memcpy(ta, a + i, (n - i) * sizeof *a);
 		memcpy(tb, b + i, (n - i) * sizeof *b);
 		add_l2_half256(&l, ta, tb);
