@@ -259,6 +259,13 @@ walk_ascii(struct walk *w)
 int
 analyze(struct analyzer *a, const char *text, size_t len, analyze_fn *each, void *context)
 {
+	return analyze_words(a, text, len, NULL, each, context);
+}
+
+int
+analyze_words(struct analyzer *a, const char *text, size_t len, analyze_word_fn *word,
+    analyze_fn *each, void *context)
+{
 	struct walk w;
 	size_t tail;
 
@@ -268,6 +275,7 @@ analyze(struct analyzer *a, const char *text, size_t len, analyze_fn *each, void
 	w.text = text;
 	w.len = len;
 	w.each = each;
+	w.ask = word;
 	w.context = context;
 	while (w.at < len && w.rc == 0) {
 		if (lower_at(&w, w.at) != 0) {

@@ -57,4 +57,14 @@ void analyzer_free(struct analyzer *a);
 /* 0, or the first non-zero answer of each(). */
 int analyze(struct analyzer *a, const char *text, size_t len, analyze_fn *each, void *context);
 
+/* Of a caller who remembers what became of a word: the word before it is stemmed, in lower case.
+ * ANALYZE_DONE: the term of it is not wanted; 0: it is, and follows; anything else ends the walk. */
+enum { ANALYZE_DONE = 1 };
+typedef int analyze_word_fn(
+    void *context, const char *word, size_t len, size_t start, size_t end);
+
+/* The same, asking word() first where a word would be stemmed. */
+int analyze_words(struct analyzer *a, const char *text, size_t len, analyze_word_fn *word,
+    analyze_fn *each, void *context);
+
 #endif

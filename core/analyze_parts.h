@@ -35,6 +35,7 @@ struct walk {
 	const char *text;
 	size_t len, at;
 	analyze_fn *each;
+	analyze_word_fn *ask;	/* NULL: nobody */
 	void *context;
 	int rc;			/* what each() answered last */
 	size_t word_len;	/* 0: no word in progress */

@@ -9,6 +9,13 @@ word_emit(
 {
 	struct stem s = {word, len, false};
 
+	if (!is_foreign && w->ask != NULL) {
+		w->rc = w->ask(w->context, word, len, start, end);
+		if (w->rc != 0) {
+			w->rc = w->rc == ANALYZE_DONE ? 0 : w->rc;
+			return;
+		}
+	}
 	if (!is_foreign)
 		s = stemmer_stem(w->a->stemmer, word, len);
 	w->rc = w->each(w->context, s.bytes, s.len, s.is_stop_word ? ANALYZE_STOP_WORD : 0,

@@ -1,4 +1,4 @@
-/* hash.h - the two checksums of the product.
+/* hash.h - the two checksums of the product, and one for tables in memory.
  *
  * crc32c (Castagnoli, RFC 3720 appendix B.4) guards index sections against damage;
  * SHA-256 (FIPS 180-4, by libcrypto) names content.  crc32c uses the CPU's
@@ -9,8 +9,33 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "err.h"
+
+/* Of a word, for a table that is never written to a file: well mixed in its low bits. */
+static inline uint32_t
+hash_word(const char *word, size_t len)
+{
+	uint64_t h = len * 0x9e3779b97f4a7c15u, w = 0;
+	uint32_t first, last;
+
+	for (; len > 8; word += 8, len -= 8) {
+		memcpy(&w, word, 8);
+		h = (h ^ w) * 0xff51afd7ed558ccdu;
+		h ^= h >> 32;
+	}
+	if (len >= 4) {		/* they overlap: no byte is left out, none is read behind the word */
+		memcpy(&first, word, 4);
+		memcpy(&last, word + len - 4, 4);
+		w = (uint64_t)last << 32 | first;
+	} else if (len > 0) {
+		w = (uint64_t)(unsigned char)word[0] << 16 |
+		    (uint64_t)(unsigned char)word[len / 2] << 8 | (unsigned char)word[len - 1];
+	}
+	h = (h ^ w) * 0xff51afd7ed558ccdu;
+	return (uint32_t)(h >> 40);
+}
 
 enum { SHA256_BYTES = 32, SHA256_HEX_BYTES = 65 };
 

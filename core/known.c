@@ -19,29 +19,39 @@ known_weight(const struct lex *x, uint32_t df)
 	return df > 1 ? lex_idf(x, df) / lex_idf(x, 1) : 1;
 }
 
+/* rarest: the idf of a word that one row has. */
 static double
-weight_of(const struct lex *x, const struct lex_query *words)
+weight_of_word(const struct lex_query_term *t, double rarest)
+{
+	return (double)t->weight * (t->term.df > 1 ? t->term.idf / rarest : 1);
+}
+
+static double
+weight_of_all(const struct lex_query *words, double rarest)
 {
 	double sum = words->unknown;
 
 	for (uint32_t t = 0; t < words->terms; t++)
-		sum += (double)words->term[t].weight * known_weight(x, words->term[t].term.df);
+		sum += weight_of_word(&words->term[t], rarest);
 	return sum;
 }
 
+/* 1 when the row holds words of that weight; no more of them are looked for then. */
 static int
-weight_held(const struct index *x, struct lex_scratch *s, const struct lex_query *words,
-    uint32_t row, double *held, struct err *e)
+is_held(const struct index *x, struct lex_scratch *s, const struct lex_query *words, uint32_t row,
+    double needed, double rarest, struct err *e)
 {
-	struct lex_part part[QUERY_TERMS_MAX];
-	float score;
+	double held = 0;
+	int rc;
 
-	*held = 0;
-	if (lex_explain(x->lex, s, words, row, part, &score, e) == -1)
-		return -1;
-	for (uint32_t t = 0; t < words->terms; t++)
-		if (part[t].tf > 0)
-			*held += (double)part[t].weight * known_weight(x->lex, part[t].df);
+	for (uint32_t t = 0; t < words->terms; t++) {
+		if ((rc = lex_holds(x->lex, s, &words->term[t].term, row, e)) == -1)
+			return -1;
+		if (rc == 1)
+			held += weight_of_word(&words->term[t], rarest);
+		if (held >= needed)
+			return 1;
+	}
 	return 0;
 }
 
@@ -58,15 +68,17 @@ int
 known_check(const struct index *x, struct lex_scratch *s, const struct lex_query *words,
     const struct query_hit *hits, size_t count, bool *is_known, struct err *e)
 {
-	double all = weight_of(x->lex, words), needed = known_needed(all), held;
+	double rarest = lex_idf(x->lex, 1), all = weight_of_all(words, rarest);
+	double needed = known_needed(all);
+	int held;
 
 	*is_known = false;
+	needed -= 1e-6 * all;	/* sums of the same numbers in another order differ by a hair */
 	for (size_t i = 0; i < count && i < KNOWN_HITS && !*is_known; i++) {
-		if (words->terms > 0 && weight_held(x, s, words, hits[i].row, &held, e) == -1)
+		held = is_held(x, s, words, hits[i].row, needed, rarest, e);
+		if (held == -1)
 			return -1;
-		/* Sums of the same numbers in another order differ by a hair. */
-		*is_known = is_near(x, &hits[i]) ||
-		    (words->terms > 0 && held >= needed - 1e-6 * all);
+		*is_known = held == 1 || is_near(x, &hits[i]);
 	}
 	return 0;
 }

@@ -15,7 +15,8 @@
  * Figures  of 1,552 questions to nine sets, English and Chinese, 0.3 % are refused; of 5,560 that
  *         were put to a set of the same script that is about something else, 49 %; with 6 to 50
  *         documents 1 to 2 % and 69 to 88 %.  See doc/notes/known.md, and bench/known.py.
- * Cost    one posting a word of the question, for one hit nearly always, for KNOWN_HITS at most.
+ * Cost    one posting a word of the question until enough of it is held, for one hit nearly always,
+ *         for KNOWN_HITS at most.
  */
 #ifndef RAGPOOL_KNOWN_H
 #define RAGPOOL_KNOWN_H

@@ -70,6 +70,7 @@ double lex_idf(const struct lex *x, uint32_t df);
 struct lex_term {
 	uint32_t id;
 	uint32_t df;			/* rows that hold it */
+	double idf;			/* lex_idf(df) */
 	uint64_t postings_at;		/* the rest is for lex_*.c */
 	uint64_t positions_at;
 	uint32_t postings_bytes;
@@ -176,6 +177,10 @@ int lex_rows_allowed(const struct lex *x, struct lex_scratch *s, const struct le
  * that holds no term.  Clauses are not looked at. */
 int lex_score_rows(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
     const uint32_t *row, uint32_t rows, float *out, struct err *e);
+
+/* Whether the row holds the word: 1, 0, -1 ERR_CORRUPT. */
+int lex_holds(const struct lex *x, struct lex_scratch *s, const struct lex_term *t, uint32_t row,
+    struct err *e);
 
 /* No row can score more than this. */
 float lex_score_bound(const struct lex *x, const struct lex_query *q);

@@ -189,7 +189,7 @@ find_words(struct lex_near *n, struct err *e)
 		    lex_cursor_find(&n->cursor, n->row, n->rows,
 			n->spot + (size_t)k * n->rows, e) == -1)
 			return -1;
-		t->idf = lex_idf(n->x, t->term.df);
+		t->idf = t->term.idf;
 		t->read_for = 0;
 	}
 	for (uint32_t i = 0; i < n->pairs; i++) {

@@ -78,6 +78,7 @@ open_lengths(struct lex *x, const struct rpx *r, struct err *e)
 int
 lex_open(struct lex **out, const struct rpx *r, struct err *e)
 {
+	static uint32_t serial;
 	struct lex *x = calloc(1, sizeof *x);
 
 	*out = NULL;
@@ -91,6 +92,7 @@ lex_open(struct lex **out, const struct rpx *r, struct err *e)
 	x->posn = rpx_find(r, RPX_POSITION, &x->posn_bytes, NULL);
 	if (x->posn != NULL && check_lists(x->posn, &x->posn_bytes, 0, e) == -1)
 		goto fail;
+	x->serial = __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
 	*out = x;
 	return 0;
 fail:
@@ -276,6 +278,7 @@ lex_find(
 			return -1;
 		if ((c = compare_bytes(t.bytes, t.len, term, len)) == 0) {
 			*out = t.term;
+			out->idf = lex_idf(x, out->df);
 			return 1;
 		}
 		if (c > 0)
@@ -298,6 +301,7 @@ lex_term_at(const struct lex *x, uint32_t id, struct lex_term *out, char bytes[T
 		if (reader_next(&t, x, e) == -1)
 			return -1;
 	*out = t.term;
+	out->idf = lex_idf(x, out->df);
 	memcpy(bytes, t.bytes, t.len);
 	*len = t.len;
 	return 0;

@@ -17,6 +17,7 @@ struct lex {
 	size_t posn_bytes;
 	const float *norm;		/* rows */
 	const uint32_t *length;		/* rows */
+	uint32_t serial;		/* no other that this process opened has it */
 	uint32_t rows;
 	uint32_t terms;
 	uint32_t term_blocks;

@@ -97,7 +97,7 @@ lex_scratch_fit_cursors(struct lex_scratch *s, size_t n, struct err *e)
 static double
 term_weight(const struct lex *x, const struct lex_query_term *t)
 {
-	return (double)t->weight * lex_idf(x, t->term.df) * ((double)x->k1 + 1);
+	return (double)t->weight * t->term.idf * ((double)x->k1 + 1);
 }
 
 static double
@@ -483,6 +483,15 @@ lex_score_rows(const struct lex *x, struct lex_scratch *s, const struct lex_quer
 }
 
 int
+lex_holds(const struct lex *x, struct lex_scratch *s, const struct lex_term *t, uint32_t row,
+    struct err *e)
+{
+	if (lex_scratch_fit_cursors(s, 1, e) == -1 || lex_cursor_open(s->cursor, x, t, 0, e) == -1)
+		return -1;
+	return lex_cursor_jump(s->cursor, row, e);
+}
+
+int
 lex_explain(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
     uint32_t row, struct lex_part *part, float *score, struct err *e)
 {
@@ -500,7 +509,7 @@ lex_explain(const struct lex *x, struct lex_scratch *s, const struct lex_query *
 		    .df = q->term[k].term.df,
 		    .tf = units > 0 ? lex_cursor_tf(c, c->i) : 0,
 		    .weight = q->term[k].weight,
-		    .idf = (float)lex_idf(x, q->term[k].term.df),
+		    .idf = (float)q->term[k].term.idf,
 		    .score = (float)(units * unit)};
 	}
 	*score = (float)(sum * unit);

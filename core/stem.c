@@ -6,6 +6,7 @@
 
 #include <libstemmer.h>
 
+#include "hash.h"
 #include "stop.h"
 
 /* A word and its stem share one line and a half; longer words are stemmed afresh. */
@@ -154,24 +155,6 @@ stem_afresh(struct stemmer *s, const char *word, size_t len)
 	out.bytes = s->out;
 	out.len = (size_t)n;
 	return out;
-}
-
-static uint32_t
-hash_word(const char *word, size_t len)
-{
-	uint64_t h = len * 0x9e3779b97f4a7c15u, w;
-
-	while (len >= 8) {
-		memcpy(&w, word, 8);
-		h = (h ^ w) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
-		word += 8;
-		len -= 8;
-	}
-	w = 0;
-	memcpy(&w, word, len);
-	h = (h ^ w) * 0xff51afd7ed558ccdu;
-	return (uint32_t)(h >> 40);
 }
 
 struct stem

@@ -258,6 +258,45 @@ callback_can_end_the_walk(void **state)
 	analyzer_free(a);
 }
 
+/* analyze_word_fn: knows "running" and, as the second word, ends the walk at "stop". */
+static int
+know_running(void *context, const char *word, size_t len, size_t start, size_t end)
+{
+	struct collected *c = context;
+
+	assert_int_equal(end - start, len);
+	c->len += (size_t)snprintf(c->out + c->len, sizeof c->out - c->len, "(%.*s)", (int)len, word);
+	if (len == 7 && memcmp(word, "running", 7) == 0)
+		return ANALYZE_DONE;
+	return len == 4 && memcmp(word, "stop", 4) == 0 ? -3 : 0;
+}
+
+static void
+words_are_asked_for_before_they_are_stemmed(void **state)
+{
+	static const struct {
+		const char *text, *told;
+		int rc;
+	} t[] = {
+	    {"Running dogs RUNNING", "(running)(dogs) dog(running)", 0},
+	    {"中国 dogs й", "中 中国 国(dogs) dog й", 0},
+	    {"fooBar's", "(foobar) foobar(foo) foo(bar) bar", 0},
+	    {"the stop running", "(the) the*(stop)", -3},
+	};
+	struct analyzer *a;
+	struct err e;
+
+	(void)state;
+	assert_ok(analyzer_new(&a, "english", &e), &e);
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct collected c = {.terms = 0};
+		const char *text = t[i].text;
+		assert_int_equal(analyze_words(a, text, strlen(text), know_running, collect, &c), t[i].rc);
+		assert_string_equal(c.out, t[i].told);
+	}
+	analyzer_free(a);
+}
+
 static void
 unknown_language_is_refused(void **state)
 {
@@ -335,6 +374,7 @@ main(void)
 	    cmocka_unit_test(long_words_are_cut_at_a_character),
 	    cmocka_unit_test(a_nul_byte_separates_words),
 	    cmocka_unit_test(callback_can_end_the_walk),
+	    cmocka_unit_test(words_are_asked_for_before_they_are_stemmed),
 	    cmocka_unit_test(unknown_language_is_refused),
 	    cmocka_unit_test(any_bytes_are_walked_safely),
 	};

@@ -149,6 +149,8 @@ given_rows_score_as_in_the_search(void **state)
 		sum = 0;
 		for (uint32_t k = 0; k < query.terms; k++) {
 			assert_true((part[k].tf > 0) == (part[k].score > 0));
+			assert_int_equal(lex_holds(c.x, c.s, &query.term[k].term, hit[0].row, &e),
+			    part[k].tf > 0);
 			sum += part[k].score;
 		}
 		assert_true(fabsf(sum - one) < 1e-4f * one);
@@ -328,35 +330,73 @@ assert_same_terms(const struct lex_query *a, const struct lex_query *b, const ch
 			fail_msg("\"%s\": term %u", text, i);
 }
 
+/* By words that were read before, of this index and of another, and by ones that were not. */
+static void
+assert_read_alike(struct lex_words *words, const struct corpus *c, struct analyzer *a,
+    const char *text)
+{
+	static struct lex_query of_words;
+	size_t len = strlen(text);
+	struct err e;
+
+	assert_ok(lex_query_parse(&query, c->x, a, text, len, LEX_PLAIN, &e), &e);
+	assert_ok(lex_words_read(words, c->x, a, text, len, &e), &e);
+	lex_query_of_words(&of_words, words);
+	assert_same_terms(&query, &of_words, text);
+	for (uint32_t k = 0; k < words->count; k++)
+		assert_true(words->word[k].start < words->word[k].end && words->word[k].end <= len);
+}
+
 static void
 words_read_once_make_the_same_query(void **state)
 {
 	static const char *const texts[] = {"", "?!", "to be or to", "the question of zebras",
-	    "questions, a QUESTION of question", "zebra", "day day of not", "\xe4\xb8\xad\xe6\x96\x87"};
-	static struct lex_query of_words;
+	    "questions, a QUESTION of question", "zebra", "day day of not", "\xe4\xb8\xad\xe6\x96\x87",
+	    "be", "be a day", "dayQuestions", "antidisestablishmentarianism of days", "d\xc3\xa4ys days"};
 	struct lex_words words = {0};
 	struct analyzer *english;
-	struct corpus c;
+	struct corpus c[2];
 	struct err e;
 
 	(void)state;
-	corpus_begin(&c);
-	corpus_row(&c, "to be or not to be \xe4\xb8\xad\xe6\x96\x87");
-	corpus_row(&c, "a question of the day");
-	corpus_end(&c, &usual);
-	assert_ok(analyzer_new(&english, "english", &e), &e);
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		size_t len = strlen(texts[i]);
-		assert_ok(lex_query_parse(&query, c.x, english, texts[i], len, LEX_PLAIN, &e), &e);
-		assert_ok(lex_words_read(&words, c.x, english, texts[i], len, &e), &e);
-		lex_query_of_words(&of_words, &words);
-		assert_same_terms(&query, &of_words, texts[i]);
-		for (uint32_t k = 0; k < words.count; k++)
-			assert_true(words.word[k].start < words.word[k].end &&
-			    words.word[k].end <= len);
+	for (int i = 0; i < 2; i++) {
+		corpus_begin(&c[i]);
+		corpus_row(&c[i], "to be or not to be \xe4\xb8\xad\xe6\x96\x87");
+		corpus_row(&c[i], i == 0 ? "a question of the day" : "days of zebra");
+		corpus_end(&c[i], &usual);
 	}
+	assert_ok(analyzer_new(&english, "english", &e), &e);
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+			for (int k = 0; k < 2; k++)
+				assert_read_alike(&words, &c[k], english, texts[i]);
 	lex_words_fini(&words);
 	analyzer_free(english);
+	corpus_gone(&c[0]);
+	corpus_gone(&c[1]);
+}
+
+/* More words than are kept: they push each other out, and none is taken for another. */
+static void
+many_words_are_read_alike(void **state)
+{
+	struct lex_words words = {0};
+	char text[64];
+	struct corpus c;
+
+	(void)state;
+	corpus_begin(&c);
+	for (int i = 0; i < 6000; i += 3) {
+		snprintf(text, sizeof text, "w%d w%d word%d", i, i + 1, i / 7);
+		corpus_row(&c, text);
+	}
+	corpus_end(&c, &usual);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(text, sizeof text, "w%u W%u word%u", corpus_random(7000),
+		    corpus_random(7000), corpus_random(1000));
+		assert_read_alike(&words, &c, c.a, text);
+	}
+	lex_words_fini(&words);
 	corpus_gone(&c);
 }
 
@@ -459,6 +499,7 @@ main(void)
 	    cmocka_unit_test(phrases_match_the_tokens),
 	    cmocka_unit_test(stop_words_count_only_alone),
 	    cmocka_unit_test(words_read_once_make_the_same_query),
+	    cmocka_unit_test(many_words_are_read_alike),
 	    cmocka_unit_test(oversized_queries_are_cut),
 	    cmocka_unit_test(weights_by_hand_add_up),
 	    cmocka_unit_test(lexicon_knows_every_term_by_bytes_and_id),
