@@ -397,18 +397,17 @@ fuse_feedback(const struct fuse_hit *hits, size_t count,
     bool (*vector)(void *context, uint32_t row, float *out), void *context, const float *query,
     uint32_t dim, float *scratch, float *out)
 {
+	const struct vec_ops *ops = vec_ops();
 	float *mean = scratch, *one = scratch + dim;
 
 	memset(mean, 0, dim * sizeof *mean);
 	for (size_t i = 0; i < count && i < FUSE_FEEDBACK_HITS; i++) {
 		if (!(hits[i].score > 0) || !vector(context, hits[i].row, one))
 			continue;
-		for (uint32_t k = 0; k < dim; k++)
-			mean[k] += hits[i].score * one[k];
+		ops->add(mean, hits[i].score, one, dim);
 	}
 	vec_normalise(mean, mean, dim);
-	for (uint32_t k = 0; k < dim; k++)
-		mean[k] += query[k];
+	ops->add(mean, 1, query, dim);
 	vec_normalise(out, mean, dim);
 }
 

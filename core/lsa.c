@@ -26,9 +26,27 @@ lsa_add(const struct lsa *m, uint32_t slot, float weight, float *sum)
 	    sum, weight * m->scale[slot], m->code + (size_t)slot * m->dim, m->dim);
 }
 
+/* Brings the terms' vectors near, all at once: they lie anywhere. */
+static void
+fetch_terms(const struct lsa *m, const struct lsa_term *terms, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (terms[i].id < m->terms)
+			__builtin_prefetch(&m->slot[terms[i].id]);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t slot = terms[i].id < m->terms ? m->slot[terms[i].id] : LSA_NO_SLOT;
+		if (slot >= m->slots)
+			continue;
+		__builtin_prefetch(&m->scale[slot]);
+		for (size_t at = 0; at < m->dim; at += 64)
+			__builtin_prefetch(m->code + (size_t)slot * m->dim + at);
+	}
+}
+
 bool
 lsa_embed(const struct lsa *m, uint64_t rows, const struct lsa_term *terms, size_t n, float *out)
 {
+	fetch_terms(m, terms, n);
 	memset(out, 0, m->dim * sizeof *out);
 	for (size_t i = 0; i < n; i++) {
 		const struct lsa_term *t = &terms[i];

@@ -57,6 +57,10 @@ struct vec_ops {
 	void (*from_half)(float *out, const uint16_t *in, size_t n);
 	/* sum[i] += factor * code[i], product and sum rounded apart. */
 	void (*add_codes)(float *sum, float factor, const int8_t *code, size_t n);
+	/* The same of floats. */
+	void (*add)(float *sum, float factor, const float *v, size_t n);
+	/* out[i] = v[i] * by, rounded once; out may be v. */
+	void (*scale)(float *out, const float *v, double by, size_t n);
 };
 
 /* Three bits a value: 128 values u8 in 0..7 to and from 48 bytes a, b, c of 16 each.

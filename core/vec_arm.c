@@ -312,6 +312,20 @@ neon_add_codes(float *sum, float factor, const int8_t *code, size_t n)
 		sum[i] += factor * (float)code[i];
 }
 
+NEON static void
+neon_add(float *sum, float factor, const float *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sum[i] += factor * v[i];
+}
+
+NEON static void
+neon_scale(float *out, const float *v, double by, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (float)(v[i] * by);
+}
+
 const struct vec_ops vec_neon_ops = {
     .name = "neon",
     .dot7 = neon_dot7,
@@ -326,6 +340,8 @@ const struct vec_ops vec_neon_ops = {
     .to_half = neon_to_half,
     .from_half = neon_from_half,
     .add_codes = neon_add_codes,
+    .add = neon_add,
+    .scale = neon_scale,
 };
 
 #else

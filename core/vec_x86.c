@@ -442,6 +442,32 @@ avx2_add_codes(float *sum, float factor, const int8_t *code, size_t n)
 		sum[i] += factor * (float)code[i];
 }
 
+AVX2 static void
+avx2_add(float *sum, float factor, const float *v, size_t n)
+{
+	__m256 by = _mm256_set1_ps(factor);
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(sum + i, _mm256_add_ps(_mm256_loadu_ps(sum + i),
+		    _mm256_mul_ps(by, _mm256_loadu_ps(v + i))));
+	for (; i < n; i++)
+		sum[i] += factor * v[i];
+}
+
+AVX2 static void
+avx2_scale(float *out, const float *v, double by, size_t n)
+{
+	__m256d factor = _mm256_set1_pd(by);
+	size_t i = 0;
+
+	for (; i + 4 <= n; i += 4)
+		_mm_storeu_ps(out + i, _mm256_cvtpd_ps(
+		    _mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(v + i)), factor)));
+	for (; i < n; i++)
+		out[i] = (float)(v[i] * by);
+}
+
 const struct vec_ops vec_avx2_ops = {
     .name = "avx2",
     .dot7 = avx2_dot7,
@@ -456,6 +482,8 @@ const struct vec_ops vec_avx2_ops = {
     .to_half = avx2_to_half,
     .from_half = avx2_from_half,
     .add_codes = avx2_add_codes,
+    .add = avx2_add,
+    .scale = avx2_scale,
 };
 
 /* ---- AVX-512 with VNNI: the codes; floats are not the bottleneck and stay AVX2 ---- */
@@ -627,6 +655,8 @@ const struct vec_ops vec_avx512_ops = {
     .to_half = avx2_to_half,
     .from_half = avx2_from_half,
     .add_codes = avx2_add_codes,
+    .add = avx2_add,
+    .scale = avx2_scale,
 };
 
 #else

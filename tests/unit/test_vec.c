@@ -200,6 +200,60 @@ codes_are_added_bit_for_bit_alike(void **state)
 }
 
 static void
+floats_are_added_and_scaled_bit_for_bit_alike(void **state)
+{
+	static float v[N_MAX], sum[N_MAX + 1], got[N_MAX + 1];
+	const struct vec_ops *ops;
+
+	(void)state;
+	for (size_t n = 0; n < N_MAX; n += n < 140 ? 1 : 53) {
+		for (size_t i = 0; i < n; i++) {
+			v[i] = random_float();
+			sum[i] = random_float();
+		}
+		EACH_TIER(ops) {
+			memcpy(got, sum, sizeof got);
+			got[n] = 7;		/* not touched */
+			ops->add(got, 0.37f, v, n);
+			for (size_t i = 0; i < n; i++)
+				assert_same_bits(got[i], sum[i] + 0.37f * v[i]);
+			ops->scale(got, v, 1 / 3.0, n);
+			for (size_t i = 0; i < n; i++)
+				assert_same_bits(got[i], (float)(v[i] * (1 / 3.0)));
+			assert_same_bits(got[n], 7);
+		}
+	}
+}
+
+/* What is of length one already is left alone, as dividing would leave it. */
+static void
+normalising_is_dividing_by_the_length(void **state)
+{
+	static float v[N_MAX], one[N_MAX], got[N_MAX];
+	size_t same = 0;
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		size_t n = 1 + (size_t)round % 300;
+		for (size_t i = 0; i < n; i++)
+			v[i] = round % 3 == 0 ? ldexpf(random_float() < 0 ? -1 : 1, -(int)(i % 9))
+					      : random_float();
+		for (int again = 0; again < 3; again++) {
+			double by = 1 / sqrt(vec_norm2(v, n));
+			for (size_t i = 0; i < n; i++)
+				one[i] = (float)(v[i] * by);
+			assert_true(vec_normalise(got, v, n));
+			assert_memory_equal(got, one, n * sizeof *one);
+			same += memcmp(v, one, n * sizeof *one) == 0;
+			/* Almost of length one, too. */
+			for (size_t i = 0; i < n; i++)
+				v[i] = one[i] * (1 + (float)(round % 5) * 0x1p-25f);
+		}
+	}
+	assert_true(same > 3000);
+}
+
+static void
 dot_stays_within_its_error_bound(void **state)
 {
 	static float a[N_MAX], b[N_MAX];
@@ -280,6 +334,8 @@ main(void)
 	    cmocka_unit_test(coarse_batches_give_the_same_integers),
 	    cmocka_unit_test(floats_are_equal_bit_for_bit),
 	    cmocka_unit_test(codes_are_added_bit_for_bit_alike),
+	    cmocka_unit_test(floats_are_added_and_scaled_bit_for_bit_alike),
+	    cmocka_unit_test(normalising_is_dividing_by_the_length),
 	    cmocka_unit_test(dot_stays_within_its_error_bound),
 	    cmocka_unit_test(halves_round_alike_and_come_back),
 	    cmocka_unit_test(normalised_vectors_have_length_one),
