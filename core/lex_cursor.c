@@ -74,7 +74,8 @@ lex_cursor_decode(struct lex_cursor *c, struct err *e)
 	if (lex_block_rows(c->row, c->data + s.at, c->end, s.row_bits, n - 1, (uint32_t)next) >
 	    s.last_row)
 		return lex_corrupt(e);
-	c->row[n - 1] = s.last_row;
+	for (uint32_t i = 0; i < LEX_SPARE; i++)
+		c->row[n - 1 + i] = s.last_row;
 	c->n = n;
 	c->i = 0;
 	c->decoded = c->block;

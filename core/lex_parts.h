@@ -25,6 +25,8 @@ struct lex {
 	double average;
 };
 
+enum { LEX_SPARE = 8 };	/* values that are read at once may be so many too many */
+
 /* One term's list, read block by block; never backwards but by lex_cursor_rewind(). */
 struct lex_cursor {
 	const struct lex *x;
@@ -45,7 +47,7 @@ struct lex_cursor {
 	/* For the search: */
 	uint32_t bound;		/* in the window at hand, 0 when it has no posting there */
 	uint32_t bound_block;
-	uint32_t row[LEX_BLOCK];
+	uint32_t row[LEX_BLOCK + LEX_SPARE];	/* the last one again behind it */
 	uint32_t score[LEX_BLOCK];
 };
 
