@@ -16,7 +16,7 @@ struct embed {
 	enum embed_kind kind;
 	uint32_t dim, identity;
 	char name[DOCUMENT_PATH_BYTES];
-	struct embed_lexicon lexicon;
+	uint64_t terms;			/* of the lexicon */
 	struct lsa lsa;
 	struct static_model *model;
 };
@@ -79,14 +79,14 @@ open_kind(struct embed *m, const void *section, size_t bytes, const char *folder
 		return open_static(m, section, folder, e);
 	if (m->kind == EMBED_KIND_LSA) {
 		memcpy(m->name, "builtin:lsa", sizeof "builtin:lsa");
-		return lsa_open(&m->lsa, section, bytes, m->lexicon.terms, e);
+		return lsa_open(&m->lsa, section, bytes, m->terms, e);
 	}
 	return 0;
 }
 
 int
-embed_open(struct embed **out, const struct rpx *r, const char *folder,
-    const struct embed_lexicon *lexicon, struct err *e)
+embed_open(struct embed **out, const struct rpx *r, const char *folder, uint64_t terms,
+    struct err *e)
 {
 	struct embed *m = calloc(1, sizeof *m);
 	const void *section;
@@ -95,7 +95,7 @@ embed_open(struct embed **out, const struct rpx *r, const char *folder,
 	*out = NULL;
 	if (m == NULL)
 		return err_sys(e, ERR_NOMEM, "embedder");
-	m->lexicon = *lexicon;
+	m->terms = terms;
 	section = rpx_find(r, RPX_EMBEDDER, &bytes, NULL);
 	if (section != NULL && open_kind(m, section, bytes, folder, e) == -1) {
 		embed_close(m);
@@ -150,7 +150,7 @@ bool
 embed_terms(const struct embed *m, const struct lsa_term *term, size_t n, float *out)
 {
 	assert(m->kind == EMBED_KIND_LSA);
-	return lsa_embed(&m->lsa, m->lexicon.rows, term, n, out);
+	return lsa_embed(&m->lsa, term, n, out);
 }
 
 int

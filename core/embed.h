@@ -32,15 +32,9 @@ struct lsa;
 
 struct lsa_term;
 
-/* Of the lexicon that the built-in model speaks of. */
-struct embed_lexicon {
-	uint64_t terms;
-	uint64_t rows;
-};
-
-/* folder: of the generation. */
-int embed_open(struct embed **out, const struct rpx *r, const char *folder,
-    const struct embed_lexicon *lexicon, struct err *e);
+/* folder: of the generation; terms: of the lexicon that the built-in model speaks of. */
+int embed_open(struct embed **out, const struct rpx *r, const char *folder, uint64_t terms,
+    struct err *e);
 /* NULL is fine. */
 void embed_close(struct embed *m);
 

@@ -38,10 +38,9 @@ open_columns(struct index *x, struct err *e)
 static int
 open_vectors(struct index *x, const char *dir, struct err *e)
 {
-	struct embed_lexicon lexicon = {.terms = lex_terms(x->lex), .rows = x->rows};
 	struct dense_info info;
 
-	if (embed_open(&x->embed, &x->rpx, dir, &lexicon, e) == -1)
+	if (embed_open(&x->embed, &x->rpx, dir, lex_terms(x->lex), e) == -1)
 		return -1;
 	if (embed_dim(x->embed) != x->manifest.dim)
 		return err_set(e, ERR_CORRUPT,

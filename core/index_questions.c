@@ -16,7 +16,7 @@ count_terms(const struct termdoc *t, const uint32_t *token, size_t words,
 		for (k = 0; k < n && terms[k].id != token[i]; k++)
 			;
 		if (k == n)
-			terms[n++] = (struct lsa_term){.id = token[i], .df = t->df[token[i]]};
+			terms[n++] = (struct lsa_term){.id = token[i], .idf = lsa_idf(t->rows, t->df[token[i]])};
 		terms[k].tf++;
 	}
 	return n;
@@ -33,7 +33,7 @@ ask(const struct lsa *m, const struct termdoc *t, uint32_t row, uint32_t number,
 	if (words > len)
 		words = len;
 	from += (number * 2654435761u) % (len - words + 1);
-	return lsa_embed(m, t->rows, terms, count_terms(t, t->token + from, words, terms), out);
+	return lsa_embed(m, terms, count_terms(t, t->token + from, words, terms), out);
 }
 
 int

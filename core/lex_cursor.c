@@ -209,36 +209,69 @@ count_before(const struct lex_cursor *c, const unsigned char *tf, unsigned bits,
 	return i + (bits > 0 ? lex_block_sum(tf, c->end, bits, i) : 0);
 }
 
+/* Where the positions of a block of the term's list begin, and how many bytes may follow; NULL
+ * when the section contradicts itself. */
+static const unsigned char *
+position_block(const struct lex *x, const struct lex_term *t, uint32_t b, size_t *left)
+{
+	size_t head = (size_t)lex_blocks(t->df) * 4;
+	const unsigned char *list;
+	uint32_t at;
+
+	if (x->posn == NULL || t->positions_at > x->posn_bytes ||
+	    t->positions_bytes > x->posn_bytes - t->positions_at || t->positions_bytes < head)
+		return NULL;
+	list = x->posn + t->positions_at;
+	memcpy(&at, list + (size_t)b * 4, 4);
+	if (at >= t->positions_bytes - head)
+		return NULL;
+	*left = t->positions_bytes - head - at;
+	return list + head + at;
+}
+
+void
+lex_positions_fetch_block(const struct lex *x, const struct lex_term *t, uint32_t posting)
+{
+	if (x->posn != NULL && t->positions_at <= x->posn_bytes)
+		__builtin_prefetch(x->posn + t->positions_at + (size_t)(posting / LEX_BLOCK) * 4);
+}
+
+void
+lex_positions_fetch(const struct lex *x, const struct lex_term *t, uint32_t posting)
+{
+	uint32_t b = posting / LEX_BLOCK;
+	size_t left, behind = 0;
+	const unsigned char *block = position_block(x, t, b, &left);
+
+	if (block == NULL)
+		return;
+	if (b + 1 < lex_blocks(t->df) && position_block(x, t, b + 1, &behind) == NULL)
+		return;
+	__builtin_prefetch(block);
+	if (left > behind)	/* about there */
+		__builtin_prefetch(block + (left - behind) * (posting % LEX_BLOCK) / LEX_BLOCK);
+}
+
 int
 lex_cursor_positions_at(const struct lex_cursor *c, const struct lex_term *t, uint32_t posting,
     uint32_t *out, uint32_t max)
 {
-	const struct lex *x = c->x;
-	uint32_t b = posting / LEX_BLOCK, i = posting % LEX_BLOCK, at, tf;
+	uint32_t b = posting / LEX_BLOCK, i = posting % LEX_BLOCK, tf;
 	struct lex_skip s = lex_cursor_skip(c, b);
-	const unsigned char *list, *block, *frequency = block_frequencies(c, &s, block_length(c, b));
-	size_t head = (size_t)c->blocks * 4, left;
+	const unsigned char *block, *frequency = block_frequencies(c, &s, block_length(c, b));
 	uint64_t first, position = 0;
 	unsigned bits;
+	size_t left;
 
-	if (frequency == NULL)
+	if (frequency == NULL || (block = position_block(c->x, t, b, &left)) == NULL)
 		return -1;
 	tf = lex_packed_at(frequency, i, s.tf_bits) + 1;
 	if (tf > max)
 		tf = max;
-	if (x->posn == NULL || t->positions_at > x->posn_bytes ||
-	    t->positions_bytes > x->posn_bytes - t->positions_at || t->positions_bytes < head)
-		return -1;
-	list = x->posn + t->positions_at;
-	memcpy(&at, list + (size_t)b * 4, 4);
-	if (at >= t->positions_bytes - head)
-		return -1;
-	block = list + head + at;
-	left = t->positions_bytes - head - at - 1;
 	if ((bits = *block++) > 32)
 		return -1;
 	first = count_before(c, frequency, s.tf_bits, i);
-	if (lex_packed_bytes(first + tf, bits) > left)
+	if (lex_packed_bytes(first + tf, bits) > left - 1)
 		return -1;
 	for (uint32_t k = 0; k < tf; k++) {
 		position += lex_packed_at(block, first + k, bits);

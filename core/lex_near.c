@@ -7,11 +7,13 @@
 
 #include "lex_parts.h"
 
-enum { TERMS_MAX = LEX_NEAR_PAIRS_MAX + 1 };	/* a chain of pairs; others end it sooner */
+enum {
+	TERMS_MAX = LEX_NEAR_PAIRS_MAX + 1,	/* a chain of pairs; others end it sooner */
+	FETCHED_ROWS = 8,	/* of those that come first, most scores are asked for */
+};
 
 struct near_term {
 	struct lex_term term;
-	double idf;
 	uint32_t read_for;			/* the row of place[], 1 + its number; 0: none */
 	uint32_t places;
 	uint32_t place[LEX_NEAR_PLACES_MAX];	/* ascending */
@@ -189,12 +191,11 @@ find_words(struct lex_near *n, struct err *e)
 		    lex_cursor_find(&n->cursor, n->row, n->rows,
 			n->spot + (size_t)k * n->rows, e) == -1)
 			return -1;
-		t->idf = t->term.idf;
 		t->read_for = 0;
 	}
 	for (uint32_t i = 0; i < n->pairs; i++) {
 		struct near_pair *p = &n->pair[i];
-		p->weight = p->times * (n->term[p->a].idf + n->term[p->b].idf) / 2 *
+		p->weight = p->times * (n->term[p->a].term.idf + n->term[p->b].term.idf) / 2 *
 		    (n->x->k1 + 1.0);
 	}
 	return 0;
@@ -238,6 +239,26 @@ put_most(struct lex_near *n, const struct near_pair *p)
 		n->most[k] += 1.000001 * p->weight * tp / (tp + norm_of(n->x, n->row[k]));
 	}
 }
+typedef void fetch_fn(const struct lex *x, const struct lex_term *t, uint32_t posting);
+
+/* For the words of pairs in the first rows of the caller's. */
+static void
+fetch_first(const struct lex_near *n, uint32_t rows, fetch_fn *fetch)
+{
+	for (uint32_t i = 0; i < rows && i < FETCHED_ROWS; i++) {
+		uint32_t k = n->number[i];
+		for (uint32_t p = 0; p < n->pairs && k < n->rows; p++) {
+			const struct near_pair *pair = &n->pair[p];
+			const struct lex_spot *a = &spots_of(n, pair->a)[k];
+			const struct lex_spot *b = &spots_of(n, pair->b)[k];
+			if (a->tf == 0 || b->tf == 0)
+				continue;
+			fetch(n->x, &n->term[pair->a].term, a->posting);
+			fetch(n->x, &n->term[pair->b].term, b->posting);
+		}
+	}
+}
+
 int
 lex_near_find(struct lex_near *n, const struct lex *x, const uint32_t *row, uint32_t rows,
     float *most, struct err *e)
@@ -253,11 +274,13 @@ lex_near_find(struct lex_near *n, const struct lex *x, const uint32_t *row, uint
 	take_rows(n, x, row, rows);
 	if (find_words(n, e) == -1)
 		return -1;
+	fetch_first(n, rows, lex_positions_fetch_block);
 	memset(n->most, 0, n->rows * sizeof *n->most);
 	for (uint32_t i = 0; i < n->pairs; i++)
 		put_most(n, &n->pair[i]);
 	for (uint32_t k = 0; k < n->rows; k++)
 		most[(uint32_t)n->order[k]] = (float)n->most[k];
+	fetch_first(n, rows, lex_positions_fetch);
 	return 0;
 }
 

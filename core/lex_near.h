@@ -44,7 +44,8 @@ void lex_near_free(struct lex_near *n);
 /* Takes the pairs of a query's words; answers how many different ones. */
 uint32_t lex_near_pairs(struct lex_near *n, const struct lex_words *w);
 /* Looks where the words of the pairs taken last stand in rows, in any order, of the same x;
- * no score is above most[], which is 0 for nothing else than 0. */
+ * no score is above most[], which is 0 for nothing else than 0.  Those whose scores are asked for
+ * had better come first. */
 int lex_near_find(struct lex_near *n, const struct lex *x, const uint32_t *row, uint32_t rows,
     float *most, struct err *e);
 /* The score of the i-th of these rows; x must still be open. */

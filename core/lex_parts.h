@@ -112,6 +112,11 @@ int lex_cursor_find(struct lex_cursor *c, const uint32_t *row, uint32_t n, struc
  * when the section contradicts itself. */
 int lex_cursor_positions(const struct lex_cursor *c, const struct lex_term *t, uint32_t i,
     uint32_t *out, uint32_t max);
+/* Bring near what the next one will read: first where the block's positions lie, then, once that
+ * may have come, about where the posting's do. */
+void lex_positions_fetch_block(
+    const struct lex *x, const struct lex_term *t, uint32_t posting);
+void lex_positions_fetch(const struct lex *x, const struct lex_term *t, uint32_t posting);
 /* The same of a posting of the list (< df), decoded or not. */
 int lex_cursor_positions_at(const struct lex_cursor *c, const struct lex_term *t,
     uint32_t posting, uint32_t *out, uint32_t max);

@@ -44,15 +44,21 @@ fetch_terms(const struct lsa *m, const struct lsa_term *terms, size_t n)
 }
 
 bool
-lsa_embed(const struct lsa *m, uint64_t rows, const struct lsa_term *terms, size_t n, float *out)
+lsa_embed(const struct lsa *m, const struct lsa_term *terms, size_t n, float *out)
 {
+	double often = 0;
+	uint32_t tf = 0;		/* of `often`: mostly the same for all */
+
 	fetch_terms(m, terms, n);
 	memset(out, 0, m->dim * sizeof *out);
 	for (size_t i = 0; i < n; i++) {
 		const struct lsa_term *t = &terms[i];
 		uint32_t slot = t->id < m->terms ? m->slot[t->id] : LSA_NO_SLOT;
-		if (slot < m->slots)	/* LSA_NO_SLOT and what a damaged file may hold */
-			lsa_add(m, slot, (float)(log1p(t->tf) * lsa_idf(rows, t->df)), out);
+		if (slot >= m->slots)	/* LSA_NO_SLOT and what a damaged file may hold */
+			continue;
+		if (t->tf != tf)
+			often = log1p(tf = t->tf);
+		lsa_add(m, slot, (float)(often * t->idf), out);
 	}
 	return vec_normalise(out, out, m->dim);
 }

@@ -70,12 +70,12 @@ struct lsa {
 	void *owned;			/* what lsa_fini() frees; NULL for an opened model */
 };
 
-/* One term of a text: its id in the lexicon, how often the text has it, how many rows of
- * the collection do. */
+/* One term of a text: its id in the lexicon, how often the text has it, and lsa_idf() of how
+ * many rows of the collection do. */
 struct lsa_term {
 	uint32_t id;
 	uint32_t tf;
-	uint32_t df;
+	double idf;
 };
 
 /* ---- query time (lsa.c) ---- */
@@ -83,9 +83,8 @@ struct lsa_term {
 /* The model in a section's bytes, which it borrows.  `terms` is the lexicon's count. */
 int lsa_open(struct lsa *m, const void *section, size_t bytes, uint64_t terms, struct err *e);
 /* The vector of a query, unit length, into out[dim]; false (and zeros) when no term has
- * one.  rows: of the collection.  Ids outside the lexicon are skipped. */
-bool lsa_embed(
-    const struct lsa *m, uint64_t rows, const struct lsa_term *terms, size_t n, float *out);
+ * one.  Ids outside the lexicon are skipped. */
+bool lsa_embed(const struct lsa *m, const struct lsa_term *terms, size_t n, float *out);
 
 /* ---- build time (lsa_train.c) ---- */
 

@@ -283,7 +283,7 @@ count_terms(const struct lex_words *w, struct lsa_term term[QUERY_TERMS_MAX])
 			term[k].tf++;
 		else if (n < QUERY_TERMS_MAX)
 			term[n++] = (struct lsa_term){
-			    .id = word->term.id, .tf = 1, .df = word->term.df};
+			    .id = word->term.id, .tf = 1, .idf = word->term.idf};
 	}
 	return n;
 }

@@ -11,7 +11,7 @@ static char *folder, path[600];
 static struct analyzer *analyzer;
 static struct termdoc docs;
 
-static struct embed_lexicon lexicon;
+static uint64_t lexicon_terms;
 
 static struct lsa_term
 term_of(const char *word)
@@ -19,7 +19,7 @@ term_of(const char *word)
 	uint32_t id = termdoc_find(&docs, word, strlen(word));
 
 	assert_int_not_equal(id, UINT32_MAX);
-	return (struct lsa_term){.id = id, .tf = 1, .df = docs.df[id]};
+	return (struct lsa_term){.id = id, .tf = 1, .idf = lsa_idf(docs.rows, docs.df[id])};
 }
 
 static int
@@ -39,8 +39,7 @@ set_up(void **state)
 		assert_ok(termdoc_add_text(&docs, analyzer, text[i % 4], strlen(text[i % 4]), &e), &e);
 	}
 	assert_ok(termdoc_seal(&docs, &e), &e);
-	lexicon.terms = docs.terms;
-	lexicon.rows = docs.rows;
+	lexicon_terms = docs.terms;
 	return 0;
 }
 
@@ -86,25 +85,23 @@ builtin_embedder_works_on_terms_of_the_lexicon(void **state)
 	assert_ok(lsa_put(&model, w, &e), &e);
 	assert_ok(rpx_finish(w, &e), &e);
 	assert_ok(rpx_open(&r, path, &e), &e);
-	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
+	assert_ok(embed_open(&m, &r, folder, lexicon_terms, &e), &e);
 	assert_int_equal(embed_kind(m), EMBED_KIND_LSA);
 	assert_int_equal(embed_dim(m), model.dim);
 	assert_string_equal(embed_name(m), "builtin:lsa");
 	const struct lsa_term terms[] = {term_of("oil"), term_of("pump")};
-	const struct lsa_term unknown = {.id = docs.terms + 5, .tf = 1, .df = 1};
+	const struct lsa_term unknown = {.id = docs.terms + 5, .tf = 1, .idf = 1};
 	assert_true(embed_terms(m, terms, 2, one));
 	for (uint32_t i = 0; i < model.dim; i++)
 		norm += (double)one[i] * one[i];
 	assert_true(fabs(norm - 1) < 1e-5);
-	assert_true(lsa_embed(&model, docs.rows, terms, 2, two));
+	assert_true(lsa_embed(&model, terms, 2, two));
 	assert_memory_equal(one, two, model.dim * sizeof *one);
 	assert_false(embed_terms(m, &unknown, 1, two));
 	assert_false(embed_terms(m, terms, 0, two));
 	embed_close(m);
-	struct embed_lexicon broken = lexicon;
 	/* A lexicon of another size is not this model's. */
-	broken.terms++;
-	assert_refused(embed_open(&m, &r, folder, &broken, &e), &e, ERR_CORRUPT);
+	assert_refused(embed_open(&m, &r, folder, lexicon_terms + 1, &e), &e, ERR_CORRUPT);
 	rpx_close(&r);
 	lsa_fini(&model);
 }
@@ -121,7 +118,7 @@ without_the_section_there_is_no_dense_arm(void **state)
 	(void)state;
 	write_index(NULL, 0);
 	assert_ok(rpx_open(&r, path, &e), &e);
-	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
+	assert_ok(embed_open(&m, &r, folder, lexicon_terms, &e), &e);
 	assert_int_equal(embed_kind(m), EMBED_KIND_NONE);
 	assert_int_equal(embed_dim(m), 0);
 	assert_ok(embed_query(m, "oil", 3, v, &has, &e), &e);
@@ -146,7 +143,7 @@ vectors_from_outside_are_checked(void **state)
 	assert_ok(embed_put_external(w, 3, "text-embedding-x", 7, &e), &e);
 	assert_ok(rpx_finish(w, &e), &e);
 	assert_ok(rpx_open(&r, path, &e), &e);
-	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
+	assert_ok(embed_open(&m, &r, folder, lexicon_terms, &e), &e);
 	assert_string_equal(embed_name(m), "text-embedding-x");
 	assert_ok(embed_given(m, given, 3, v, &has, &e), &e);
 	assert_true(has && fabsf(v[0] - 0.6f) < 1e-6f && fabsf(v[2] - 0.8f) < 1e-6f);
@@ -202,16 +199,16 @@ static_model_has_to_be_the_one_it_was_built_with(void **state)
 	assert_ok(rpx_finish(w, &e), &e);
 	static_model_close(model);
 	assert_ok(rpx_open(&r, path, &e), &e);
-	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
+	assert_ok(embed_open(&m, &r, folder, lexicon_terms, &e), &e);
 	assert_int_equal(embed_kind(m), EMBED_KIND_STATIC);
 	assert_ok(embed_query(m, "Pump", 4, v, &has, &e), &e);
 	assert_true(has && fabsf(v[0] / v[1] - 99.0f / 100) < 1e-6f);
 	embed_close(m);
 	write_model("words", "abce");
-	assert_refused(embed_open(&m, &r, folder, &lexicon, &e), &e, ERR_SOURCE);
+	assert_refused(embed_open(&m, &r, folder, lexicon_terms, &e), &e, ERR_SOURCE);
 	snprintf(at, sizeof at, "%s/words/tokenizer.json", folder);
 	remove(at);
-	assert_refused(embed_open(&m, &r, folder, &lexicon, &e), &e, ERR_NOT_FOUND);
+	assert_refused(embed_open(&m, &r, folder, lexicon_terms, &e), &e, ERR_NOT_FOUND);
 	rpx_close(&r);
 }
 
@@ -239,7 +236,7 @@ hostile_sections_are_refused(void **state)
 	(void)state;
 	write_index(&good, bytes);
 	assert_ok(rpx_open(&r, path, &e), &e);
-	assert_ok(embed_open(&m, &r, folder, &lexicon, &e), &e);
+	assert_ok(embed_open(&m, &r, folder, lexicon_terms, &e), &e);
 	embed_close(m);
 	rpx_close(&r);
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
@@ -247,7 +244,7 @@ hostile_sections_are_refused(void **state)
 		memcpy((char *)&s + t[i].at, &t[i].value, 4);
 		write_index(&s, bytes);
 		assert_ok(rpx_open(&r, path, &e), &e);
-		if (embed_open(&m, &r, folder, &lexicon, &e) == 0)
+		if (embed_open(&m, &r, folder, lexicon_terms, &e) == 0)
 			fail_msg("case %zu was opened", i);
 		assert_string_equal(err_row(e.code)->slug, err_row(t[i].code)->slug);
 		rpx_close(&r);
@@ -255,7 +252,7 @@ hostile_sections_are_refused(void **state)
 	for (size_t n = 0; n < bytes; n++) {
 		write_index(&good, n);
 		assert_ok(rpx_open(&r, path, &e), &e);
-		assert_refused(embed_open(&m, &r, folder, &lexicon, &e), &e, ERR_CORRUPT);
+		assert_refused(embed_open(&m, &r, folder, lexicon_terms, &e), &e, ERR_CORRUPT);
 		rpx_close(&r);
 	}
 }

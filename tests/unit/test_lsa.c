@@ -169,8 +169,8 @@ queries_find_rows_of_their_topic_without_sharing_a_word(void **state)
 	float *query = calloc(m.dim, sizeof *query);
 	assert_ok(lsa_rows(&m, &d, 0, d.rows, rows, &e), &e);
 	term.id = termdoc_find(&d, "car", 3);
-	term.df = d.df[term.id];
-	assert_true(lsa_embed(&m, d.rows, &term, 1, query));
+	term.idf = lsa_idf(d.rows, d.df[term.id]);
+	assert_true(lsa_embed(&m, &term, 1, query));
 	assert_true(dot(query, rows, m.dim) > 0.7);			/* its own */
 	assert_true(dot(query, rows + m.dim, m.dim) > 0.1);		/* "auto" */
 	assert_true(fabs(dot(query, rows + 2 * m.dim, m.dim)) < 0.02);	/* "tree" */
@@ -319,9 +319,9 @@ too_little_is_refused_and_nothing_known_has_no_vector(void **state)
 	assert_ok(lsa_train(&m, &d, NULL, &e), &e);
 	float *v = calloc(m.dim, sizeof *v);
 	v[0] = 1;
-	assert_false(lsa_embed(&m, d.rows, &outside, 1, v));
+	assert_false(lsa_embed(&m, &outside, 1, v));
 	assert_true(dot(v, v, m.dim) <= 0);
-	assert_false(lsa_embed(&m, d.rows, NULL, 0, v));
+	assert_false(lsa_embed(&m, NULL, 0, v));
 	free(v);
 	lsa_fini(&m);
 	termdoc_fini(&d);
@@ -412,9 +412,9 @@ model_reads_back_as_written(void **state)
 	assert_ok(lsa_open(&back, section, bytes, d.terms, &e), &e);
 	assert_int_equal(back.trained_rows, 90);
 	for (uint32_t i = 0; i < 3; i++)
-		q[i] = (struct lsa_term){i * 11, 1 + i, d.df[i * 11]};
-	assert_true(lsa_embed(&m, d.rows, q, 3, one));
-	assert_true(lsa_embed(&back, d.rows, q, 3, two));
+		q[i] = (struct lsa_term){i * 11, 1 + i, lsa_idf(d.rows, d.df[i * 11])};
+	assert_true(lsa_embed(&m, q, 3, one));
+	assert_true(lsa_embed(&back, q, 3, two));
 	assert_memory_equal(one, two, m.dim * sizeof *one);
 	rpx_close(&r);
 	lsa_fini(&m);
@@ -480,7 +480,7 @@ wild_slots_and_scales_do_no_harm(void **state)
 		assert_ok(lsa_open(&m, section, (size_t)at.bytes, TERMS, &e), &e);
 		for (uint32_t i = 0; i < TERMS; i++)
 			q[i] = (struct lsa_term){next_random(2 * TERMS), next_random(9), next_random(99)};
-		bool has = lsa_embed(&m, 50, q, TERMS, v);
+		bool has = lsa_embed(&m, q, TERMS, v);
 		double norm = dot(v, v, DIM);
 		assert_true(has ? fabs(norm - 1) < 1e-5 : norm <= 0);
 	}
