@@ -172,7 +172,7 @@ extract(struct making *m, struct err *e)
 	    m->r, answer_language_of(m->q->question, m->q->question_len), &c->text, c->marks);
 	if (buf_check(&c->text, "the response", e) == -1)
 		return -1;
-	snprintf(m->out->finish_reason, sizeof m->out->finish_reason, "stop");
+	memcpy(m->out->finish_reason, "stop", sizeof "stop");
 	if (sink == NULL)
 		return 0;
 	return (was_begun ? sink->replace : sink->piece)(sink->context, c->text.data, c->text.len, e);

@@ -171,8 +171,9 @@ put_outcome(struct buf *b, const struct answer *w, const struct query_result *r,
 		answer_put_usage(b, w);
 		buf_addf(b, ", \"finish_reason\": \"%s\", ", w->finish_reason);
 	}
-	buf_addf(b, "\"generation\": \"%s\", \"llm_generated\": %s}", index_generation(x),
-	    w->is_generated ? "true" : "false");
+	buf_adds(b, "\"generation\": \"");
+	buf_adds(b, index_generation(x));
+	buf_adds(b, w->is_generated ? "\", \"llm_generated\": true}" : "\", \"llm_generated\": false}");
 }
 
 static int

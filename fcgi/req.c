@@ -35,7 +35,7 @@ req_param(const struct req *r, const char *name)
 	size_t n = strlen(name);
 
 	for (char *const *p = r->envp; p != NULL && *p != NULL; p++)
-		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+		if ((*p)[0] == name[0] && strncmp(*p, name, n) == 0 && (*p)[n] == '=')
 			return *p + n + 1;
 	return NULL;
 }

@@ -5,13 +5,15 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "clk.h"
 #include "req_id.h"
+
+enum { ID_RANDOM = 16, RANDOM_AHEAD = 256 };
+_Static_assert(RANDOM_AHEAD % ID_RANDOM == 0, "ids are taken whole");
 
 static bool
 is_id(const char *text)
@@ -23,20 +25,42 @@ is_id(const char *text)
 	return n > 0 && n <= REQ_ID_BYTES && strspn(text, allowed) == n;
 }
 
+/* Random bytes, fetched for several ids at once, as many as the kernel never gives in part.  Nobody
+ * who makes ids forks. */
+static void
+take_random(unsigned char bits[ID_RANDOM])
+{
+	static unsigned char ahead[RANDOM_AHEAD];
+	static size_t left;
+	uint64_t last[2];
+
+	if (left == 0 && getrandom(ahead, sizeof ahead, GRND_NONBLOCK) == sizeof ahead)
+		left = sizeof ahead;
+	if (left > 0) {
+		left -= ID_RANDOM;
+		memcpy(bits, ahead + left, ID_RANDOM);
+		return;
+	}
+	last[0] = (uint64_t)clk_ns();
+	last[1] = (uint64_t)getpid();
+	memcpy(bits, last, ID_RANDOM);
+}
+
 static const char *
 make_id(struct arena *a)
 {
-	uint64_t bits[2] = {0};
-	char *id = arena_alloc(a, 33);
+	static const char digits[] = "0123456789abcdef";
+	unsigned char bits[ID_RANDOM] = {0};
+	char *id = arena_alloc(a, 2 * ID_RANDOM + 1);
 
 	if (id == NULL)
 		return "-";
-	if (getrandom(bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) {
-		bits[0] = (uint64_t)clk_ns();
-		bits[1] = (uint64_t)getpid();
+	take_random(bits);
+	for (size_t i = 0; i < ID_RANDOM; i++) {
+		id[2 * i] = digits[bits[i] >> 4];
+		id[2 * i + 1] = digits[bits[i] & 15];
 	}
-	snprintf(id, 33, "%016llx%016llx", (unsigned long long)bits[0],
-	    (unsigned long long)bits[1]);
+	id[2 * ID_RANDOM] = '\0';
 	return id;
 }
 
