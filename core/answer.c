@@ -143,6 +143,7 @@ answer_extract(const struct query_result *r, enum answer_language language, stru
 		buf_adds(out, answer_unknown(language));
 		return 0;
 	}
+	buf_room(out, ANSWER_PASSAGES * (ANSWER_PASSAGE_BYTES + 16));	/* at once */
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			buf_adds(out, "\n\n");

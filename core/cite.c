@@ -11,7 +11,11 @@ static const char open_wide[] = "\xe3\x80\x90", close_wide[] = "\xe3\x80\x91";	/
 void
 cite_init(struct cite *c, const bool *is_given, size_t given_count)
 {
-	*c = (struct cite){.is_given = is_given, .given_count = given_count};
+	/* Not all of it: six kilobytes are marks that nobody has made yet. */
+	c->mark_count = c->held_len = 0;
+	c->is_given = is_given;
+	c->given_count = given_count;
+	c->ticks = c->code = c->dropped = 0;
 	buf_init(&c->text, CITE_TEXT_MAX);
 }
 

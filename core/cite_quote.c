@@ -272,7 +272,6 @@ struct reading {
 	const char *text;
 	size_t n;
 	size_t from;		/* the sentence in hand begins here */
-	size_t word;		/* and its word here */
 	struct sentence s;
 	size_t start, len, shared;	/* of the best so far; the first one when none shares anything */
 };
@@ -295,72 +294,66 @@ end_sentence(struct reading *r, size_t end)
 	begin_sentence(r, end);
 }
 
-static inline void
-see_ascii_word(struct reading *r, size_t end)
-{
-	uint32_t hash = WORD_BEGINS;
-
-	if (!may_be_wanted(r->s.wanted, r->text[r->word], end - r->word))
-		return;
-	for (size_t i = r->word; i < end; i++)
-		hash = add_letter(hash, small_letter(r->text[i]));
-	see_word(&r->s, hash);
-}
-
-/* Where things begin and end among 64 bytes: a word behind no letter and before none, a sentence
- * with a byte as ends_sentence() has it. */
-struct edges {
-	uint64_t starts, ends, overs;
-};
-
-/* `before`: the 64 bytes before these. */
-static inline struct edges
-edges_of(const struct glance *g, const struct glance *before, uint64_t whole)
-{
-	uint64_t letter = g->letter << 1 | before->letter >> 63;
-	uint64_t stop = g->stop << 1 | before->stop >> 63, line = g->line << 1 | before->line >> 63;
-
-	return (struct edges){.starts = g->letter & ~letter & whole,
-	    .ends = ~g->letter & letter & whole,
-	    .overs = ((stop & (g->space | g->line)) | (line & g->line)) & whole};
-}
-
-/* A bit's place in the text, of 64 bytes from `base` on; the bit goes. */
+/* A bit's place among 64; the bit goes. */
 static inline size_t
-take_bit(uint64_t *bits, size_t base)
+take_bit(uint64_t *bits)
 {
-	size_t at = base + (size_t)__builtin_ctzll(*bits);
+	size_t at = (size_t)__builtin_ctzll(*bits);
 
 	*bits &= *bits - 1;
 	return at;
 }
 
-/* The word in hand, and those that begin where *starts says, as far as `ends` goes. */
-static void
-see_ascii_words(struct reading *r, size_t base, uint64_t ends, uint64_t *starts)
+/* Where the word ends that begins at bit `at` of 64 bytes from `base` on. */
+static inline size_t
+word_end(const struct reading *r, size_t base, size_t at, uint64_t letters)
 {
-	while (ends != 0) {
-		see_ascii_word(r, take_bit(&ends, base));
-		if (*starts != 0)
-			r->word = take_bit(starts, base);
+	uint64_t others = ~(letters >> at);
+	size_t end = base + (others != 0 ? at + (size_t)__builtin_ctzll(others) : GLANCE_BYTES);
+
+	if (end == base + GLANCE_BYTES)
+		while (end < r->n && is_letter[(unsigned char)r->text[end]])
+			end++;
+	return end;
+}
+
+/* The words that begin where `starts` says, of 64 bytes from `base` on. */
+static void
+see_ascii_words(struct reading *r, size_t base, uint64_t starts, uint64_t letters)
+{
+	while (starts != 0) {
+		size_t at = take_bit(&starts), i = base + at, end = word_end(r, base, at, letters);
+		uint32_t hash = WORD_BEGINS;
+		if (!may_be_wanted(r->s.wanted, r->text[i], end - i))
+			continue;
+		for (; i < end; i++)
+			hash = add_letter(hash, small_letter(r->text[i]));
+		see_word(&r->s, hash);
 	}
 }
 
+/* A word begins behind no letter, and a sentence ends with a byte as ends_sentence() has it.  `before`:
+ * the 64 bytes before these. */
 static void
-read_block(struct reading *r, size_t base, struct edges at, bool has_word)
+read_block(struct reading *r, size_t base, const struct glance *g, const struct glance *before)
 {
-	if (!has_word && at.starts != 0)
-		r->word = take_bit(&at.starts, base);
-	while (at.overs != 0) {
-		size_t over = take_bit(&at.overs, 0);
-		uint64_t before = (UINT64_C(2) << over) - 1;
+	uint64_t starts = g->letter & ~(g->letter << 1 | before->letter >> 63);
+	uint64_t stop = g->stop << 1 | before->stop >> 63, line = g->line << 1 | before->line >> 63;
+	uint64_t overs = (stop & (g->space | g->line)) | (line & g->line);
+
+	if (g->high != 0)		/* it ends before that */
+		overs &= (g->high & -g->high) - 1;
+	while (overs != 0) {
+		size_t over = take_bit(&overs);
+		uint64_t passed = (UINT64_C(2) << over) - 1;
 		if (base + over == r->from)
 			continue;	/* what stands before it is of another sentence */
-		see_ascii_words(r, base, at.ends & before, &at.starts);
-		at.ends &= ~before;
+		see_ascii_words(r, base, starts & passed, g->letter);
+		starts &= ~passed;
 		end_sentence(r, base + over + 1);
 	}
-	see_ascii_words(r, base, at.ends, &at.starts);
+	if (g->high == 0)
+		see_ascii_words(r, base, starts, g->letter);
 }
 
 /* Reads sentences as long as there is nothing but ASCII; true: to the end.  The one that has
@@ -375,15 +368,12 @@ read_ascii(struct reading *r)
 			glance(r->text + i, &now);
 		else
 			glance_rest(r->text + i, r->n - i, &now);
-		/* Up to the first byte that is not. */
-		read_block(r, i, edges_of(&now, &before, (now.high & -now.high) - 1), before.letter >> 63);
+		read_block(r, i, &now, &before);
 		if (now.high != 0) {
 			begin_sentence(r, r->from);
 			return false;
 		}
 	}
-	if (before.letter >> 63)
-		see_ascii_word(r, r->n);
 	if (r->from < r->n)
 		end_sentence(r, r->n);
 	return true;

@@ -131,6 +131,30 @@ glance(const char text[GLANCE_BYTES], struct glance *g)
 }
 #endif
 
+/* Those that do not stand for themselves in a string of JSON: control, quote and high together. */
+static inline uint64_t
+glance_special(const char text[GLANCE_BYTES])
+{
+#ifdef __SSE2__
+	uint64_t bits = 0;
+
+#pragma GCC unroll 4
+	for (size_t i = 0; i < GLANCE_BYTES; i += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+		__m128i quote = _mm_or_si128(glance_equal(x, '"'), glance_equal(x, '\\'));
+		/* Below a space, or above 0x7f: less than one with a sign. */
+		__m128i other = _mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8(' ')), glance_equal(x, 0x7f));
+		bits |= glance_bits(_mm_or_si128(quote, other), i);
+	}
+	return bits;
+#else
+	struct glance g;
+
+	glance_plain(text, &g);
+	return g.control | g.quote | g.high;
+#endif
+}
+
 /* Of fewer bytes, down to none: what is missing is of no kind but control. */
 static inline void
 glance_rest(const char *text, size_t n, struct glance *g)

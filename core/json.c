@@ -255,13 +255,11 @@ other_of_eight(const char *text)
 static size_t
 plain_end(const char *text, size_t n, size_t i)
 {
-	struct glance g;
 	uint64_t other;
 
 	for (size_t eights = 0; n - i >= 8; eights++) {
 		if (eights > 0 && n - i >= GLANCE_BYTES) {
-			glance(text + i, &g);
-			if ((other = g.control | g.quote | g.high) != 0)
+			if ((other = glance_special(text + i)) != 0)
 				return i + (size_t)__builtin_ctzll(other);
 			i += GLANCE_BYTES;
 			continue;

@@ -54,6 +54,7 @@ every_byte_is_of_its_kinds_anywhere(void **state)
 		assert_kinds(text, &g);
 		glance_plain(text, &plain);
 		assert_memory_equal(&g, &plain, sizeof g);
+		assert_int_equal(glance_special(text), g.control | g.quote | g.high);
 	}
 }
 
