@@ -38,7 +38,7 @@ struct lex_near {
 	uint64_t *order;	/* row << 32 | its place in the caller's array */
 	uint32_t *row;
 	uint32_t *number;	/* of each place in the caller's array; behind all: none */
-	double *most;
+	uint64_t *held;		/* pairs in each row */
 	struct lex_spot *spot;	/* a term's, one behind the other, then the next term's */
 	size_t spots_cap;
 };
@@ -61,7 +61,7 @@ lex_near_free(struct lex_near *n)
 	free(n->order);
 	free(n->row);
 	free(n->number);
-	free(n->most);
+	free(n->held);
 	free(n->spot);
 	free(n);
 }
@@ -124,12 +124,12 @@ fit_rows(struct lex_near *n, uint32_t rows, struct err *e)
 		free(n->order);
 		free(n->row);
 		free(n->number);
-		free(n->most);
+		free(n->held);
 		n->order = malloc(rows * sizeof *n->order);
 		n->row = malloc(rows * sizeof *n->row);
 		n->number = malloc(rows * sizeof *n->number);
-		n->most = malloc(rows * sizeof *n->most);
-		n->rows_cap = n->order && n->row && n->number && n->most ? rows : 0;
+		n->held = malloc(rows * sizeof *n->held);
+		n->rows_cap = n->order && n->row && n->number && n->held ? rows : 0;
 	}
 	if (spots > n->spots_cap) {
 		free(n->spot);
@@ -225,20 +225,45 @@ nearness_most(uint32_t a, uint32_t b)
 	return of_a < of_b ? of_a : of_b;
 }
 
-/* A hair above, for what rounding makes of the score itself. */
+/* Which pairs each row holds, a bit a pair: told without a branch, which would be guessed wrong
+ * as often as not. */
 static void
-put_most(struct lex_near *n, const struct near_pair *p)
+find_pairs(struct lex_near *n)
 {
-	const struct lex_spot *a = spots_of(n, p->a), *b = spots_of(n, p->b);
-
-	for (uint32_t k = 0; k < n->rows; k++) {
-		double tp;
-		if (a[k].tf == 0 || b[k].tf == 0)
-			continue;
-		tp = nearness_most(a[k].tf, b[k].tf);
-		n->most[k] += 1.000001 * p->weight * tp / (tp + norm_of(n->x, n->row[k]));
+	memset(n->held, 0, n->rows * sizeof *n->held);
+	for (uint32_t i = 0; i < n->pairs; i++) {
+		const struct lex_spot *a = spots_of(n, n->pair[i].a), *b = spots_of(n, n->pair[i].b);
+		for (uint32_t k = 0; k < n->rows; k++)
+			n->held[k] |= (uint64_t)((a[k].tf != 0) & (b[k].tf != 0)) << i;
 	}
 }
+_Static_assert(LEX_NEAR_PAIRS_MAX <= 64, "a bit for each");
+
+/* The pairs of n->held[], one after the other; NULL behind the last. */
+static const struct near_pair *
+next_pair(const struct lex_near *n, uint64_t *held)
+{
+	uint64_t left = *held;
+
+	*held = left & (left - 1);
+	return left != 0 ? &n->pair[__builtin_ctzll(left)] : NULL;
+}
+
+/* A hair above, for what rounding makes of the score itself. */
+static float
+most_of(const struct lex_near *n, uint32_t k)
+{
+	double most = 0, norm = norm_of(n->x, n->row[k]), tp;
+	uint64_t held = n->held[k];
+	const struct near_pair *p;
+
+	while ((p = next_pair(n, &held)) != NULL) {
+		tp = nearness_most(spots_of(n, p->a)[k].tf, spots_of(n, p->b)[k].tf);
+		most += 1.000001 * p->weight * tp / (tp + norm);
+	}
+	return (float)most;
+}
+
 typedef void fetch_fn(const struct lex *x, const struct lex_term *t, uint32_t posting);
 
 /* For the words of pairs in the first rows of the caller's. */
@@ -247,14 +272,11 @@ fetch_first(const struct lex_near *n, uint32_t rows, fetch_fn *fetch)
 {
 	for (uint32_t i = 0; i < rows && i < FETCHED_ROWS; i++) {
 		uint32_t k = n->number[i];
-		for (uint32_t p = 0; p < n->pairs && k < n->rows; p++) {
-			const struct near_pair *pair = &n->pair[p];
-			const struct lex_spot *a = &spots_of(n, pair->a)[k];
-			const struct lex_spot *b = &spots_of(n, pair->b)[k];
-			if (a->tf == 0 || b->tf == 0)
-				continue;
-			fetch(n->x, &n->term[pair->a].term, a->posting);
-			fetch(n->x, &n->term[pair->b].term, b->posting);
+		uint64_t held = k < n->rows ? n->held[k] : 0;
+		const struct near_pair *p;
+		while ((p = next_pair(n, &held)) != NULL) {
+			fetch(n->x, &n->term[p->a].term, spots_of(n, p->a)[k].posting);
+			fetch(n->x, &n->term[p->b].term, spots_of(n, p->b)[k].posting);
 		}
 	}
 }
@@ -274,12 +296,10 @@ lex_near_find(struct lex_near *n, const struct lex *x, const uint32_t *row, uint
 	take_rows(n, x, row, rows);
 	if (find_words(n, e) == -1)
 		return -1;
+	find_pairs(n);
 	fetch_first(n, rows, lex_positions_fetch_block);
-	memset(n->most, 0, n->rows * sizeof *n->most);
-	for (uint32_t i = 0; i < n->pairs; i++)
-		put_most(n, &n->pair[i]);
 	for (uint32_t k = 0; k < n->rows; k++)
-		most[(uint32_t)n->order[k]] = (float)n->most[k];
+		most[(uint32_t)n->order[k]] = most_of(n, k);
 	fetch_first(n, rows, lex_positions_fetch);
 	return 0;
 }
@@ -331,19 +351,19 @@ lex_near_score(struct lex_near *n, uint32_t i, float *out, struct err *e)
 {
 	uint32_t k = n->rows > 0 ? n->number[i] : 0;
 	double sum = 0, norm, tp;
+	const struct near_pair *p;
+	uint64_t held;
 
 	*out = 0;
 	if (k >= n->rows)
 		return 0;
 	norm = norm_of(n->x, n->row[k]);
-	for (uint32_t p = 0; p < n->pairs; p++) {
-		const struct near_pair *pair = &n->pair[p];
-		if (spots_of(n, pair->a)[k].tf == 0 || spots_of(n, pair->b)[k].tf == 0)
-			continue;
-		if (read_places(n, pair->a, k, e) == -1 || read_places(n, pair->b, k, e) == -1)
+	held = n->held[k];
+	while ((p = next_pair(n, &held)) != NULL) {
+		if (read_places(n, p->a, k, e) == -1 || read_places(n, p->b, k, e) == -1)
 			return -1;
-		tp = nearness(&n->term[pair->a], &n->term[pair->b]);
-		sum += pair->weight * tp / (tp + norm);
+		tp = nearness(&n->term[p->a], &n->term[p->b]);
+		sum += p->weight * tp / (tp + norm);
 	}
 	*out = (float)sum;
 	return 0;
