@@ -232,6 +232,15 @@ scale(float *out, const float *v, double by, size_t n)
 		out[i] = (float)(v[i] * by);
 }
 
+static bool
+scales_alike(const float *v, double low, double high, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((float)(v[i] * low) != (float)(v[i] * high))
+			return false;
+	return true;
+}
+
 const struct vec_ops vec_scalar_ops = {
     .name = "scalar",
     .dot7 = dot7,
@@ -248,6 +257,7 @@ const struct vec_ops vec_scalar_ops = {
     .add_codes = add_codes,
     .add = add,
     .scale = scale,
+    .scales_alike = scales_alike,
 };
 
 double
@@ -260,11 +270,10 @@ vec_norm2(const float *v, size_t n)
 	return sum;
 }
 
-/* Whether dividing by the length cannot change a bit: within 5e-8 of 1, it moves no number by
- * the half of what lies between it and the next, 2^-25 of it at least.  Four sums, since one
- * waits for each addition. */
-static bool
-is_unit(const float *v, size_t n)
+/* The sum of squares by four sums, since one waits for each addition: off from vec_norm2() by
+ * n rounding errors in all at most, as all is positive and squares of floats are exact. */
+static double
+about_norm2(const float *v, size_t n)
 {
 	double sum[4] = {0};
 	size_t i = 0;
@@ -277,24 +286,40 @@ is_unit(const float *v, size_t n)
 	}
 	for (; i < n; i++)
 		sum[0] += (double)v[i] * v[i];
-	return fabs(sum[0] + sum[1] + sum[2] + sum[3] - 1) < 5e-8;
+	return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* Into *by what every number is to be multiplied with, so that the outcome is in every bit that
+ * of 1 / sqrt(vec_norm2()): mostly it is sure before that is known. */
+static bool
+find_factor(const float *v, size_t n, double *by)
+{
+	double norm2 = about_norm2(v, n), off = 0x1p-52 * (double)(n + 8);
+
+	*by = 1;
+	/* Within 5e-8 of 1, dividing moves no number by the half of what lies between it and the
+	 * next, 2^-25 of it at least. */
+	if (fabs(norm2 - 1) < 5e-8)
+		return true;
+	*by = 1 / sqrt(norm2);
+	if (norm2 > 0 && isfinite(norm2) &&
+	    vec_ops()->scales_alike(v, *by * (1 - off), *by * (1 + off), n))
+		return true;
+	norm2 = vec_norm2(v, n);
+	*by = 1 / sqrt(norm2);
+	return norm2 > 0 && isfinite(norm2);
 }
 
 bool
 vec_normalise(float *out, const float *v, size_t n)
 {
-	double norm2;
+	double by;
 
-	if (is_unit(v, n)) {
-		memmove(out, v, n * sizeof *out);
-		return true;
-	}
-	norm2 = vec_norm2(v, n);
-	if (!(norm2 > 0) || !isfinite(norm2)) {
+	if (!find_factor(v, n, &by)) {
 		memset(out, 0, n * sizeof *out);
 		return false;
 	}
-	vec_ops()->scale(out, v, 1 / sqrt(norm2), n);
+	vec_ops()->scale(out, v, by, n);
 	return true;
 }
 

@@ -61,6 +61,8 @@ struct vec_ops {
 	void (*add)(float *sum, float factor, const float *v, size_t n);
 	/* out[i] = v[i] * by, rounded once; out may be v. */
 	void (*scale)(float *out, const float *v, double by, size_t n);
+	/* Whether that is the same of both. */
+	bool (*scales_alike)(const float *v, double low, double high, size_t n);
 };
 
 /* Three bits a value: 128 values u8 in 0..7 to and from 48 bytes a, b, c of 16 each.

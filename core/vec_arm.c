@@ -326,6 +326,16 @@ neon_scale(float *out, const float *v, double by, size_t n)
 		out[i] = (float)(v[i] * by);
 }
 
+NEON static bool
+neon_scales_alike(const float *v, double low, double high, size_t n)
+{
+	bool alike = true;
+
+	for (size_t i = 0; i < n; i++)
+		alike &= (float)(v[i] * low) == (float)(v[i] * high);
+	return alike;
+}
+
 const struct vec_ops vec_neon_ops = {
     .name = "neon",
     .dot7 = neon_dot7,
@@ -342,6 +352,7 @@ const struct vec_ops vec_neon_ops = {
     .add_codes = neon_add_codes,
     .add = neon_add,
     .scale = neon_scale,
+    .scales_alike = neon_scales_alike,
 };
 
 #else

@@ -468,6 +468,24 @@ avx2_scale(float *out, const float *v, double by, size_t n)
 		out[i] = (float)(v[i] * by);
 }
 
+AVX2 static bool
+avx2_scales_alike(const float *v, double low, double high, size_t n)
+{
+	__m256d a = _mm256_set1_pd(low), b = _mm256_set1_pd(high), x;
+	__m128 differ = _mm_setzero_ps();
+	size_t i = 0;
+
+	for (; i + 4 <= n; i += 4) {
+		x = _mm256_cvtps_pd(_mm_loadu_ps(v + i));
+		differ = _mm_or_ps(differ, _mm_cmpneq_ps(_mm256_cvtpd_ps(_mm256_mul_pd(x, a)),
+		    _mm256_cvtpd_ps(_mm256_mul_pd(x, b))));
+	}
+	for (; i < n; i++)
+		if ((float)(v[i] * low) != (float)(v[i] * high))
+			return false;
+	return _mm_movemask_ps(differ) == 0;
+}
+
 const struct vec_ops vec_avx2_ops = {
     .name = "avx2",
     .dot7 = avx2_dot7,
@@ -484,6 +502,7 @@ const struct vec_ops vec_avx2_ops = {
     .add_codes = avx2_add_codes,
     .add = avx2_add,
     .scale = avx2_scale,
+    .scales_alike = avx2_scales_alike,
 };
 
 /* ---- AVX-512 with VNNI: the codes; floats are not the bottleneck and stay AVX2 ---- */
@@ -657,6 +676,7 @@ const struct vec_ops vec_avx512_ops = {
     .add_codes = avx2_add_codes,
     .add = avx2_add,
     .scale = avx2_scale,
+    .scales_alike = avx2_scales_alike,
 };
 
 #else

@@ -221,6 +221,17 @@ floats_are_added_and_scaled_bit_for_bit_alike(void **state)
 			for (size_t i = 0; i < n; i++)
 				assert_same_bits(got[i], (float)(v[i] * (1 / 3.0)));
 			assert_same_bits(got[n], 7);
+			assert_true(ops->scales_alike(v, 0.3, 0.3 * (1 + 0x1p-52), n));
+			assert_int_equal(
+			    ops->scales_alike(v, 0.3, 0.3 * (1 + 0x1p-22), n), n == 0);
+		}
+	}
+	for (size_t at = 0; at < 20; at++) {
+		for (size_t i = 0; i < 20; i++)
+			v[i] = i == at;		/* 0 is always alike */
+		EACH_TIER(ops) {
+			assert_false(ops->scales_alike(v, 1, 1.5, 20));
+			assert_true(ops->scales_alike(v, 1, 1.5, at));
 		}
 	}
 }
