@@ -6,8 +6,11 @@
 
 #include "hash.h"
 
-/* Words lie in pairs; two that want the same place find room. */
-enum { SLOTS = 4096, FETCHED_MAX = 512 };
+enum {
+	SLOTS = 4096,
+	TOGETHER = 4,		/* what wants the same place finds room beside it */
+	FETCHED_MAX = 512,
+};
 
 struct lex_recall {
 	struct lex_recalled slot[SLOTS];
@@ -56,10 +59,20 @@ lex_recall_find(const struct lex_recall *r, uint32_t serial, bool is_written, co
 	if (len > LEX_RECALL_BYTES)
 		return NULL;
 	at = place_of(serial, bytes, len);
-	if (is_it(&r->slot[at], serial, is_written, bytes, len))
-		return &r->slot[at];
-	at ^= 1;
-	return is_it(&r->slot[at], serial, is_written, bytes, len) ? &r->slot[at] : NULL;
+	for (uint32_t i = 0; i < TOGETHER; i++)
+		if (is_it(&r->slot[at ^ i], serial, is_written, bytes, len))
+			return &r->slot[at ^ i];
+	return NULL;
+}
+
+/* To where what lies in the place may move: an empty one, else the next. */
+static uint32_t
+place_beside(const struct lex_recall *r, uint32_t at)
+{
+	for (uint32_t i = 1; i < TOGETHER; i++)
+		if (r->slot[at ^ i].serial == 0)
+			return at ^ i;
+	return at ^ (1 + r->slot[at].len % (TOGETHER - 1));
 }
 
 void
@@ -74,7 +87,7 @@ lex_recall_put(struct lex_recall *r, uint32_t serial, unsigned flags, const char
 	at = place_of(serial, bytes, len);
 	w = &r->slot[at];
 	if (w->serial != 0)
-		r->slot[at ^ 1] = *w;
+		r->slot[place_beside(r, at)] = *w;
 	memset(w, 0, sizeof *w);
 	w->serial = serial;
 	w->len = (uint8_t)len;

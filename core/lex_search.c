@@ -186,6 +186,9 @@ partition(struct search *a, uint32_t low, uint32_t high)
 	struct lex_cursor *c = a->s->cursor;
 	uint32_t *order = a->s->order, *below = a->s->below, n = 0;
 
+	below[0] = 0;
+	if (a->best->least == 0)	/* nothing can be left out yet */
+		return 0;
 	for (uint32_t i = 0; i < a->terms; i++)
 		c[i].bound = bound_in(&c[i], low, high);
 	for (uint32_t i = 1; i < a->terms; i++) {
@@ -194,7 +197,6 @@ partition(struct search *a, uint32_t low, uint32_t high)
 			order[at] = order[at - 1];
 		order[at] = moving;
 	}
-	below[0] = 0;
 	for (uint32_t i = 0; i < a->terms; i++)
 		below[i + 1] = below[i] + c[order[i]].bound;
 	while (n < a->terms && below[n + 1] <= (a->is_exhaustive ? 0 : a->best->least))
