@@ -20,8 +20,19 @@ lex_cursor_open(struct lex_cursor *c, const struct lex *x, const struct lex_term
 	c->df = t->df;
 	c->blocks = lex_blocks(t->df);
 	c->weight = weight;
+	c->kept = NULL;
 	lex_cursor_rewind(c);
 	return 0;
+}
+
+int
+lex_cursor_open_kept(struct lex_cursor *c, const struct lex *x, const struct lex_term *t,
+    float weight, struct lex_kept_list *kept, struct err *e)
+{
+	int rc = lex_cursor_open(c, x, t, weight, e);
+
+	c->kept = kept;
+	return rc;
 }
 
 void
@@ -59,23 +70,42 @@ block_frequencies(const struct lex_cursor *c, const struct lex_skip *s, uint32_t
 	return c->data + s->at + row_bytes;
 }
 
+/* The rows of c->block, which end with last, into c->row. */
+static int
+decode_rows(struct lex_cursor *c, const struct lex_skip *s, uint32_t n, struct err *e)
+{
+	/* The lowest row there can be. */
+	uint64_t next = c->block > 0 ? lex_cursor_skip(c, c->block - 1).last_row + UINT64_C(1) : 0;
+
+	if (next > s->last_row || s->last_row >= c->x->rows)
+		return lex_corrupt(e);
+	/* 127 distances of 32 bits cannot wrap 64, so the last row bounds all others. */
+	if (lex_block_rows(c->row, c->data + s->at, c->end, s->row_bits, n - 1, (uint32_t)next) >
+	    s->last_row)
+		return lex_corrupt(e);
+	c->row[n - 1] = s->last_row;
+	for (uint32_t i = 0; n < LEX_BLOCK && i < LEX_SPARE; i++)
+		c->row[n - 1 + i] = s->last_row;
+	return 0;
+}
+
 int
 lex_cursor_decode(struct lex_cursor *c, struct err *e)
 {
 	struct lex_skip s = lex_cursor_skip(c, c->block);
 	uint32_t n = block_length(c, c->block);
-	/* The lowest row there can be. */
-	uint64_t next = c->block > 0 ? lex_cursor_skip(c, c->block - 1).last_row + UINT64_C(1) : 0;
 	const unsigned char *tf = block_frequencies(c, &s, n);
 
-	if (tf == NULL || next > s.last_row || s.last_row >= c->x->rows)
+	if (tf == NULL)
 		return lex_corrupt(e);
-	/* 127 distances of 32 bits cannot wrap 64, so the last row bounds all others. */
-	if (lex_block_rows(c->row, c->data + s.at, c->end, s.row_bits, n - 1, (uint32_t)next) >
-	    s.last_row)
-		return lex_corrupt(e);
-	for (uint32_t i = 0; i < LEX_SPARE; i++)
-		c->row[n - 1 + i] = s.last_row;
+	c->row = c->kept != NULL ? c->kept->row + (size_t)c->block * LEX_BLOCK : c->own;
+	if (c->kept == NULL || !lex_kept_has(c->kept, c->block)) {
+		c->decoded = UINT32_MAX;
+		if (decode_rows(c, &s, n, e) == -1)
+			return -1;
+		if (c->kept != NULL)
+			lex_kept_put(c->kept, c->block);
+	}
 	c->n = n;
 	c->i = 0;
 	c->decoded = c->block;

@@ -29,6 +29,7 @@ struct lex_near {
 	const struct lex *x;
 	uint32_t terms;
 	uint32_t pairs;
+	struct lex_kept *kept;		/* borrowed; NULL: none */
 	struct lex_cursor cursor;	/* each list's in turn */
 	struct near_term term[TERMS_MAX];
 	struct near_pair pair[LEX_NEAR_PAIRS_MAX];
@@ -64,6 +65,12 @@ lex_near_free(struct lex_near *n)
 	free(n->held);
 	free(n->spot);
 	free(n);
+}
+
+void
+lex_near_share(struct lex_near *n, struct lex_scratch *s)
+{
+	n->kept = &s->kept;
 }
 
 /* ---- the query ---- */
@@ -187,7 +194,8 @@ find_words(struct lex_near *n, struct err *e)
 {
 	for (uint32_t k = 0; k < n->terms; k++) {
 		struct near_term *t = &n->term[k];
-		if (lex_cursor_open(&n->cursor, n->x, &t->term, 1, e) == -1 ||
+		struct lex_kept_list *kept = lex_kept_find(n->kept, n->x->serial, t->term.id);
+		if (lex_cursor_open_kept(&n->cursor, n->x, &t->term, 1, kept, e) == -1 ||
 		    lex_cursor_find(&n->cursor, n->row, n->rows,
 			n->spot + (size_t)k * n->rows, e) == -1)
 			return -1;

@@ -39,6 +39,8 @@ enum {
 struct lex_near;
 
 struct lex_near *lex_near_new(struct err *e);
+/* s is borrowed: what its last search decoded is not decoded again. */
+void lex_near_share(struct lex_near *n, struct lex_scratch *s);
 /* NULL is fine. */
 void lex_near_free(struct lex_near *n);
 /* Takes the pairs of a query's words; answers how many different ones. */

@@ -6,6 +6,7 @@
 #include "lex.h"
 #include "lex_best.h"
 #include "lex_format.h"
+#include "lex_kept.h"
 #include "lex_window.h"
 
 struct lex {
@@ -47,7 +48,9 @@ struct lex_cursor {
 	/* For the search: */
 	uint32_t bound;		/* in the window at hand, 0 when it has no posting there */
 	uint32_t bound_block;
-	uint32_t row[LEX_BLOCK + LEX_SPARE];	/* the last one again behind it */
+	struct lex_kept_list *kept;	/* decoded rows are left in it; NULL: nowhere */
+	uint32_t *row;		/* of the decoded block; the last one again behind less than 128 */
+	uint32_t own[LEX_BLOCK + LEX_SPARE];	/* where row is when nothing is kept */
 	uint32_t score[LEX_BLOCK];
 };
 
@@ -130,12 +133,17 @@ struct lex_scratch {
 	uint32_t *below;		/* below[i]: sum of the bounds of order[0..i-1] */
 	size_t cursors_cap;
 	uint32_t *units;		/* of each row of the window */
+	struct lex_kept kept;		/* of the last search, for all who ask about it */
 	uint64_t passing[LEX_WINDOW / 64];	/* a bit a row */
 	struct lex_best best;
 	uint64_t *rows, *found;		/* bits, for clauses */
 	size_t rows_cap;		/* in 64-bit words */
 	uint32_t *position[2];		/* LEX_POSITIONS_MAX each */
 };
+
+/* Checks as lex_cursor_open() does; rows that are kept of the list are not decoded again. */
+int lex_cursor_open_kept(struct lex_cursor *c, const struct lex *x, const struct lex_term *t,
+    float weight, struct lex_kept_list *kept, struct err *e);
 
 int lex_scratch_fit_cursors(struct lex_scratch *s, size_t n, struct err *e);
 

@@ -51,7 +51,8 @@ lex_scratch_new(struct err *e)
 	s->units = calloc(LEX_WINDOW + LEX_WINDOW_TAIL, sizeof *s->units);
 	s->position[0] = malloc(LEX_POSITIONS_MAX * sizeof *s->position[0]);
 	s->position[1] = malloc(LEX_POSITIONS_MAX * sizeof *s->position[1]);
-	if (s->units != NULL && s->position[0] != NULL && s->position[1] != NULL)
+	if (s->units != NULL && s->position[0] != NULL && s->position[1] != NULL &&
+	    lex_kept_init(&s->kept, e) == 0)
 		return s;
 fail:
 	lex_scratch_free(s);
@@ -69,6 +70,7 @@ lex_scratch_free(struct lex_scratch *s)
 	free(s->below);
 	free(s->units);
 	lex_best_fini(&s->best);
+	lex_kept_fini(&s->kept);
 	free(s->rows);
 	free(s->found);
 	free(s->position[0]);
@@ -116,19 +118,26 @@ lex_score_bound(const struct lex *x, const struct lex_query *q)
 	return (float)total_weight(x, q);
 }
 
-/* Opens a cursor a term, weights in units; answers what one unit is worth. */
+/* Opens a cursor a term, weights in units, *unit is what one is worth.  What they decode is kept
+ * if wanted. */
 static int
-open_cursors(const struct lex *x, struct lex_scratch *s, const struct lex_query *q,
+open_cursors(const struct lex *x, struct lex_scratch *s, const struct lex_query *q, bool keep,
     double *unit, struct err *e)
 {
+	struct lex_kept_list *kept = NULL;
 	double total = total_weight(x, q);
 
 	*unit = total > 0 ? total / UNITS_MAX : 1;
 	if (lex_scratch_fit_cursors(s, (size_t)q->terms + 1, e) == -1)
 		return -1;
+	if (keep)
+		lex_kept_begin(&s->kept, x->serial, x->rows);
 	for (uint32_t i = 0; i < q->terms; i++) {
+		const struct lex_term *t = &q->term[i].term;
 		float weight = (float)(term_weight(x, &q->term[i]) / *unit);
-		if (lex_cursor_open(&s->cursor[i], x, &q->term[i].term, weight, e) == -1)
+		if (keep)
+			kept = lex_kept_add(&s->kept, t->id, t->df);
+		if (lex_cursor_open_kept(&s->cursor[i], x, t, weight, kept, e) == -1)
 			return -1;
 		s->order[i] = i;
 	}
@@ -451,7 +460,7 @@ lex_search(const struct lex *x, struct lex_scratch *s, const struct lex_query *q
 			return -1;
 		a.allowed = s->rows;
 	}
-	if (open_cursors(x, s, q, &unit, e) == -1)
+	if (open_cursors(x, s, q, true, &unit, e) == -1)
 		return -1;
 	width = x->rows <= LEX_WINDOW ? LEX_WINDOW : WINDOW_FIRST;
 	for (uint32_t low = 0, high; low < x->rows; low = high) {
@@ -485,7 +494,7 @@ lex_score_rows(const struct lex *x, struct lex_scratch *s, const struct lex_quer
 	uint32_t units, sum;
 	double unit;
 
-	if (open_cursors(x, s, q, &unit, e) == -1)
+	if (open_cursors(x, s, q, false, &unit, e) == -1)
 		return -1;
 	for (uint32_t i = 0; i < rows; i++) {
 		sum = 0;
@@ -503,7 +512,9 @@ int
 lex_holds(const struct lex *x, struct lex_scratch *s, const struct lex_term *t, uint32_t row,
     struct err *e)
 {
-	if (lex_scratch_fit_cursors(s, 1, e) == -1 || lex_cursor_open(s->cursor, x, t, 0, e) == -1)
+	if (lex_scratch_fit_cursors(s, 1, e) == -1 ||
+	    lex_cursor_open_kept(s->cursor, x, t, 0,
+		lex_kept_find(&s->kept, x->serial, t->id), e) == -1)
 		return -1;
 	return lex_cursor_jump(s->cursor, row, e);
 }
@@ -515,7 +526,7 @@ lex_explain(const struct lex *x, struct lex_scratch *s, const struct lex_query *
 	uint32_t units, sum = 0;
 	double unit;
 
-	if (open_cursors(x, s, q, &unit, e) == -1)
+	if (open_cursors(x, s, q, false, &unit, e) == -1)
 		return -1;
 	for (uint32_t k = 0; k < q->terms; k++) {
 		struct lex_cursor *c = &s->cursor[k];

@@ -62,6 +62,7 @@ query_scratch_new(struct query_scratch **out, struct err *e)
 		query_scratch_free(s);
 		return -1;
 	}
+	lex_near_share(s->near, s->lex);
 	*out = s;
 	return 0;
 }

@@ -120,6 +120,64 @@ no_score_is_above_what_was_told(void **state)
 }
 
 static void
+find_most(const struct corpus *c, struct lex_near *n, const struct lex_words *words,
+    const uint32_t *row, float *most)
+{
+	struct err e;
+
+	lex_near_pairs(n, words);
+	assert_ok(lex_near_find(n, c->x, row, 300, most, &e), &e);
+}
+
+/* What a search decoded, the same question's, another one's, or of another index, changes
+ * nothing: not what the search itself finds next, either. */
+static void
+what_is_decoded_already_is_the_same(void **state)
+{
+	static struct lex_query q;
+	struct lex_words words = {0};
+	struct lex_near *sharing;
+	struct corpus c[2];
+	struct lex_hit hit[50], again[50];
+	float want[300], most[300];
+	uint32_t row[300], n, m;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		corpus_begin(&c[i]);
+		corpus_random_rows(&c[i], 2000, 50, 60);
+		corpus_end(&c[i], &usual);
+	}
+	assert_non_null(sharing = lex_near_new(&e));
+	lex_near_share(sharing, c[0].s);
+	for (uint32_t i = 0; i < 300; i++)
+		row[i] = (i * 397 + 5) % 2000;
+	for (int round = 0; round < 60; round++) {
+		const struct corpus *asked = &c[round % 3 == 2];
+		struct lex_options o = {.k = 50, .exhaustive = round % 2 == 0};
+		char text[200] = "";
+		for (int i = 0; i < 9; i++)
+			snprintf(text + strlen(text), 12, "%u ", corpus_word(50));
+		assert_ok(lex_words_read(&words, asked->x, c[0].a, text, strlen(text), &e), &e);
+		lex_query_of_words(&q, &words);
+		find_most(asked, near, &words, row, want);
+		find_most(asked, sharing, &words, row, most);	/* nothing, or another question's */
+		assert_memory_equal(want, most, sizeof want);
+		assert_ok(lex_search(asked->x, c[0].s, &q, &o, hit, &n, NULL, &e), &e);
+		find_most(asked, sharing, &words, row, most);
+		assert_memory_equal(want, most, sizeof want);
+		assert_ok(lex_search(asked->x, c[1].s, &q, &o, again, &m, NULL, &e), &e);
+		assert_int_equal(n, m);
+		assert_memory_equal(hit, again, n * sizeof *hit);
+	}
+	lex_near_free(sharing);
+	lex_words_fini(&words);
+	corpus_gone(&c[0]);
+	corpus_gone(&c[1]);
+}
+
+static void
 pairs_are_neighbours_of_the_query(void **state)
 {
 	static const struct {
@@ -223,6 +281,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(scores_are_the_formula),
 	    cmocka_unit_test(no_score_is_above_what_was_told),
+	    cmocka_unit_test(what_is_decoded_already_is_the_same),
 	    cmocka_unit_test(pairs_are_neighbours_of_the_query),
 	    cmocka_unit_test(long_queries_stop_at_the_limit),
 	    cmocka_unit_test(without_positions_all_is_zero),
