@@ -12,6 +12,7 @@
  *   sup_tenants.c  documents that changed, pointers that moved
  *   sup_builds.c   build processes
  *   sup_stores.c   tenants made and deleted by clients
+ *   sup_gone.c     the data of those that were deleted
  *   sup_cold.c     tenants that nobody asks for
  *   sup_inbox.c    what was sent to tenants, and what becomes of it
  *   sup_fleet.c    what the hosts of a fleet agree on: who builds, who rolls
@@ -402,6 +403,13 @@ int sup_store_remove(
 void sup_stores_open(struct sup *s);
 void sup_stores_turn(struct sup *s);
 int64_t sup_stores_due(const struct sup *s);
+
+/* sup_gone.c: its data may go when it is in the catalog no more, and looks when that may be */
+int sup_gone_mark(struct sup *s, const char *tenant, struct err *e);
+void sup_gone_unmark(struct sup *s, const char *tenant);
+void sup_gone_look(struct sup *s);
+void sup_gone_turn(struct sup *s);
+int64_t sup_gone_due(const struct sup *s);
 
 /* sup_cold.c */
 int sup_cold_open(struct sup *s, struct err *e);

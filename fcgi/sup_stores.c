@@ -6,14 +6,11 @@
  * knows of it from DATA/lkg.
  *
  * A tenant that is deleted leaves its source first, then the catalog, then the workers by a roll;
- * when none can be asked for it any more its data is removed.  DATA/gone/<tenant> says so across
- * a restart.
+ * when none can be asked for it any more its data is removed (sup_gone.c).
  */
 #include "sup.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +20,6 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "file_area.h"
 #include "json.h"
 #include "log.h"
 #include "store_about.h"
@@ -32,11 +28,8 @@
 #include "uploads.h"
 
 enum {
-	PURGE_MS = 1000,		/* until those that are gone are looked at again */
-	PURGE_SOON_MS = 20,
-	PURGE_FILES = 500,		/* removed in one turn of the loop */
+	UPLOADS_FIRST_MS = 1000,
 	UPLOADS_MS = 3600000,
-	GONE_MODE = 0750,
 };
 
 /* ---- where documents are ---- */
@@ -125,40 +118,12 @@ change_file(struct sup *s, const struct catalog_tenant *t, const char *text, str
 
 /* ---- what is deleted ---- */
 
-static int
-gone_path(const struct sup *s, const char *tenant, char out[PATH_MAX], struct err *e)
-{
-	char folder[PATH_MAX];
-
-	return file_join(folder, sizeof folder, s->conf.global.data_dir, "gone", e) == -1 ||
-		file_make_folder(folder, GONE_MODE, e) == -1 ?
-	    -1 :
-	    file_join(out, PATH_MAX, folder, tenant, e);
-}
-
-static int
-mark_gone(struct sup *s, const char *tenant, struct err *e)
-{
-	char path[PATH_MAX];
-
-	return gone_path(s, tenant, path, e) == -1 ? -1 : file_replace(path, "", 0, 0640, e);
-}
-
-static void
-unmark_gone(struct sup *s, const char *tenant)
-{
-	char path[PATH_MAX];
-
-	if (gone_path(s, tenant, path, NULL) == 0)
-		unlink(path);
-}
-
 static void
 withdraw(struct sup *s, const char *tenant)
 {
 	log_info("tenant deleted by a client tenant=%s", tenant);
 	catalog_withdraw(s->catalog, tenant);
-	s->purge_due_ms = s->now_ms + PURGE_MS;
+	sup_gone_look(s);
 }
 
 static int
@@ -166,11 +131,11 @@ remove_file(struct sup *s, const char *tenant, struct err *e)
 {
 	char path[PATH_MAX];
 
-	if (file_of(s, tenant, path, e) == -1 || mark_gone(s, tenant, e) == -1)
+	if (file_of(s, tenant, path, e) == -1 || sup_gone_mark(s, tenant, e) == -1)
 		return -1;
 	if (unlink(path) == -1 && errno != ENOENT) {
 		err_sys(e, ERR_IO, "the pool cannot remove documents of tenants: %s", path);
-		unmark_gone(s, tenant);
+		sup_gone_unmark(s, tenant);
 		return -1;
 	}
 	withdraw(s, tenant);
@@ -238,7 +203,7 @@ finish_call(struct sup *s, struct store_call *c, struct err *e)
 	if (c->kind != STORE_REMOVE)	/* the watch will bring the true index */
 		return offer(s, c->tenant, c->document, ORIGIN_CONSUL,
 		    consul_status(s->consul)->index, e);
-	if (mark_gone(s, c->tenant, e) == -1)
+	if (sup_gone_mark(s, c->tenant, e) == -1)
 		return -1;
 	withdraw(s, c->tenant);
 	remove_other_keys(s, c->tenant);
@@ -412,132 +377,10 @@ sup_store_remove(struct sup *s, control_id client, struct json_object *request, 
 	return 0;
 }
 
-/* ---- data of tenants that are gone ---- */
-
-/* Removes what is below a folder, and it; false: the budget is used up, there is more. */
-static bool
-remove_some(const char *path, unsigned *budget)
-{
-	struct dirent *entry;
-	char below[PATH_MAX];
-	struct stat st;
-	DIR *dir;
-	bool all = true;
-
-	if ((dir = opendir(path)) == NULL)
-		return true;
-	while (all && (entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    file_join(below, sizeof below, path, entry->d_name, NULL) == -1 ||
-		    lstat(below, &st) == -1)
-			continue;
-		if (*budget == 0)
-			all = false;
-		else if (S_ISDIR(st.st_mode))
-			all = remove_some(below, budget);
-		else if (unlink(below) == 0)
-			--*budget;
-	}
-	closedir(dir);
-	if (all)
-		rmdir(path);
-	return all;
-}
-
-/* A build, a probe or a transfer may still write there, a worker may still be asked for it. */
-static bool
-is_needed(const struct sup *s, const char *tenant)
-{
-	for (int i = 0; i < BUILDS_MAX; i++)
-		if (s->runs[i].child.pid != 0 && strcmp(s->runs[i].tenant, tenant) == 0)
-			return true;
-	for (int i = 0; i < PROBES_MAX; i++)
-		if (s->probes[i].child.pid != 0 && strcmp(s->probes[i].tenant, tenant) == 0)
-			return true;
-	for (int i = 0; s->fleet != NULL && i < TRANSFERS_MAX; i++)
-		if (s->fleet->transfers[i].child.pid != 0 &&
-		    strcmp(s->fleet->transfers[i].tenant, tenant) == 0)
-			return true;
-	return roll_is_busy(&s->roll) || !sup_sweep_is_even(s) ||
-	    roster_find(&s->roster, tenant) != NULL;
-}
-
-/* Empty files in its name. */
-static void
-remove_traces(const struct sup *s, const char *tenant)
-{
-	static const char *const places[] = {".bell", ".asked"};
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		snprintf(path, sizeof path, "%s/inbox/%s/%s", s->conf.global.data_dir, places[i],
-		    tenant);
-		unlink(path);
-	}
-}
-
-/* False: it is to be looked at again. */
-static bool
-purge(struct sup *s, const char *tenant, unsigned *budget)
-{
-	char area[UPLOAD_AREA_BYTES], path[PATH_MAX];
-	const char *const places[][2] = {
-	    {"tenants", tenant}, {"inbox", tenant}, {UPLOADS_FOLDER, area}};
-
-	if (catalog_find(s->catalog, tenant) != NULL) {
-		unmark_gone(s, tenant);		/* it is there again, or never went */
-		return true;
-	}
-	if (is_needed(s, tenant))
-		return false;
-	file_area_of_tenant(tenant, area);
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s/%s", s->conf.global.data_dir, places[i][0],
-		    places[i][1]);
-		if (!remove_some(path, budget) || file_is_folder(path))
-			return false;
-	}
-	remove_traces(s, tenant);
-	unmark_gone(s, tenant);
-	log_info("data removed tenant=%s", tenant);
-	return true;
-}
-
-struct purging {
-	struct sup *s;
-	unsigned budget;
-	bool is_left;
-};
-
-static int
-purge_name(void *context, int folder, const char *name, struct err *e)
-{
-	struct purging *p = context;
-
-	(void)folder;
-	(void)e;
-	if (tenant_name_is_valid(name, strlen(name)))
-		p->is_left |= !purge(p->s, name, &p->budget);
-	return 0;
-}
-
-static void
-purge_all(struct sup *s)
-{
-	struct purging p = {.s = s, .budget = PURGE_FILES};
-	char folder[PATH_MAX];
-
-	if (file_join(folder, sizeof folder, s->conf.global.data_dir, "gone", NULL) == -1 ||
-	    file_each_name(folder, purge_name, &p, NULL) == -1)
-		p.is_left = true;
-	s->purge_due_ms = !p.is_left ? 0 :
-				       s->now_ms + (p.budget == 0 ? PURGE_SOON_MS : PURGE_MS);
-}
-
 void
 sup_stores_open(struct sup *s)
 {
-	s->purge_due_ms = s->uploads_due_ms = s->now_ms + PURGE_MS;
+	s->uploads_due_ms = s->now_ms + UPLOADS_FIRST_MS;
 }
 
 void
@@ -545,8 +388,6 @@ sup_stores_turn(struct sup *s)
 {
 	struct err e;
 
-	if (s->purge_due_ms != 0 && s->now_ms >= s->purge_due_ms)
-		purge_all(s);
 	if (s->now_ms < s->uploads_due_ms)
 		return;
 	s->uploads_due_ms = s->now_ms + UPLOADS_MS;
@@ -557,6 +398,5 @@ sup_stores_turn(struct sup *s)
 int64_t
 sup_stores_due(const struct sup *s)
 {
-	return s->purge_due_ms != 0 && s->purge_due_ms < s->uploads_due_ms ? s->purge_due_ms :
-									     s->uploads_due_ms;
+	return s->uploads_due_ms;
 }

@@ -229,6 +229,7 @@ start(struct sup *s, struct err *e)
 	if (sup_tenants_open(s, e) == -1 || sup_roll_open(s, e) == -1)
 		return -1;
 	sup_stores_open(s);
+	sup_gone_look(s);
 	sup_gateway_begin(s);
 	if (s->heritage != NULL) {
 		sup_exec_adopt(s, s->heritage);
@@ -451,6 +452,7 @@ timeout_of(const struct sup *s)
 		return (int)timeout;
 	earlier(&timeout, sup_fleet_due(s), s->now_ms);
 	earlier(&timeout, sup_stores_due(s), s->now_ms);
+	earlier(&timeout, sup_gone_due(s), s->now_ms);
 	earlier(&timeout, sup_cold_due(s), s->now_ms);
 	if ((left = sup_roll_due(s)) != 0)
 		earlier(&timeout, left, s->now_ms);
@@ -523,6 +525,8 @@ turn(struct sup *s)
 	sup_wait_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_stores_turn(s);
+	if (s->stopping == STOP_NOT)
+		sup_gone_turn(s);
 	if (s->stopping == STOP_NOT)
 		sup_exec_turn(s);
 	end_orphans(s);

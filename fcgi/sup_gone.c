@@ -1,0 +1,197 @@
+/* sup_gone.c - data of tenants that were deleted by a client goes, when no worker needs it.
+ *
+ * DATA/gone/<tenant> says that it may go, across a restart.  A tenant whose document merely
+ * vanished has no such file and keeps its data.
+ */
+#include "sup.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "file_area.h"
+#include "log.h"
+#include "sup_fleet.h"
+#include "tenant.h"
+
+enum {
+	LOOK_MS = 1000,		/* until those that are gone are looked at again */
+	SOON_MS = 20,
+	FILES_A_TURN = 500,	/* removed in one turn of the loop */
+	GONE_MODE = 0750,
+};
+
+/* ---- marks ---- */
+
+static int
+gone_path(const struct sup *s, const char *tenant, char out[PATH_MAX], struct err *e)
+{
+	char folder[PATH_MAX];
+
+	return file_join(folder, sizeof folder, s->conf.global.data_dir, "gone", e) == -1 ||
+		file_make_folder(folder, GONE_MODE, e) == -1 ?
+	    -1 :
+	    file_join(out, PATH_MAX, folder, tenant, e);
+}
+
+int
+sup_gone_mark(struct sup *s, const char *tenant, struct err *e)
+{
+	char path[PATH_MAX];
+
+	return gone_path(s, tenant, path, e) == -1 ? -1 : file_replace(path, "", 0, 0640, e);
+}
+
+void
+sup_gone_unmark(struct sup *s, const char *tenant)
+{
+	char path[PATH_MAX];
+
+	if (gone_path(s, tenant, path, NULL) == 0)
+		unlink(path);
+}
+
+void
+sup_gone_look(struct sup *s)
+{
+	s->purge_due_ms = s->now_ms + LOOK_MS;
+}
+
+/* ---- removing ---- */
+
+/* Removes what is below a folder, and it; false: the budget is used up, there is more. */
+static bool
+remove_some(const char *path, unsigned *budget)
+{
+	struct dirent *entry;
+	char below[PATH_MAX];
+	struct stat st;
+	DIR *dir;
+	bool all = true;
+
+	if ((dir = opendir(path)) == NULL)
+		return true;
+	while (all && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    file_join(below, sizeof below, path, entry->d_name, NULL) == -1 ||
+		    lstat(below, &st) == -1)
+			continue;
+		if (*budget == 0)
+			all = false;
+		else if (S_ISDIR(st.st_mode))
+			all = remove_some(below, budget);
+		else if (unlink(below) == 0)
+			--*budget;
+	}
+	closedir(dir);
+	if (all)
+		rmdir(path);
+	return all;
+}
+
+/* A build, a probe or a transfer may still write there, a worker may still be asked for it. */
+static bool
+is_needed(const struct sup *s, const char *tenant)
+{
+	for (int i = 0; i < BUILDS_MAX; i++)
+		if (s->runs[i].child.pid != 0 && strcmp(s->runs[i].tenant, tenant) == 0)
+			return true;
+	for (int i = 0; i < PROBES_MAX; i++)
+		if (s->probes[i].child.pid != 0 && strcmp(s->probes[i].tenant, tenant) == 0)
+			return true;
+	for (int i = 0; s->fleet != NULL && i < TRANSFERS_MAX; i++)
+		if (s->fleet->transfers[i].child.pid != 0 &&
+		    strcmp(s->fleet->transfers[i].tenant, tenant) == 0)
+			return true;
+	return roll_is_busy(&s->roll) || !sup_sweep_is_even(s) ||
+	    roster_find(&s->roster, tenant) != NULL;
+}
+
+/* Empty files in its name. */
+static void
+remove_traces(const struct sup *s, const char *tenant)
+{
+	static const char *const places[] = {".bell", ".asked"};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(path, sizeof path, "%s/inbox/%s/%s", s->conf.global.data_dir, places[i],
+		    tenant);
+		unlink(path);
+	}
+}
+
+/* False: it is to be looked at again. */
+static bool
+purge(struct sup *s, const char *tenant, unsigned *budget)
+{
+	char area[UPLOAD_AREA_BYTES], path[PATH_MAX];
+	const char *const places[][2] = {
+	    {"tenants", tenant}, {"inbox", tenant}, {UPLOADS_FOLDER, area}};
+
+	if (catalog_find(s->catalog, tenant) != NULL) {
+		sup_gone_unmark(s, tenant);		/* it is there again, or never went */
+		return true;
+	}
+	if (is_needed(s, tenant))
+		return false;
+	file_area_of_tenant(tenant, area);
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(path, sizeof path, "%s/%s/%s", s->conf.global.data_dir, places[i][0],
+		    places[i][1]);
+		if (!remove_some(path, budget) || file_is_folder(path))
+			return false;
+	}
+	remove_traces(s, tenant);
+	sup_gone_unmark(s, tenant);
+	log_info("data removed tenant=%s", tenant);
+	return true;
+}
+
+struct purging {
+	struct sup *s;
+	unsigned budget;
+	bool is_left;
+};
+
+static int
+purge_name(void *context, int folder, const char *name, struct err *e)
+{
+	struct purging *p = context;
+
+	(void)folder;
+	(void)e;
+	if (tenant_name_is_valid(name, strlen(name)))
+		p->is_left |= !purge(p->s, name, &p->budget);
+	return 0;
+}
+
+static void
+purge_all(struct sup *s)
+{
+	struct purging p = {.s = s, .budget = FILES_A_TURN};
+	char folder[PATH_MAX];
+
+	if (file_join(folder, sizeof folder, s->conf.global.data_dir, "gone", NULL) == -1 ||
+	    file_each_name(folder, purge_name, &p, NULL) == -1)
+		p.is_left = true;
+	s->purge_due_ms = !p.is_left ? 0 :
+				       s->now_ms + (p.budget == 0 ? SOON_MS : LOOK_MS);
+}
+
+void
+sup_gone_turn(struct sup *s)
+{
+	if (s->purge_due_ms != 0 && s->now_ms >= s->purge_due_ms)
+		purge_all(s);
+}
+
+int64_t
+sup_gone_due(const struct sup *s)
+{
+	return s->purge_due_ms != 0 ? s->purge_due_ms : INT64_MAX;
+}
