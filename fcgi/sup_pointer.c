@@ -209,6 +209,7 @@ hash_manifest(const struct sup *s, const struct fleet_tenant *t, char out[SHA256
 	free(text);
 }
 
+/* The lock is ours, the document still there ("get" fails without it), nobody was faster. */
 static void
 add_txn(const struct sup *s, const struct fleet_tenant *t, const struct consul_pointer *p,
     struct buf *b)
@@ -223,6 +224,8 @@ add_txn(const struct sup *s, const struct fleet_tenant *t, const struct consul_p
 		buf_addf(b,
 		    "{\"KV\":{\"Verb\":\"check-session\",\"Key\":\"%sbuild/%s\",\"Session\":\"%s\"}},",
 		    s->fleet->locks, t->name, session);
+	buf_addf(b, "{\"KV\":{\"Verb\":\"get\",\"Key\":\"%s%s/config\"}},", s->conf.consul.prefix,
+	    t->name);
 	buf_addf(b, "{\"KV\":{\"Verb\":\"cas\",\"Key\":\"%s%s/generation\",\"Index\":%" PRIu64
 		    ",\"Value\":\"",
 	    s->conf.consul.prefix, t->name, t->key.index);
@@ -281,14 +284,25 @@ on_written_well(struct sup *s, struct fleet_tenant *t, const struct consul_reply
 	    p->generation, p->flip, p->index);
 }
 
-/* Somebody was faster, or our lock was taken from us: the next reading tells. */
+static bool
+has_failed(const struct consul_reply *r, int step)
+{
+	char index[32];
+
+	snprintf(index, sizeof index, "\"OpIndex\":%d,", step);
+	return strstr(r->body, index) != NULL;
+}
+
+/* Somebody was faster, or our lock was taken from us, or the tenant: the next reading tells. */
 static void
 on_lost_race(struct sup *s, struct fleet_tenant *t, const struct consul_reply *r)
 {
-	bool is_fence = s->fleet->is_fenced && strstr(r->body, "\"OpIndex\":0") != NULL;
+	bool is_fenced = s->fleet->is_fenced, is_fence = is_fenced && has_failed(r, 0);
 
 	log_info("pointer not written tenant=%s: %s", t->name,
-	    is_fence ? "the build lock is lost" : "another was faster");
+	    is_fence			? "the build lock is lost"
+		: has_failed(r, is_fenced) ? "its document is gone"
+					   : "another was faster");
 	if (is_fence)
 		fleet_build_lock_is_lost(s, t->name);
 	snprintf(t->waits, sizeof t->waits, "the key has moved: read again");
