@@ -24,6 +24,7 @@ consul_set_fini(struct consul_set *s)
 	free_items(s->items, s->count);
 	free_items(s->pointers, s->pointer_count);
 	free_items(s->pins, s->pin_count);
+	free_items(s->gones, s->gone_count);
 	*s = (struct consul_set){0};
 }
 
@@ -60,7 +61,7 @@ read_value(struct consul_item *item, struct json_object *value, struct err *e)
 	return 0;
 }
 
-enum key_kind { KEY_DOCUMENT, KEY_POINTER, KEY_PIN, KEY_OTHER, KEY_BAD };
+enum key_kind { KEY_DOCUMENT, KEY_POINTER, KEY_PIN, KEY_GONE, KEY_OTHER, KEY_BAD };
 
 static enum key_kind
 classify(const char *rest, char tenant[TENANT_NAME_BYTES + 1])
@@ -80,6 +81,8 @@ classify(const char *rest, char tenant[TENANT_NAME_BYTES + 1])
 		return KEY_POINTER;
 	if (strcmp(slash, "/pin") == 0)
 		return KEY_PIN;
+	if (strcmp(slash, "/gone") == 0)
+		return KEY_GONE;
 	return strncmp(slash, "/status/", 8) == 0 ? KEY_OTHER : KEY_BAD;
 }
 
@@ -106,6 +109,8 @@ place_for(struct consul_set *set, enum key_kind kind)
 		return add_item(&set->items, &set->count);
 	if (kind == KEY_POINTER)
 		return add_item(&set->pointers, &set->pointer_count);
+	if (kind == KEY_GONE)
+		return add_item(&set->gones, &set->gone_count);
 	return add_item(&set->pins, &set->pin_count);
 }
 
@@ -152,6 +157,18 @@ by_tenant(const void *a, const void *b)
 	    ((const struct consul_item *)b)->tenant);
 }
 
+static int
+is_of_tenant(const void *key, const void *item)
+{
+	return strcmp(key, ((const struct consul_item *)item)->tenant);
+}
+
+const struct consul_item *
+consul_item_find(const struct consul_item *items, size_t count, const char *tenant)
+{
+	return count > 0 ? bsearch(tenant, items, count, sizeof *items, is_of_tenant) : NULL;
+}
+
 /* Sorts; a tenant that comes twice makes the whole answer worthless. */
 static int
 sort_items(struct consul_item *items, size_t count, struct err *e)
@@ -189,7 +206,8 @@ consul_kv_parse(struct consul_set *set, size_t *bad_keys, const char *prefix, co
 			goto out;
 	if (sort_items(set->items, set->count, e) == -1 ||
 	    sort_items(set->pointers, set->pointer_count, e) == -1 ||
-	    sort_items(set->pins, set->pin_count, e) == -1)
+	    sort_items(set->pins, set->pin_count, e) == -1 ||
+	    sort_items(set->gones, set->gone_count, e) == -1)
 		goto out;
 	rc = 0;
 out:

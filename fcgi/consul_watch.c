@@ -330,6 +330,7 @@ is_news(struct consul_watch *w, const struct consul_set *set)
 	digest_items(h, set->items, set->count);
 	digest_items(h, set->pointers, set->pointer_count);
 	digest_items(h, set->pins, set->pin_count);
+	digest_items(h, set->gones, set->gone_count);
 	hash_sha256_end(h, digest);
 	same = w->has_content && memcmp(digest, w->content, sizeof digest) == 0;
 	memcpy(w->content, digest, sizeof digest);

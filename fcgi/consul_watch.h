@@ -123,14 +123,16 @@ struct consul_item {
 };
 
 /* One complete reading.  Pointers and pins are the values of PREFIX{tenant}/generation and
- * PREFIX{tenant}/pin: see consul_pointer.h. */
+ * PREFIX{tenant}/pin: see consul_pointer.h; gones those of PREFIX{tenant}/gone: consul_gone.h. */
 struct consul_set {
-	struct consul_item *items;	/* owned, sorted by tenant, as all three */
+	struct consul_item *items;	/* owned, sorted by tenant, as all four */
 	size_t count;
 	struct consul_item *pointers;
 	size_t pointer_count;
 	struct consul_item *pins;
 	size_t pin_count;
+	struct consul_item *gones;
+	size_t gone_count;
 	bool trusted;			/* what is not in it may be counted as deleted */
 };
 

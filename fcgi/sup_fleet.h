@@ -68,6 +68,7 @@ struct sup_fleet {
 	struct consul_pointer written;	/* with that */
 	bool is_fenced;
 	int64_t writes_denied_ms;
+	int64_t gone_denied_ms;		/* stale keys of what is gone are left until then */
 
 	struct service service;
 	struct status_keys keys;
@@ -95,6 +96,9 @@ void fleet_pointers_turn(struct sup *s);
 int64_t fleet_pointers_due(const struct sup *s);
 /* The pointer as it was read under the build lock. */
 void fleet_pointer_seen(struct sup *s, const char *tenant, const struct consul_pointer *key);
+
+/* sup_gone.c: keys that say that tenants were deleted by clients */
+void fleet_take_gone(struct sup *s, const struct consul_set *set);
 
 /* sup_transfer.c: the tenant is busy until it has ended, or rests for a while */
 void fleet_transfer(struct sup *s, struct fleet_tenant *t, bool is_fetch);

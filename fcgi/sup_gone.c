@@ -1,17 +1,23 @@
 /* sup_gone.c - data of tenants that were deleted by a client goes, when no worker needs it.
  *
- * DATA/gone/<tenant> says that it may go, across a restart.  A tenant whose document merely
- * vanished has no such file and keeps its data.
+ * DATA/gone/<tenant> says that it may go, across a restart.  It is made by whoever was asked,
+ * and by the other hosts on one Consul when the key PREFIX{tenant}/gone tells them
+ * (consul_gone.h), also by one that was down.  When they let go of the tenant the catalog
+ * decides, as of any other whose document vanished; one without that key keeps its data.
  */
 #include "sup.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "consul_gone.h"
+#include "consul_kv.h"
 #include "file.h"
 #include "file_area.h"
 #include "log.h"
@@ -22,6 +28,7 @@ enum {
 	LOOK_MS = 1000,		/* until those that are gone are looked at again */
 	SOON_MS = 20,
 	FILES_A_TURN = 500,	/* removed in one turn of the loop */
+	DROPS_A_READING = 8,	/* keys removed: each makes another reading */
 	GONE_MODE = 0750,
 };
 
@@ -59,6 +66,89 @@ void
 sup_gone_look(struct sup *s)
 {
 	s->purge_due_ms = s->now_ms + LOOK_MS;
+}
+
+/* ---- keys of the fleet ---- */
+
+static struct gone_view
+view_of(const struct sup *s, const struct consul_set *set, const char *tenant)
+{
+	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
+	struct gone_view v = {
+	    .is_listed = consul_item_find(set->items, set->count, tenant) != NULL};
+
+	if (t != NULL && t->origin == ORIGIN_CONSUL && t->document != NULL) {
+		v.has_vanished = t->gone;
+		v.revision = t->revision;
+	}
+	return v;
+}
+
+static void
+mark_for_another(struct sup *s, const char *tenant, const struct consul_gone *g)
+{
+	char path[PATH_MAX];
+	struct err e;
+
+	if (gone_path(s, tenant, path, NULL) == 0 && access(path, F_OK) == 0)
+		return;
+	if (sup_gone_mark(s, tenant, &e) == -1) {
+		log_error("tenant=%s: %s", tenant, e.text);
+		return;
+	}
+	log_info("deleted by a client of another host tenant=%s host=%s", tenant, g->host);
+	sup_gone_look(s);
+}
+
+static void
+on_key_dropped(void *context, uint64_t ticket, const struct consul_reply *r, int64_t now_ms)
+{
+	struct sup *s = context;
+
+	(void)ticket;
+	if (r->status == 403 || strstr(r->body, "ermission denied") != NULL)
+		s->fleet->gone_denied_ms = now_ms + FLEET_DENIED_MS;
+}
+
+/* Whoever is first; check-and-set keeps a newer one.  With it goes what a host may have said
+ * of the tenant after it was deleted, unless it is there again. */
+static bool
+drop_key(struct sup *s, const char *tenant, uint64_t index, bool is_listed)
+{
+	const char *prefix = s->conf.consul.prefix;
+	char body[1600];
+	int n = snprintf(body, sizeof body,
+	    "[{\"KV\":{\"Verb\":\"delete-cas\",\"Key\":\"%s%s/gone\",\"Index\":%" PRIu64 "}}", prefix,
+	    tenant, index);
+
+	if (!is_listed)
+		n += snprintf(body + n, sizeof body - (size_t)n,
+		    ",{\"KV\":{\"Verb\":\"delete-tree\",\"Key\":\"%s%s/status/\"}}", prefix, tenant);
+	snprintf(body + n, sizeof body - (size_t)n, "]");
+	return fleet_call(s, "PUT", "txn", NULL, body, on_key_dropped, 0) == 0;
+}
+
+void
+fleet_take_gone(struct sup *s, const struct consul_set *set)
+{
+	unsigned drops = s->now_ms >= s->fleet->gone_denied_ms ? DROPS_A_READING : 0;
+	int64_t now_s = (int64_t)time(NULL);
+
+	for (size_t i = 0; i < set->gone_count; i++) {
+		const struct consul_item *item = &set->gones[i];
+		struct gone_view v = view_of(s, set, item->tenant);
+		struct consul_gone g;
+		enum gone_step step;
+		if (item->document == NULL ||
+		    consul_gone_parse(&g, item->document, item->document_bytes, item->revision,
+			NULL) == -1)
+			continue;
+		step = consul_gone_decide(&g, &v, now_s);
+		if (step == GONE_MARK)
+			mark_for_another(s, item->tenant, &g);
+		else if (step == GONE_DROP && drops > 0)
+			drops -= drop_key(s, item->tenant, g.index, v.is_listed);
+	}
 }
 
 /* ---- removing ---- */
@@ -133,8 +223,12 @@ purge(struct sup *s, const char *tenant, unsigned *budget)
 	const char *const places[][2] = {
 	    {"tenants", tenant}, {"inbox", tenant}, {UPLOADS_FOLDER, area}};
 
-	if (catalog_find(s->catalog, tenant) != NULL) {
-		sup_gone_unmark(s, tenant);		/* it is there again, or never went */
+	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
+
+	if (t != NULL && t->gone)
+		return false;			/* not yet believed */
+	if (t != NULL) {
+		sup_gone_unmark(s, tenant);	/* it is there again, or never went */
 		return true;
 	}
 	if (is_needed(s, tenant))

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "consul_kv.h"
 #include "file.h"
 #include "generation.h"
 #include "json.h"
@@ -90,18 +91,6 @@ sup_fleet_forget(struct sup *s, const char *tenant)
 
 /* ---- a reading ---- */
 
-static int
-by_tenant(const void *name, const void *item)
-{
-	return strcmp(name, ((const struct consul_item *)item)->tenant);
-}
-
-static const struct consul_item *
-find_item(const struct consul_item *items, size_t count, const char *tenant)
-{
-	return count > 0 ? bsearch(tenant, items, count, sizeof *items, by_tenant) : NULL;
-}
-
 static void
 take_pointer(struct fleet_tenant *t, const struct consul_item *item, uint64_t reading,
     int64_t now_ms)
@@ -162,14 +151,15 @@ on_reading(void *context, const struct consul_set *set, int64_t now_ms)
 		have_tenant(s, set->items[i].tenant);
 	for (size_t i = 0; i < f->count; i++) {
 		struct fleet_tenant *t = f->at[i];
-		t->is_listed = find_item(set->items, set->count, t->name) != NULL;
+		t->is_listed = consul_item_find(set->items, set->count, t->name) != NULL;
 		if (!t->is_listed)
 			continue;	/* gone, or hidden from us: as it was */
-		take_pointer(t, find_item(set->pointers, set->pointer_count, t->name), reading,
+		take_pointer(t, consul_item_find(set->pointers, set->pointer_count, t->name), reading,
 		    now_ms);
-		take_pin(t, find_item(set->pins, set->pin_count, t->name));
+		take_pin(t, consul_item_find(set->pins, set->pin_count, t->name));
 	}
 	s->fleet->is_dirty = true;
+	fleet_take_gone(s, set);
 }
 
 void

@@ -6,11 +6,13 @@
  * knows of it from DATA/lkg.
  *
  * A tenant that is deleted leaves its source first, then the catalog, then the workers by a roll;
- * when none can be asked for it any more its data is removed (sup_gone.c).
+ * when none can be asked for it any more its data is removed (sup_gone.c).  In Consul a key
+ * takes its place that tells the other hosts (consul_gone.h).
  */
 #include "sup.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base64.h"
+#include "buf.h"
+#include "consul_gone.h"
 #include "file.h"
 #include "json.h"
 #include "log.h"
@@ -30,6 +35,7 @@
 enum {
 	UPLOADS_FIRST_MS = 1000,
 	UPLOADS_MS = 3600000,
+	TXN_MAX = 2 * TENANT_CONFIG_MAX,	/* a document in base64, and what is around it */
 };
 
 /* ---- where documents are ---- */
@@ -163,26 +169,16 @@ end_call(struct store_call *c)
 static int
 judge_reply(const struct store_call *c, const struct consul_reply *r, struct err *e)
 {
-	if (r->status == 200 && strncmp(r->body, "true", 4) == 0)
-		return 0;
-	if (r->status == 200 && c->kind == STORE_CREATE)
-		return err_set(e, ERR_EXISTS, "there is a tenant \"%s\" already", c->tenant);
 	if (r->status == 200)
-		return err_set(e, ERR_BUSY, "the document of \"%s\" changed meanwhile", c->tenant);
-	if (r->status == 403)
+		return 0;
+	if (r->status == 403 || strstr(r->body, "ermission denied") != NULL)
 		return err_set(e, ERR_PERMISSION, "Consul does not let the pool write documents");
+	if (r->status == 409 && c->kind == STORE_CREATE)
+		return err_set(e, ERR_EXISTS, "there is a tenant \"%s\" already", c->tenant);
+	if (r->status == 409)
+		return err_set(e, ERR_BUSY, "the document of \"%s\" changed meanwhile", c->tenant);
 	return err_set(e, ERR_PEER, "Consul did not take the document: %d %.150s", r->status,
 	    r->status != 0 ? r->body : r->trouble);
-}
-
-/* Its pointer, pin and status go after it. */
-static void
-remove_other_keys(struct sup *s, const char *tenant)
-{
-	char path[400];
-
-	snprintf(path, sizeof path, "kv/%s%s/", s->conf.consul.prefix, tenant);
-	fleet_call(s, "DELETE", path, "recurse=true", NULL, fleet_ignore_reply, 0);
 }
 
 /* The watch was faster, and knows the key's true index. */
@@ -206,7 +202,6 @@ finish_call(struct sup *s, struct store_call *c, struct err *e)
 	if (sup_gone_mark(s, c->tenant, e) == -1)
 		return -1;
 	withdraw(s, c->tenant);
-	remove_other_keys(s, c->tenant);
 	return 0;
 }
 
@@ -225,29 +220,95 @@ on_written(void *context, uint64_t ticket, const struct consul_reply *r, int64_t
 	end_call(c);
 }
 
-/* text NULL: the key goes.  revision 0: there must be none. */
+/* ",{"KV": {...}}" of one of the tenant's keys; more: members that the verb needs. */
+static void
+add_step(const struct sup *s, struct buf *b, const char *verb, const char *tenant,
+    const char *key, const char *more)
+{
+	buf_addf(b, "%s{\"KV\":{\"Verb\":\"%s\",\"Key\":\"%s%s/%s\"%s}}", b->len == 0 ? "[" : ",",
+	    verb, s->conf.consul.prefix, tenant, key, more);
+}
+
+static void
+add_value(const struct sup *s, struct buf *b, const char *verb, const char *tenant,
+    const char *key, uint64_t revision, const char *value, size_t n)
+{
+	struct buf more;
+
+	buf_init(&more, b->max);
+	buf_addf(&more, ",\"Index\":%" PRIu64 ",\"Value\":\"", revision);
+	base64_put(&more, value, n);
+	buf_addc(&more, '"');
+	if (more.failed)
+		b->failed = true;
+	else
+		add_step(s, b, verb, tenant, key, more.data);
+	buf_fini(&more);
+}
+
+/* The document goes with all that is beside it, and what stays tells the other hosts that
+ * this was meant. */
+static void
+add_removal(const struct sup *s, struct buf *b, const char *tenant, uint64_t revision)
+{
+	struct consul_gone gone = {.at = (int64_t)time(NULL)};
+	struct buf value;
+	char index[40];
+
+	snprintf(gone.host, sizeof gone.host, "%s", s->fleet->host);
+	snprintf(index, sizeof index, ",\"Index\":%" PRIu64, revision);
+	buf_init(&value, GONE_VALUE_MAX);
+	consul_gone_write(&gone, &value);
+	add_step(s, b, "delete-cas", tenant, "config", index);
+	if (value.failed)
+		b->failed = true;
+	else
+		add_value(s, b, "set", tenant, "gone", 0, value.data, value.len);
+	add_step(s, b, "delete", tenant, "generation", "");
+	add_step(s, b, "delete", tenant, "pin", "");
+	add_step(s, b, "delete-tree", tenant, "status/", "");
+	buf_fini(&value);
+}
+
+/* What is to be done in Consul, all of it or nothing.  text NULL: the tenant is deleted.
+ * revision 0: there must be no such document. */
+static int
+write_transaction(const struct sup *s, struct buf *b, const char *tenant, const char *text,
+    uint64_t revision, struct err *e)
+{
+	if (text == NULL) {
+		add_removal(s, b, tenant, revision);
+	} else {
+		add_value(s, b, "cas", tenant, "config", revision, text, strlen(text));
+		add_step(s, b, "delete", tenant, "gone", "");
+	}
+	buf_addc(b, ']');
+	return buf_check(b, "a document", e);
+}
+
 static int
 call_consul(struct sup *s, control_id client, enum store_call_kind kind, const char *tenant,
     const char *text, uint64_t revision, struct err *e)
 {
 	struct store_call *c = free_call(s);
-	char path[400], query[64];
+	struct buf body;
+	int rc = -1;
 
 	if (s->fleet == NULL || c == NULL)
 		return err_set(e, ERR_BUSY, "too many documents are being written already");
-	snprintf(path, sizeof path, "kv/%s%s/config", s->conf.consul.prefix, tenant);
-	snprintf(query, sizeof query, "cas=%llu", (unsigned long long)revision);
 	*c = (struct store_call){.client = client, .kind = kind};
 	snprintf(c->tenant, sizeof c->tenant, "%s", tenant);
+	buf_init(&body, TXN_MAX);
 	if (text != NULL && (c->document = strdup(text)) == NULL)
 		err_set(e, ERR_NOMEM, "no memory for a document");
-	else if (fleet_call(s, text != NULL ? "PUT" : "DELETE", path, query, text, on_written,
-		     (uint64_t)(c - s->store_calls)) == 0)
-		return 0;
-	else
+	else if (write_transaction(s, &body, tenant, text, revision, e) == 0 &&
+	    (rc = fleet_call(s, "PUT", "txn", NULL, body.data, on_written,
+		 (uint64_t)(c - s->store_calls))) == -1)
 		err_set(e, ERR_PEER, "Consul cannot be asked: %s", s->fleet->trouble.text);
-	end_call(c);
-	return -1;
+	buf_fini(&body);
+	if (rc == -1)
+		end_call(c);
+	return rc;
 }
 
 /* ---- commands ---- */

@@ -485,7 +485,7 @@ keys_of_no_tenant_are_counted(void **state)
 {
 #define K(name) ENTRY("rag/tenants/" name, "\"e30=\"", "1")
 	static const char body[] = "[" K("") "," K("a/") "," K("a/generation") "," K("a/pin") ","
-	    K("a/status/host") "," K("a/config") "," K("b") "," K("A/config") "," K("a/b/config")
+	    K("a/gone") "," K("a/status/host") "," K("a/config") "," K("b") "," K("A/config") "," K("a/b/config")
 	    "," K("../config") "," K("a/other") "]";
 	struct err e;
 	size_t bad;
@@ -573,7 +573,9 @@ pointers_and_pins_are_listed_beside_the_documents(void **state)
 			     "[" ALPHA "," ENTRY("rag/tenants/beta/generation", "\"e30=\"", "9") ","
 			     ENTRY("rag/tenants/alpha/generation", "null", "10") ","
 			     ENTRY("rag/tenants/alpha/status/web1", "\"e30=\"", "11") ","
-			     ENTRY("rag/tenants/alpha/pin", "\"MS1hYQ==\"", "11") "]",
+			     ENTRY("rag/tenants/alpha/pin", "\"MS1hYQ==\"", "11") ","
+			     ENTRY("rag/tenants/zeta/gone", "\"e30=\"", "12") ","
+			     ENTRY("rag/tenants/beta/gone", "\"e30=\"", "8") "]",
 			     now), 1);
 	assert_int_equal(set.count, 1);
 	assert_int_equal(set.pointer_count, 2);
@@ -584,6 +586,10 @@ pointers_and_pins_are_listed_beside_the_documents(void **state)
 	assert_int_equal(set.pointers[1].revision, 9);
 	assert_int_equal(set.pin_count, 1);
 	assert_string_equal(set.pins[0].document, "1-aa");
+	assert_int_equal(set.gone_count, 2);
+	assert_int_equal(consul_item_find(set.gones, set.gone_count, "zeta")->revision, 12);
+	assert_null(consul_item_find(set.gones, set.gone_count, "alpha"));
+	assert_null(consul_item_find(set.items, 0, "alpha"));
 	assert_int_equal(w.status.keys, 1);
 	assert_int_equal(w.status.bad_keys, 0);
 	/* the same pointer under another index is news: who writes it must know that index */
