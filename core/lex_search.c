@@ -228,19 +228,29 @@ first_from(const struct lex_cursor *c, uint32_t i, uint32_t row)
 	return i;
 }
 
-/* Two rows a load: a sixth sooner. */
+static inline void
+add_two(uint32_t *units, uint32_t low, const uint32_t *row, const uint32_t *score)
+{
+	uint64_t two;
+
+	memcpy(&two, row, sizeof two);
+	units[(uint32_t)two - low] += score[0];
+	units[(uint32_t)(two >> 32) - low] += score[1];
+}
+
+/* units[0] is the row low's.  Two rows a load and eight a turn: a sixth sooner. */
 static void
 add_rows(uint32_t *units, uint32_t low, const uint32_t *row, const uint32_t *score, uint32_t n)
 {
 	uint32_t i = 0;
-	uint64_t two;
 
-	for (; i + 2 <= n; i += 2) {
-		memcpy(&two, row + i, sizeof two);
-		units[(uint32_t)two - low] += score[i];
-		units[(uint32_t)(two >> 32) - low] += score[i + 1];
+	for (; i + 8 <= n; i += 8) {
+		add_two(units, low, row + i, score + i);
+		add_two(units, low, row + i + 2, score + i + 2);
+		add_two(units, low, row + i + 4, score + i + 4);
+		add_two(units, low, row + i + 6, score + i + 6);
 	}
-	if (i < n)
+	for (; i < n; i++)
 		units[row[i] - low] += score[i];
 }
 
