@@ -320,28 +320,51 @@ find_top(struct fuse_lexical *lexical, size_t count, const struct fuse_options *
 	return 0;
 }
 
-static struct fuse_hit
-hit_of(const struct fuse_lexical *l, float cosine, float top, const struct fuse_options *o)
+/* What the parts of a score are measured by, as score_hybrid() does. */
+struct measure {
+	float bm25, near, cosine;
+};
+
+static struct measure
+measure_by(float top, const struct fuse_options *o)
 {
-	struct fuse_hit h = {.row = l->row, .bm25 = or_zero(l->bm25), .near = or_zero(l->near),
-	    .cosine = cosine};
 	float by = top > 0 ? (1 - o->dense_weight) / top : 0;
 
-	set_parts(&h, by * h.bm25, by * o->near_weight * h.near, o->dense_weight * cosine);
-	return h;
+	return (struct measure){by, by * o->near_weight, o->dense_weight};
 }
 
 /* Larger comes first: by score, what is not exact yet before what is, the lower row.  Scores
  * that are not above 0 are none. */
 static uint64_t
-key_of_hit(const struct fuse_hit *h, bool is_most)
+key_of_score(const struct fuse_lexical *l, float cosine, const struct measure *m)
 {
+	float score = m->bm25 * or_zero(l->bm25) + m->near * or_zero(l->near) + m->cosine * cosine;
 	uint32_t bits;
 
-	if (!(h->score > 0))
-		return 0;
-	memcpy(&bits, &h->score, sizeof bits);
-	return (uint64_t)bits << 32 | (uint32_t)is_most << 31 | (0x7fffffff - h->row);
+	memcpy(&bits, &score, sizeof bits);
+	return score > 0
+	    ? (uint64_t)bits << 32 | (uint32_t)l->is_most << 31 | (0x7fffffff - l->row)
+	    : 0;
+}
+
+static float
+score_of_key(uint64_t key)
+{
+	uint32_t bits = (uint32_t)(key >> 32);
+	float score;
+
+	memcpy(&score, &bits, sizeof score);
+	return score;
+}
+
+static struct fuse_hit
+hit_of(const struct fuse_lexical *l, float cosine, const struct measure *m)
+{
+	struct fuse_hit h = {.row = l->row, .bm25 = or_zero(l->bm25), .near = or_zero(l->near),
+	    .cosine = cosine};
+
+	set_parts(&h, m->bm25 * h.bm25, m->near * h.near, m->cosine * cosine);
+	return h;
 }
 
 static size_t
@@ -362,31 +385,29 @@ fuse_first(struct fuse_lexical *lexical, size_t count, const struct fuse_options
     uint64_t *key, float *cosine, struct fuse_hit *out, size_t *n, struct err *e)
 {
 	float top, most = o->dense_weight * COSINE_MOST;
-	struct fuse_hit h;
+	struct measure m;
 
 	*n = 0;
-	if (count == 0 || find_top(lexical, count, o, &top, e) == -1)
-		return count == 0 ? 0 : -1;
+	if (find_top(lexical, count, o, &top, e) == -1)
+		return -1;
+	m = measure_by(top, o);
 	for (size_t i = 0; i < count; i++) {
 		cosine[i] = or_zero(o->cosine(o->context, lexical[i].row));
-		h = hit_of(&lexical[i], cosine[i], top, o);
-		key[i] = key_of_hit(&h, lexical[i].is_most);
+		key[i] = key_of_score(&lexical[i], cosine[i], &m);
 	}
-	while (*n < k) {
+	while (*n < k && *n < count) {
 		size_t i = largest(key, count);
-		h = hit_of(&lexical[i], cosine[i], top, o);
-		if (key[i] == 0 || !(h.score > most))
+		if (!(score_of_key(key[i]) > most))
 			break;
 		if (lexical[i].is_most) {
 			if (make_exact(lexical, i, o, e) == -1)
 				return -1;
-			h = hit_of(&lexical[i], cosine[i], top, o);
-			key[i] = key_of_hit(&h, false);
+			key[i] = key_of_score(&lexical[i], cosine[i], &m);
 			continue;
 		}
-		if (*n == 0 && h.cosine == 0)
+		if (*n == 0 && cosine[i] == 0)
 			break;		/* then there may be no vectors at all */
-		out[(*n)++] = h;
+		out[(*n)++] = hit_of(&lexical[i], cosine[i], &m);
 		key[i] = 0;
 	}
 	return 0;
