@@ -128,8 +128,10 @@ bool dense_vector(const struct dense *d, uint32_t row, float *out);
 float dense_score(const struct dense *d, uint32_t row, const float *query);
 /* The same of many rows for one query: ready[dim] is what dense_ready() made of it. */
 void dense_ready(const struct dense *d, const float *query, float *ready);
-/* Brings the exact vector of a row near, which is soon asked for. */
+/* Brings the exact vector of a row near, which is asked for next; or after other work, which
+ * keeps the first cache for itself: of 30 vectors, half of it. */
 void dense_fetch_exact(const struct dense *d, uint32_t row);
+void dense_fetch_exact_early(const struct dense *d, uint32_t row);
 float dense_score_ready(const struct dense *d, uint32_t row, const float *ready);
 
 /* Working memory, kept from query to query; grows to the largest index it met. */

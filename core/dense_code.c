@@ -111,3 +111,12 @@ dense_fetch_exact(const struct dense *d, uint32_t row)
 	for (uint32_t at = 0; at < d->h.exact_stride; at += 64)
 		__builtin_prefetch(p + at);
 }
+
+void
+dense_fetch_exact_early(const struct dense *d, uint32_t row)
+{
+	const uint8_t *p = d->exact + (size_t)row * d->h.exact_stride;
+
+	for (uint32_t at = 0; at < d->h.exact_stride; at += 64)
+		__builtin_prefetch(p + at, 0, 2);
+}

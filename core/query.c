@@ -210,7 +210,7 @@ search_words(struct ranking *r, struct err *e)
 	for (uint32_t i = 0; i < r->lexical_count; i++) {
 		r->lexical[i] = (struct fuse_lexical){.row = hits[i].row, .bm25 = hits[i].score};
 		if (r->x->dense != NULL && r->q->mode == FUSE_HYBRID)
-			dense_fetch_exact(r->x->dense, hits[i].row);
+			dense_fetch_exact_early(r->x->dense, hits[i].row);
 	}
 	return bound_nearness(r, e);
 }
