@@ -6,7 +6,7 @@
 
 /* Eight values are read by two loads of 16 bytes, in which four values of up to 24 bits lie
  * wherever the first begins; and 128 of 24 bits cannot wrap a sum of 32. */
-enum { NARROW = 24, STEP = 8, LOAD_BYTES = 16 };
+enum { NARROW = 24, STEP = 8, LOAD_BYTES = 16, AT_ONCE = 32 };
 
 /* ---- one by one, from value `i` on ---- */
 
@@ -38,6 +38,21 @@ score_from(uint32_t *score, const uint32_t *row, uint32_t i, uint32_t n, const f
 	for (; i < n; i++)
 		score[i] = lex_units_of(
 		    weight, lex_impact(lex_packed_at(p, i, bits) + 1, norm[row[i]]));
+}
+
+/* Where the last `few` of n > 0 ascending rows begin that may be the one looked for, or the first
+ * behind it.  By masks, since of a choice the compiler makes a branch, and that is guessed wrong
+ * every other time. */
+static inline uint32_t
+halve(const uint32_t *row, uint32_t n, uint32_t wanted, uint32_t few)
+{
+	uint32_t low = 0;
+
+	for (uint32_t half; n > few; n -= half) {
+		half = n / 2;
+		low += half & -(uint32_t)(row[low + half - 1] < wanted);
+	}
+	return low;
 }
 
 /* ---- eight at once ---- */
@@ -175,6 +190,34 @@ avx2_score(uint32_t *score, const uint32_t *row, const float *norm, float weight
 	}
 }
 
+/* A bit for each of 32 rows that is the one looked for. */
+AVX2_INLINE uint32_t
+equal_rows(const uint32_t *row, __m256i wanted)
+{
+	const __m256i in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+	__m256i a = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)row), wanted);
+	__m256i b = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(row + 8)), wanted);
+	__m256i c = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(row + 16)), wanted);
+	__m256i d = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)(row + 24)), wanted);
+
+	a = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+	return (uint32_t)_mm256_movemask_epi8(_mm256_permutevar8x32_epi32(a, in_order));
+}
+
+/* What lies behind the n-th is left over from another block. */
+AVX2 static void
+avx2_find(const uint32_t row[LEX_BLOCK], uint32_t n, const uint32_t *wanted, uint32_t count,
+    uint32_t *at)
+{
+	for (uint32_t k = 0; k < count; k++) {
+		uint32_t low = halve(row, n, wanted[k], AT_ONCE), equal, found;
+		low = low < LEX_BLOCK - AT_ONCE ? low : LEX_BLOCK - AT_ONCE;
+		equal = equal_rows(row + low, _mm256_set1_epi32((int)wanted[k]));
+		found = equal != 0 ? low + (uint32_t)__builtin_ctz(equal) : LEX_BLOCK;
+		at[k] = found < n ? found : LEX_BLOCK;
+	}
+}
+
 #endif
 
 uint64_t
@@ -218,4 +261,21 @@ lex_block_score(uint32_t *score, const uint32_t *row, uint32_t n, const float *n
 #endif
 	(void)end;
 	score_from(score, row, STEP * steps, n, norm, weight, p, bits);
+}
+
+void
+lex_block_find(const uint32_t row[LEX_BLOCK], uint32_t n, const uint32_t *wanted, uint32_t count,
+    uint32_t *at)
+{
+#if defined(__x86_64__)
+	if (vec_has_avx2()) {
+		avx2_find(row, n, wanted, count, at);
+		return;
+	}
+#endif
+	for (uint32_t k = 0; k < count; k++) {
+		at[k] = halve(row, n, wanted[k], 1);
+		if (row[at[k]] != wanted[k])
+			at[k] = LEX_BLOCK;
+	}
 }

@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include "lex_format.h"
+
 /* Values are distances less 1: row[i] = next + the first i + 1 values + i, cut to 32 bits, next
  * being the lowest row there can be, at most INDEX_ROWS_MAX.  Answers the lowest that can follow,
  * uncut.  row has room for n rounded up to a multiple of 8. */
@@ -27,5 +29,9 @@ uint64_t lex_block_sum(
  * kind, and score has room for n rounded up to a multiple of 8. */
 void lex_block_score(uint32_t *score, const uint32_t *row, uint32_t n, const float *norm,
     float weight, const unsigned char *p, const unsigned char *end, unsigned bits);
+/* Where each of count rows is among the first n > 0, which ascend; LEX_BLOCK when it is not.  What
+ * lies behind them is read, and may be anything. */
+void lex_block_find(const uint32_t row[LEX_BLOCK], uint32_t n, const uint32_t *wanted,
+    uint32_t count, uint32_t *at);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "lex_block.h"
 
+enum { FIND_AT_ONCE = 32 };
+
 int
 lex_cursor_open(struct lex_cursor *c, const struct lex *x, const struct lex_term *t,
     float weight, struct err *e)
@@ -208,24 +210,35 @@ lex_cursor_jump(struct lex_cursor *c, uint32_t row, struct err *e)
 	return lex_cursor_seek(c, row, e);
 }
 
+/* Of rows of the block at hand.  Whether one is there is not for a branch to guess. */
+static void
+find_in_decoded(const struct lex_cursor *c, const uint32_t *row, uint32_t n, struct lex_spot *spot)
+{
+	uint32_t at[FIND_AT_ONCE];
+
+	lex_block_find(c->row, c->n, row, n, at);
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t tf = lex_cursor_tf(c, at[k] % LEX_BLOCK);
+		spot[k].posting = c->block * LEX_BLOCK + at[k];
+		spot[k].tf = tf & -(uint32_t)(at[k] != LEX_BLOCK);
+	}
+}
+
 int
 lex_cursor_find(struct lex_cursor *c, const uint32_t *row, uint32_t n, struct lex_spot *spot,
     struct err *e)
 {
-	uint32_t k = 0;
+	uint32_t k = 0, end;
 
-	for (; k < n; k++) {
-		uint32_t at, tf;
-		if (c->decoded != c->block || row[k] > c->row[c->n - 1]) {
-			if (!turn_to(c, row[k]))
+	for (; k < n; k = end) {
+		if (!turn_to(c, row[k]))
+			break;
+		if (c->decoded != c->block && lex_cursor_decode(c, e) == -1)
+			return -1;
+		for (end = k + 1; end < n && end < k + FIND_AT_ONCE; end++)
+			if (row[end] > c->row[c->n - 1])
 				break;
-			if (c->decoded != c->block && lex_cursor_decode(c, e) == -1)
-				return -1;
-		}
-		at = place_in_block(c, 0, row[k]);
-		tf = lex_cursor_tf(c, at);
-		spot[k].posting = c->block * LEX_BLOCK + at;
-		spot[k].tf = tf & -(uint32_t)(c->row[at] == row[k]);
+		find_in_decoded(c, row + k, end - k, spot + k);
 	}
 	for (; k < n; k++)
 		spot[k].tf = 0;

@@ -11,7 +11,8 @@ _Static_assert(LEX_WINDOW / LEX_BLOCK <= 128, "bits of lex_kept_list");
 int
 lex_kept_init(struct lex_kept *k, struct err *e)
 {
-	*k = (struct lex_kept){.rows = malloc(ROWS_MAX * sizeof *k->rows)};
+	/* A whole block may be read where the last one has fewer. */
+	*k = (struct lex_kept){.rows = malloc((ROWS_MAX + LEX_BLOCK) * sizeof *k->rows)};
 	return k->rows != NULL ? 0 : err_set(e, ERR_NOMEM, "no memory to search in");
 }
 

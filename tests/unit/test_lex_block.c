@@ -76,6 +76,27 @@ check_scores(const unsigned char *p, const unsigned char *end, unsigned bits, ui
 			fail_msg("%u bits, %u values: score %u", bits, n, i);
 }
 
+/* Behind the n rows lie some that are looked for, too. */
+static void
+rows_are_found_where_they_are(void **state)
+{
+	uint32_t row[LEX_BLOCK], wanted[2 * LEX_BLOCK], at[2 * LEX_BLOCK];
+
+	(void)state;
+	for (uint32_t n = 1; n <= LEX_BLOCK; n++) {
+		for (uint32_t i = 0; i < LEX_BLOCK; i++) {
+			row[i] = i < n ? (i > 0 ? row[i - 1] + 2 : 5) + 2 * (next_random() % 3)
+				       : row[next_random() % n] - next_random() % 2;
+		}
+		for (uint32_t k = 0; k < 2 * n; k++)	/* each, and what is not there */
+			wanted[k] = row[k / 2] - k % 2;
+		lex_block_find(row, n, wanted, 2 * n, at);
+		for (uint32_t k = 0; k < 2 * n; k++)
+			if (at[k] != (k % 2 == 0 ? k / 2 : LEX_BLOCK))
+				fail_msg("%u rows: row %u at %u", n, k / 2, at[k]);
+	}
+}
+
 static void
 blocks_are_the_same_as_value_by_value(void **state)
 {
@@ -99,6 +120,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(blocks_are_the_same_as_value_by_value),
+	    cmocka_unit_test(rows_are_found_where_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
