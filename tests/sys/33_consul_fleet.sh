@@ -5,24 +5,20 @@
 # about is refused by name; under a load that never stops.
 . "${0%/*}/lib.sh"
 . "${0%/*}/fleet.sh"
+. "${0%/*}/s3.sh"
 need nginx consul curl python3
 need_built ragpoold ragpool-worker ragpool-build ragpool-objects ragpool
-unset "${!AWS_@}"
-export HOME=$T AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY='secret/of+the=test'
 
-read -r port <<<"$(free_ports 1)"
-s3=http://127.0.0.1:$port
 start_store() {
-	start s3server "$PYTHON" "$here/s3server.py" --port "$port" --page 2
-	store=$started
-	wait_for 20 "the S3 server listens" curl -s -o /dev/null "$s3/_test/stats"
-	curl -s -X PUT "$s3/_test/put?bucket=generations&key=other/thing" --data-binary x
+	start_s3 --page 2
+	s3_put generations other/thing x
 }
+start_store
+s3_keys
 host_consul='object_store = shared'
 host_rest="[object_store shared]\nbucket = generations\nendpoint = $s3\nprefix = prod/\n"
 
 sample en
-start_store
 start_consul
 kv_put rag/sentinel '{}'
 kv_put rag/tenants/en/config "$(tenant_json v1 "$T/sources/en")"
@@ -89,14 +85,13 @@ like "fetched" "$(<"$T/c.log")" "fetch done tenant=en generation=$first"
 like "and judged" "$(<"$T/c.log")" "gate passed tenant=en generation=$first"
 
 # What the store holds is not what its name says: refused by name, nobody else notices.
-fault() { curl -s -X POST "$s3/_test/fault" --data-binary "$1" >/dev/null; }
-fault '{"match": "GET /generations/prod/en/pieces", "times": 9, "do": "lie"}'
+s3_fault '{"match": "GET /generations/prod/en/pieces", "times": 9, "do": "lie"}'
 kv_put rag/tenants/en/pin "$second"
 ok "a pin holds a host that has its generation" wait_until 20 serves b "$second"
 ok "the late one says which piece of the store lies" wait_until 20 host_tells c \
 	"'is not what its name says' in json.dumps(t)" true
 ok "and serves what it served" serves c "$first"
-curl -s -X POST "$s3/_test/reset" >/dev/null
+s3_reset
 ok "a store that is mended is tried again" wait_until 30 serves c "$second"
 curl -s -X DELETE "$consul_url/v1/kv/rag/tenants/en/pin" >>"$T/commands.log"
 all_serve() { both_serve "$1" && serves c "$1"; }
@@ -104,7 +99,7 @@ ok "all go on" wait_until 20 all_serve "$first"
 stop "$(head -n 1 "$T/c/run/ragpoold.pid")"
 
 # The store is away.
-stop "$store"
+stop "$s3_server"
 echo 'The harbour is closed in storms.' >"$T/sources/en/harbour.txt"
 kv_put rag/tenants/en/config "$(tenant_json v3 "$T/sources/en")"
 ok "a store that is away hinders nobody: each builds" wait_until 60 are_at v3

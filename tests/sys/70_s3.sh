@@ -1,25 +1,17 @@
 #!/bin/bash
 # A tenant's documents from S3: a server that verifies signatures and fails on demand.
 . "${0%/*}/lib.sh"
+. "${0%/*}/s3.sh"
 need python3 curl
 need_built ragpool-build
-unset "${!AWS_@}"
-export HOME=$T
 
-secret='secret/of+the=test'
-read -r port <<<"$(free_ports 1)"
-s3=http://127.0.0.1:$port
-start s3server "$PYTHON" "$here/s3server.py" --port "$port" --page 3 --token 'a+session/token='
-wait_for 20 "the S3 server listens" curl -s -o /dev/null "$s3/_test/stats"
+start_s3 --page 3 --token 'a+session/token='
 
 put() {	# put KEY TEXT
 	curl -s -X PUT "$s3/_test/put?bucket=alpha&key=$("$PYTHON" -c \
 		'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1], safe=""))' "$1")" \
 		--data-binary "$2" >/dev/null
 }
-fault() { curl -s -X POST "$s3/_test/fault" --data-binary "$1" >/dev/null; }
-reset() { curl -s -X POST "$s3/_test/reset" >/dev/null; }
-count() { body=$(curl -s "$s3/_test/stats"); json "j['$1']"; }
 
 document() {	# document [MORE-MEMBERS]: of the tenant, into $T/alpha.json
 	printf '{"version": "v1", "data_source": {"type": "s3", "bucket": "alpha", %s}}\n' \
@@ -31,7 +23,7 @@ build() {	# build [OPTION...]: sets $code and $body, the last line
 	code=$?
 	body=$(tail -n 1 "$T/build.out")
 }
-keys() { export AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY=$secret \
+keys() { export AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY=$s3_secret \
 	AWS_SESSION_TOKEN=a+session/token=; }
 no_keys() { unset "${!AWS_@}"; }
 
@@ -43,51 +35,51 @@ for key in 'a b.md' 'a+b.md' '100%.md' '文档/知识 库.md' 'x//y.md' '../up.m
 done
 put 'folder/' ''
 put 'old.glacier' 'it would take hours'
-reset
+s3_reset
 document
 keys
 build
 is "all keys are read, whatever is in them" "$(json "[j['documents'], j['refused']]")" "[10, 1]"
-is "each was asked for once" "$(count gets)" 10
-is "the listing had its pages" "$(count lists)" 4
-is "every signature was right" "$(count refused)" 0
+is "each was asked for once" "$(s3_count 'j["gets"]')" 10
+is "the listing had its pages" "$(s3_count 'j["lists"]')" 4
+is "every signature was right" "$(s3_count 'j["refused"]')" 0
 is "what lies in an archive is named" "$(grep -c 'old.glacier.*archive' "$T/build.log")" 1
 first=$(json "j['generation']" <<<"$body")
 build
-is "unchanged objects are not read again" "$(count gets)" 10
+is "unchanged objects are not read again" "$(s3_count 'j["gets"]')" 10
 is "and give the same generation" "$(json "[j['unchanged'], j['documents_kept']]")" "[true, 11]"
 put 'a b.md' 'other words'
-curl -s -X POST "$s3/_test/delete?bucket=alpha&key=plain.txt"
+s3_ask POST "delete?bucket=alpha&key=plain.txt"
 build
-is "only what changed is read" "$(count gets)" 11
+is "only what changed is read" "$(s3_count 'j["gets"]')" 11
 is "and what is gone goes" "$(json "[j['documents_read'], j['removed'], j['documents']]")" "[1, 1, 9]"
 
 # --- a server with troubles -----------------------------------------------------------------
 
-reset
+s3_reset
 put 'big.md' "$(seq 1 20000)"
 put 'new.md' 'new words'
-fault '{"match": "GET /alpha/.list-type", "times": 2, "do": "slowdown"}'
-fault '{"match": "GET /alpha/big", "times": 1, "do": "cut"}'
-fault '{"match": "GET /alpha/new", "times": 2, "do": "error"}'
+s3_fault '{"match": "GET /alpha/.list-type", "times": 2, "do": "slowdown"}'
+s3_fault '{"match": "GET /alpha/big", "times": 1, "do": "cut"}'
+s3_fault '{"match": "GET /alpha/new", "times": 2, "do": "error"}'
 build
 is "SlowDown, 500 and a cut body are overcome" "$(json "j['documents']")" 11
-is "a cut body went on where it stopped" "$(count ranges)" 1
-reset
+is "a cut body went on where it stopped" "$(s3_count 'j["ranges"]')" 1
+s3_reset
 put 'new.md' 'written over'
-fault '{"match": "GET /alpha/new", "times": 1, "do": "etag"}'
+s3_fault '{"match": "GET /alpha/new", "times": 1, "do": "etag"}'
 build
 is "an object written over since the listing is taken as it is" "$(json "j['documents']")" 11
 build
-is "and looked at again the next time" "$(count gets)" 2
+is "and looked at again the next time" "$(s3_count 'j["gets"]')" 2
 
 before=$(cat "$T/data/tenants/alpha/current")
 refused() {	# refused WHAT FAULT CODE WORDS
-	fault "{\"match\": \"GET\", \"times\": 20, \"do\": \"$2\"}"
+	s3_fault "{\"match\": \"GET\", \"times\": 20, \"do\": \"$2\"}"
 	build
 	is "$1 ends the build" "$(json "j['error']['code']")" "$3"
 	like "$1 is named" "$(json "j['error']['message']")" "$4"
-	reset
+	s3_reset
 }
 refused "a listing in a circle" circle peer_error 'circle'
 refused "a listing that goes on nowhere" open peer_error 'where'
@@ -100,7 +92,7 @@ is "and the generation stays" "$(cat "$T/data/tenants/alpha/current")" "$before"
 
 # --- far fewer ------------------------------------------------------------------------------
 
-curl -s -X POST "$s3/_test/fill?bucket=alpha&count=40"
+s3_ask POST "fill?bucket=alpha&count=40"
 build
 is "forty more" "$(json "j['documents']")" 51
 document '"prefix": "notes/000/"'
@@ -123,16 +115,16 @@ no_keys
 build
 like "no credentials are told as such" "$(json "j['error']['message']")" 'no credentials'
 
-printf '[default]\naws_access_key_id = AKIDTEST\naws_secret_access_key = %s\n' "$secret" >"$T/creds"
+printf '[default]\naws_access_key_id = AKIDTEST\naws_secret_access_key = %s\n' "$s3_secret" >"$T/creds"
 printf 'aws_session_token = a+session/token=\n[other]\naws_access_key_id = x\n' >>"$T/creds"
 chmod 640 "$T/creds"
 pool_conf() { printf '[global]\n%s\n[pool query]\n' "$1" >"$T/pool.conf"; }
 pool_conf "credentials_file = $T/creds"
-reset
+s3_reset
 build --pool "$T/pool.conf"
 is "a loopback address is refused" "$(json "j['error']['code']")" source_invalid
 like "with the way out" "$(json "j['error']['message']")" '127.0.0.1.*allowed_networks'
-is "before a byte was sent" "$(count requests)" "{}"
+is "before a byte was sent" "$(s3_count 'j["requests"]')" "{}"
 pool_conf "credentials_file = $T/creds
 allowed_networks = 10.0.0.0/8 127.0.0.0/8"
 build --pool "$T/pool.conf"
@@ -151,7 +143,7 @@ export AWS_EC2_METADATA_SERVICE_ENDPOINT=$s3/
 build --pool "$T/pool.conf"
 is "the machine's role" "$(json "j['documents']")" 51
 keys
-document "\"endpoint\": \"http://localhost:$port\", \"addressing\": \"virtual\""
+document "\"endpoint\": \"http://localhost:${s3##*:}\", \"addressing\": \"virtual\""
 sed -i "s|\"endpoint\": \"$s3\", ||" "$T/alpha.json"
 build
 is "the bucket in the host's name" "$(json "[j['documents'], j['documents_kept']]")" "[51, 52]"

@@ -2,19 +2,13 @@
 # Generations published to an object store by one host and fetched by another: S3, verified
 # by signature and with troubles, and a folder.
 . "${0%/*}/lib.sh"
+. "${0%/*}/s3.sh"
 need python3 curl
 need_built ragpool-build ragpool-objects ragpool
-unset "${!AWS_@}"
-export HOME=$T AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY='secret/of+the=test'
 
-read -r port <<<"$(free_ports 1)"
-s3=http://127.0.0.1:$port
-start s3server "$PYTHON" "$here/s3server.py" --port "$port" --page 2
-wait_for 20 "the S3 server listens" curl -s -o /dev/null "$s3/_test/stats"
-curl -s -X PUT "$s3/_test/put?bucket=generations&key=other/thing" --data-binary x
-fault() { curl -s -X POST "$s3/_test/fault" --data-binary "$1" >/dev/null; }
-reset() { curl -s -X POST "$s3/_test/reset" >/dev/null; }
-count() { body=$(curl -s "$s3/_test/stats"); json "j$1"; }
+start_s3 --page 2
+s3_keys
+s3_put generations other/thing x
 
 mkdir "$T/share"
 cat >"$T/ragpool.conf" <<END
@@ -71,9 +65,9 @@ build v2
 second=$generation
 objects publish --store bucket --generation "$second"
 is "the pieces of files that are the same are there already" "$(json "j['moved_pieces']")" 1
-reset
+s3_reset
 objects fetch --store bucket --data "$T/two-bucket" --generation "$second"
-is "and are taken from the disk" "$(json "j['moved_pieces']") $(count "['gets']")" "1 2"
+is "and are taken from the disk" "$(json "j['moved_pieces']") $(s3_count "j['gets']")" "1 2"
 is "the same bytes" "$(tree "$T/two-bucket" "$second")" "$(tree "$T/one" "$second")"
 objects list --store bucket
 is "both are listed" "$(json "sorted(g['generation'] for g in j['generations'])")" \
@@ -84,11 +78,11 @@ is "both are listed" "$(json "sorted(g['generation'] for g in j['generations'])"
 printf 'a word that changes the index\n' >>"$T/sources/en/bread.md"
 build v3
 third=$generation
-reset
-fault '{"match": "PUT /generations/prod/alpha/pieces", "times": 2, "do": "slowdown"}'
+s3_reset
+s3_fault '{"match": "PUT /generations/prod/alpha/pieces", "times": 2, "do": "slowdown"}'
 objects publish --store bucket --generation "$third"
 is "SlowDown is waited out" "$code" 0
-fault '{"match": "PUT /generations/prod/alpha/generations", "times": 20, "do": "denied"}'
+s3_fault '{"match": "PUT /generations/prod/alpha/generations", "times": 20, "do": "denied"}'
 printf 'another\n' >>"$T/sources/en/bread.md"
 build v4
 fourth=$generation
@@ -97,22 +91,22 @@ is "a recipe that is refused ends it" "$code" 65
 objects list --store bucket
 is "and half a publication is invisible" \
 	"$(json "[g for g in j['generations'] if g['generation'] == '$fourth']")" "[]"
-reset
+s3_reset
 objects publish --store bucket --generation "$fourth"
 is "run again it sends only the rest" "$code $(json "j['moved_pieces']")" "0 0"
 
-fault '{"match": "GET /generations/prod/alpha/pieces", "times": 1, "do": "denied"}'
+s3_fault '{"match": "GET /generations/prod/alpha/pieces", "times": 1, "do": "denied"}'
 objects fetch --store bucket --data "$T/three" --generation "$fourth"
 is "a piece that is refused ends a fetch" "$code" 65
 is "nothing of it can be taken for a generation" \
 	"$(ls "$T/three/tenants/alpha/gen" | wc -l)" 0
-reset
+s3_reset
 # As if it had come further: one file is whole, of another there are wrong bytes.
 left=$(echo "$T/three/tenants/alpha/gen/".tmp-*-fetch-"$fourth")
 cp "$T/one/tenants/alpha/gen/$fourth/store.db" "$left/store.db"
 chmod 640 "$left/store.db"
 printf 'wrong' >"$left/manifest.json"
-fault '{"match": "GET /generations/prod/alpha/pieces", "times": 1, "do": "cut"}'
+s3_fault '{"match": "GET /generations/prod/alpha/pieces", "times": 1, "do": "cut"}'
 objects fetch --store bucket --data "$T/three" --generation "$fourth"
 # The index may have come before the refusal was heard.
 like "run again it takes over what is right" "$code $(json "j['moved_pieces']")" '^0 [12]$'

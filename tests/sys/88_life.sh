@@ -3,17 +3,13 @@
 # object store alone and come back with the next request.  No clock is waited for: times of files
 # are set.
 . "${0%/*}/lib.sh"
+. "${0%/*}/s3.sh"
 need nginx curl python3
 need_built ragpool-objects
-unset "${!AWS_@}"
-export HOME=$T AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY='secret/of+the=test'
 
-read -r port <<<"$(free_ports 1)"
-s3=http://127.0.0.1:$port
-start s3server "$PYTHON" "$here/s3server.py" --port "$port"
-wait_for 20 "the S3 server listens" curl -s -o /dev/null "$s3/_test/stats"
-curl -s -X PUT "$s3/_test/put?bucket=generations&key=other/thing" --data-binary x
-s3_down() { curl -s -X POST "$s3/_test/fault" --data-binary "$1" >/dev/null; }
+start_s3
+s3_keys
+s3_put generations other/thing x
 
 sample en
 mkdir -p "$T/tenants.d" "$T/share"
@@ -160,7 +156,7 @@ wait_for 30 "the pool is back" answers 200 /query/far '{"query": "bread"}'
 ok "cold, in a bucket" goes_cold
 is_alone() { [ "$(ls "$gen/far/gen")" = "$far" ]; }
 ok "the generations before it go" wait_until 20 is_alone
-s3_down '{"match": "GET .*far/generations", "times": 1, "do": "denied"}'
+s3_fault '{"match": "GET .*far/generations", "times": 1, "do": "denied"}'
 post /query/far '{"query": "bread"}'
 is "asked for while the bucket refuses" "$status" 503
 failed() { grep -q "cold: fetch failed tenant=far" "$T/ragpoold.log"; }

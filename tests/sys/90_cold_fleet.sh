@@ -5,19 +5,13 @@
 # else; what a cold host counts on is not swept.  No clock is waited for: times of files are set.
 . "${0%/*}/lib.sh"
 . "${0%/*}/fleet.sh"
+. "${0%/*}/s3.sh"
 need nginx consul curl python3
 need_built ragpoold ragpool-worker ragpool-build ragpool-probe ragpool-objects ragpool
-unset "${!AWS_@}"
-export HOME=$T AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY='secret/of+the=test'
 
-read -r port <<<"$(free_ports 1)"
-s3=http://127.0.0.1:$port
-start s3server "$PYTHON" "$here/s3server.py" --port "$port" --page 2
-wait_for 20 "the S3 server listens" curl -s -o /dev/null "$s3/_test/stats"
-curl -s -X PUT "$s3/_test/put?bucket=generations&key=other/thing" --data-binary x
-s3_fault() { curl -s -X POST "$s3/_test/fault" --data-binary "$1" >/dev/null; }
-s3_reset() { curl -s -X POST "$s3/_test/reset" >/dev/null; }
-s3_count() { body=$(curl -s "$s3/_test/stats"); json "j$1"; }
+start_s3 --page 2
+s3_keys
+s3_put generations other/thing x
 
 host_consul='object_store = shared'
 host_global='\ncold_after = 7d\nhold_down = 0ms\nfair_share = no'
@@ -77,7 +71,7 @@ is "a question on one host is told to come back" \
 	"$status $(json "j['error']['code']") $(header retry-after)" '503 index_cold 1'
 ok "and does, to find it" wait_until 30 answers_from b "$second"
 is "the same bytes" "$(sha256sum "$T/b/data/tenants/en/gen/$second/"* | sed 's/ .*//')" "$before"
-is "by the recipe and a piece of each file" "$(s3_count "['gets']") $(s3_count "['requests'].get('PUT', 0)")" \
+is "by the recipe and a piece of each file" "$(s3_count "j['gets']") $(s3_count "j['requests'].get('PUT', 0)")" \
 	"4 0"
 bytes=$(cat "$T/b/data/tenants/en/gen/$second/"* | wc -c)
 body=$(curl -s "$s3/_test/stats")
@@ -87,7 +81,7 @@ ok "a question there brings it back there" wait_until 30 answers_from a "$second
 
 s3_reset
 ok "cold once more" turn_cold b
-is "of which the store is told by a name alone" "$(s3_count "['requests'].get('PUT', 0)")" 1
+is "of which the store is told by a name alone" "$(s3_count "j['requests'].get('PUT', 0)")" 1
 
 # --- moved while it is cold ---
 ok "on both" turn_cold a
