@@ -243,9 +243,9 @@ pool_put(struct pool *p, uint64_t key)
 
 	if (key <= p->floor)
 		return p->cap;
-	for (uint32_t half; n > 1; n -= half) {	/* no branch to guess wrong */
+	for (uint32_t half; n > 1; n -= half) {	/* by masks: no branch to guess wrong */
 		half = n / 2;
-		lo += p->key[lo + half - 1] > key ? half : 0;
+		lo += half & -(uint32_t)(p->key[lo + half - 1] > key);
 	}
 	lo += n > 0 && p->key[lo] > key;
 	if (p->len < p->cap)
