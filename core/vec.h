@@ -36,6 +36,7 @@ enum vec_tier { VEC_SCALAR, VEC_AVX2, VEC_AVX512, VEC_NEON, VEC_TIER_MAX };
 
 struct vec_ops {
 	const char *name;
+	bool has_avx2;
 	int32_t (*dot7)(const int8_t *q, const uint8_t *code, size_t n);
 	/* count rows that follow each other, stride bytes apart. */
 	void (*dot7_rows)(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
@@ -73,13 +74,27 @@ struct vec_ops {
 void vec_pack3(uint8_t *out, const uint8_t *in, size_t n);
 void vec_unpack3(uint8_t *out, const uint8_t *in, size_t n);
 
+extern const struct vec_ops *vec_chosen;	/* NULL until vec_choose() */
+const struct vec_ops *vec_choose(void);
+
 /* The table of this machine; never NULL, the same one at every call. */
-const struct vec_ops *vec_ops(void);
+static inline const struct vec_ops *
+vec_ops(void)
+{
+	const struct vec_ops *ops = __atomic_load_n(&vec_chosen, __ATOMIC_ACQUIRE);
+
+	return ops != NULL ? ops : vec_choose();
+}
+
 /* The table of one tier, NULL when this CPU cannot run it. */
 const struct vec_ops *vec_ops_of(enum vec_tier tier);
 
 /* Whether the chosen tier has AVX2, for what is not in its table. */
-bool vec_has_avx2(void);
+static inline bool
+vec_has_avx2(void)
+{
+	return vec_ops()->has_avx2;
+}
 
 /* Sum of squares, in double. */
 double vec_norm2(const float *v, size_t n);

@@ -52,27 +52,13 @@ choose(void)
 	return best;
 }
 
+const struct vec_ops *vec_chosen;
+
 const struct vec_ops *
-vec_ops(void)
+vec_choose(void)
 {
-	static const struct vec_ops *chosen;
-	const struct vec_ops *ops = __atomic_load_n(&chosen, __ATOMIC_ACQUIRE);
+	const struct vec_ops *ops = choose();	/* threads may choose at once; they choose alike */
 
-	if (ops == NULL) {	/* threads may choose at once; they choose alike */
-		ops = choose();
-		__atomic_store_n(&chosen, ops, __ATOMIC_RELEASE);
-	}
+	__atomic_store_n(&vec_chosen, ops, __ATOMIC_RELEASE);
 	return ops;
-}
-
-bool
-vec_has_avx2(void)
-{
-#if defined(__x86_64__)
-	const struct vec_ops *ops = vec_ops();
-
-	return ops == &vec_avx2_ops || ops == &vec_avx512_ops;
-#else
-	return false;
-#endif
 }

@@ -488,6 +488,7 @@ avx2_scales_alike(const float *v, double low, double high, size_t n)
 
 const struct vec_ops vec_avx2_ops = {
     .name = "avx2",
+    .has_avx2 = true,
     .dot7 = avx2_dot7,
     .dot7_rows = avx2_dot7_rows,
     .dot7_ids = avx2_dot7_ids,
@@ -662,6 +663,7 @@ avx512_dot3_rows(const int8_t *q, size_t n, const uint8_t *codes, size_t stride,
 
 const struct vec_ops vec_avx512_ops = {
     .name = "avx512",
+    .has_avx2 = true,
     .dot7 = avx512_dot7,
     .dot7_rows = avx512_dot7_rows,
     .dot7_ids = avx512_dot7_ids,

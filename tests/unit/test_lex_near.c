@@ -84,7 +84,7 @@ no_score_is_above_what_was_told(void **state)
 {
 	struct corpus c;
 	struct err e;
-	uint32_t row[300];
+	uint32_t row[300], few[40];
 	float score[300], most[300], one;
 
 	(void)state;
@@ -107,6 +107,12 @@ no_score_is_above_what_was_told(void **state)
 			if (one > most[i])
 				fail_msg("row %u: %g above %g", row[i], one, most[i]);
 		}
+		few[0] = few[39] = row[round];	/* the same row twice */
+		memcpy(few + 1, row, 38 * sizeof *few);
+		assert_ok(lex_near_rows(near, c.x, few, 40, most, &e), &e);
+		assert_memory_equal(&most[0], &score[round], sizeof one);
+		assert_memory_equal(&most[1], score, 38 * sizeof one);
+		assert_memory_equal(&most[39], &score[round], sizeof one);
 	}
 	take_pairs(&c, c.a, "alpha beta");
 	row[0] = 299;
