@@ -1,4 +1,4 @@
-/* conf.c - ragpool.conf: lines to options, defaults, the environment. */
+/* conf.c - ragpool.conf: lines to options, and defaults. */
 #include "conf.h"
 
 #include <stdarg.h>
@@ -266,15 +266,6 @@ read_value(struct parser *p, char *line, char *at)
 	return value;
 }
 
-static const struct conf_row *
-find_row(enum conf_section section, const char *key)
-{
-	for (size_t i = 0; i < conf_row_count; i++)
-		if (conf_rows[i].section == section && strcmp(conf_rows[i].key, key) == 0)
-			return &conf_rows[i];
-	return NULL;
-}
-
 static void
 unknown_key(struct parser *p, const char *key, size_t column)
 {
@@ -322,7 +313,7 @@ read_option(struct parser *p, char *line, char *at)
 	}
 	if ((value = read_value(p, line, value)) == NULL || p->now->members == NULL)
 		return;
-	if ((row = find_row(p->now->kind, at)) == NULL) {
+	if ((row = conf_row_find(p->now->kind, at)) == NULL) {
 		unknown_key(p, at, key_column);
 		return;
 	}
@@ -428,25 +419,9 @@ fill_defaults(struct parser *p, struct section *s, enum conf_section kind, void 
 static unsigned
 line_of(const struct section *s, const char *key)
 {
-	const struct conf_row *row = find_row(s->kind, key);
+	const struct conf_row *row = conf_row_find(s->kind, key);
 
 	return s->set[row - conf_rows] != 0 ? s->set[row - conf_rows] : s->line;
-}
-
-static int
-check_prefix(const char *prefix, struct err *e)
-{
-	size_t n = strlen(prefix);
-
-	if (n < 2 || prefix[0] == '/' || prefix[n - 1] != '/')
-		return err_set(e, ERR_CONFIG,
-		    "prefix: \"%.64s\" must end in a slash and not begin with one", prefix);
-	for (const char *c = prefix; *c != '\0'; c++)
-		if ((unsigned char)*c <= 0x20 || *c == 0x7f || *c == '"' || *c == '\\')
-			return err_set(e, ERR_CONFIG,
-			    "prefix: \"%.64s\" has a space, quote, backslash or control character",
-			    prefix);
-	return 0;
 }
 
 /* 1 <= min_spare <= max_spare, neither it nor start over max: as php-fpm has it. */
@@ -553,7 +528,7 @@ check_together(struct parser *p)
 	const struct conf *c = p->conf;
 	struct err e;
 
-	if (c->consul.prefix != NULL && check_prefix(c->consul.prefix, &e) == -1)
+	if (c->consul.prefix != NULL && conf_prefix_check(c->consul.prefix, &e) == -1)
 		complain(p, line_of(&p->consul, "prefix"), 1, "%s", e.text);
 	for (size_t i = 0; i < c->object_store_count && p->count == 0; i++)
 		check_store(p, i);
@@ -634,109 +609,6 @@ out:
 	return rc;
 }
 
-/* A variable that is set to nothing counts as absent. */
-static const char *
-from_environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-static int
-override(struct conf *c, const char *variable, const char *key, const char *value, struct err *e)
-{
-	if (conf_value_set(find_row(IN_CONSUL, key), &c->consul, value, e) == 0 &&
-	    (strcmp(key, "prefix") != 0 || check_prefix(value, e) == 0))
-		return 0;
-	err_prefix(e, "environment: %s", variable);
-	return -1;
-}
-
-static int
-override_address(struct conf *c, struct err *e)
-{
-	const char *address = from_environment("CONSUL_HTTP_ADDR");
-	const char *ssl = from_environment("CONSUL_HTTP_SSL");
-	const char *host = from_environment("CONSUL_HOST"), *port = from_environment("CONSUL_PORT");
-	const char *scheme = "";
-	char text[512];
-
-	if (ssl != NULL && (strcmp(ssl, "1") == 0 || strcasecmp(ssl, "true") == 0))
-		scheme = "https://";
-	if (address != NULL) {
-		if (strstr(address, "://") != NULL)
-			scheme = "";
-		snprintf(text, sizeof text, "%s%s", scheme, address);
-		return override(c, "CONSUL_HTTP_ADDR", "address", text, e);
-	}
-	if (host == NULL && port == NULL)
-		return 0;
-	snprintf(text, sizeof text, "%s%s:%s", scheme, host != NULL ? host : "127.0.0.1",
-	    port != NULL ? port : "8500");
-	return override(c, host != NULL ? "CONSUL_HOST" : "CONSUL_PORT", "address", text, e);
-}
-
-static int
-override_token(struct conf *c, struct err *e)
-{
-	const char *file = from_environment("CONSUL_HTTP_TOKEN_FILE");
-	const char *token = from_environment("CONSUL_HTTP_TOKEN");
-	char *copy;
-
-	if (file != NULL)
-		return override(c, "CONSUL_HTTP_TOKEN_FILE", "token_file", file, e);
-	if (token == NULL)
-		return 0;
-	for (const char *s = token; *s != '\0'; s++)
-		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
-			return err_set(e, ERR_CONFIG, "environment: CONSUL_HTTP_TOKEN: not a token");
-	if ((copy = strdup(token)) == NULL)
-		return err_set(e, ERR_NOMEM, "no memory");
-	free(c->consul.token);
-	c->consul.token = copy;
-	return 0;
-}
-
-/* Consul's own tools write 0 and 1 as well. */
-static const char *
-as_word(const char *key, const char *value)
-{
-	if (strcmp(key, "tls_verify") != 0)
-		return value;
-	return strcmp(value, "0") == 0 ? "no" : strcmp(value, "1") == 0 ? "yes" : value;
-}
-
-static void
-note_override(struct buf *errors, const struct err *e, size_t *count)
-{
-	buf_addf(errors, "%s\n", e->text);
-	++*count;
-}
-
-static int
-apply_environment(struct conf *c, struct buf *errors, struct err *e)
-{
-	static const struct {
-		const char *variable, *key;
-	} plain[] = {{"CONSUL_CACERT", "ca_file"}, {"CONSUL_CLIENT_CERT", "cert_file"},
-	    {"CONSUL_CLIENT_KEY", "key_file"}, {"CONSUL_TLS_SERVER_NAME", "tls_server_name"},
-	    {"CONSUL_HTTP_SSL_VERIFY", "tls_verify"}, {"CONFIG_KV_PREFIX", "prefix"}};
-	const char *value;
-	size_t count = 0;
-
-	if (override_address(c, e) == -1)
-		note_override(errors, e, &count);
-	if (override_token(c, e) == -1)
-		note_override(errors, e, &count);
-	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-		if ((value = from_environment(plain[i].variable)) != NULL &&
-		    override(c, plain[i].variable, plain[i].key,
-			as_word(plain[i].key, value), e) == -1)
-			note_override(errors, e, &count);
-	return count == 0 ? 0 : -1;
-}
-
 int
 conf_load(struct conf *c, const char *path, struct buf *errors, struct err *e)
 {
@@ -749,9 +621,8 @@ conf_load(struct conf *c, const char *path, struct buf *errors, struct err *e)
 		buf_addf(errors, "%s\n", e->text);
 		return -1;
 	}
-	if (conf_parse(c, path, bytes, n, errors, e) == -1)
-		goto out;
-	if (apply_environment(c, errors, e) == -1)
+	if (conf_parse(c, path, bytes, n, errors, e) == -1 ||
+	    conf_apply_environment(c, errors, e) == -1)
 		goto out;
 	rc = 0;
 out:

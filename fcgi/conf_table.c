@@ -20,6 +20,15 @@ const struct conf_row conf_rows[] = {
 const size_t conf_row_count = sizeof conf_rows / sizeof conf_rows[0];
 _Static_assert(sizeof conf_rows / sizeof conf_rows[0] <= CONF_ROWS_MAX, "room for all rows");
 
+const struct conf_row *
+conf_row_find(enum conf_section section, const char *key)
+{
+	for (size_t i = 0; i < conf_row_count; i++)
+		if (conf_rows[i].section == section && strcmp(conf_rows[i].key, key) == 0)
+			return &conf_rows[i];
+	return NULL;
+}
+
 const char *
 conf_section_name(enum conf_section section)
 {

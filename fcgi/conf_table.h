@@ -44,6 +44,8 @@ extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
 enum { CONF_ROWS_MAX = 256, CONF_VALUE_MAX = 2048 };
 
+/* NULL: the section has no such option. */
+const struct conf_row *conf_row_find(enum conf_section section, const char *key);
 const char *conf_section_name(enum conf_section section);
 const char *conf_type_words(enum conf_type type);
 bool conf_type_is_text(enum conf_type type);
@@ -65,6 +67,11 @@ conf_rate_pack(int64_t requests, int unit)
 /* What cannot be right about the i-th model, seen with the others; *key is the option to
  * blame. */
 int conf_model_check(const struct conf *c, size_t i, const char **key, struct err *e);
+
+/* Of keys in Consul. */
+int conf_prefix_check(const char *prefix, struct err *e);
+/* CONSUL_HTTP_ADDR and its like, over what the file says.  Each error is a line. */
+int conf_apply_environment(struct conf *c, struct buf *errors, struct err *e);
 
 /* Names the nearest of the candidates in *best, if one is near enough to be meant. */
 void conf_nearest(const char *word, const char *candidate, size_t *distance, const char **best);

@@ -375,3 +375,19 @@ conf_value_write(const struct conf_row *row, int64_t value, char *out, size_t si
 		unit++;
 	snprintf(out, size, "%lld%s", (long long)(value / unit->factor), unit->name);
 }
+
+int
+conf_prefix_check(const char *prefix, struct err *e)
+{
+	size_t n = strlen(prefix);
+
+	if (n < 2 || prefix[0] == '/' || prefix[n - 1] != '/')
+		return err_set(e, ERR_CONFIG,
+		    "prefix: \"%.64s\" must end in a slash and not begin with one", prefix);
+	for (const char *c = prefix; *c != '\0'; c++)
+		if ((unsigned char)*c <= 0x20 || *c == 0x7f || *c == '"' || *c == '\\')
+			return err_set(e, ERR_CONFIG,
+			    "prefix: \"%.64s\" has a space, quote, backslash or control character",
+			    prefix);
+	return 0;
+}
