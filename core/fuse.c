@@ -32,6 +32,7 @@ fuse_options_for(enum embed_kind kind)
 	    .dense_weight = 0.4f,
 	    .near_weight = 0.35f,
 	    .is_spread = kind == EMBED_KIND_EXTERNAL,
+	    .others = FUSE_COSINE_MOST,
 	};
 }
 
@@ -285,9 +286,6 @@ fuse(const struct fuse_lexical *lexical, size_t lexical_count, const struct fuse
 
 /* ---- what follows ---- */
 
-/* Cosines come from vectors in halves, of length 1 but for 2^-11. */
-#define COSINE_MOST 1.001f
-
 static float
 lexical_score(const struct fuse_lexical *l, const struct fuse_options *o)
 {
@@ -384,7 +382,7 @@ int
 fuse_first(struct fuse_lexical *lexical, size_t count, const struct fuse_options *o, size_t k,
     uint64_t *key, float *cosine, struct fuse_hit *out, size_t *n, struct err *e)
 {
-	float top, most = o->dense_weight * COSINE_MOST;
+	float top, most = o->dense_weight * o->others;
 	struct measure m;
 
 	*n = 0;

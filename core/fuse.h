@@ -60,6 +60,9 @@ enum {
 	FUSE_FEEDBACK_HITS = 5,
 };
 
+/* Cosines come from vectors in halves, of length 1 but for 2^-11. */
+#define FUSE_COSINE_MOST 1.001f
+
 /* -1 for a name that is no mode. */
 int fuse_mode_of(const char *name, enum fuse_mode *out);
 
@@ -83,6 +86,8 @@ struct fuse_options {
 	/* Exact cosine of a row that the dense list does not have; -INFINITY: it has no
 	 * vector.  NULL: such rows count 0. */
 	float (*cosine)(void *context, uint32_t row);
+	float others;		/* of fuse_first(): the largest cosine, or more, of rows that
+				 * count and are not in the lexical list */
 	/* Of fuse_first(): the exact near of the i-th of the lexical list. */
 	int (*near)(void *context, size_t i, float *out, struct err *e);
 	void *context;
@@ -109,8 +114,8 @@ size_t fuse(const struct fuse_lexical *lexical, size_t lexical_count,
     const struct fuse_dense *dense, size_t dense_count, const struct fuse_options *o,
     struct fuse_hit *out);
 
-/* The first hits of hybrid, not spread, by the lexical list alone: as many, at most k, as no row of
- * a dense list could come before, without their places; 0 where the best of them has no cosine,
+/* The first hits of hybrid, not spread, by the lexical list alone: as many, at most k, as no other
+ * row (o->others) could come before, without their places; 0 where the best of them has no cosine,
  * for then there may be no vectors at all.  Into out[k], their number into *n.  Only those nears
  * are made exact, in place, that could belong to one of them.  key[count] and cosine[count] are
  * working memory.  Errors: near()'s. */

@@ -384,25 +384,34 @@ fuse_options_of(struct ranking *r)
 	return o;
 }
 
-/* Whether there can be hits that need no list of the nearest rows. */
-static bool
-is_unlisted(const struct ranking *r, const struct fuse_options *o)
-{
-	return r->vector != NULL && o->mode == FUSE_HYBRID && !o->is_spread;
-}
-
-/* The hits of the words alone, each with its cosine, as far as they hold whatever the vectors
- * would find besides, at most `most`, which may be as many as there are candidates. */
+/* The first `most` hits of the words, each with its cosine, as far as they stand above whatever
+ * other rows could have, whose cosines are at most `others`.  There may be as many as there are
+ * candidates, and none where both halves have to be compared. */
 static int
-fuse_without_list(struct ranking *r, size_t most, struct err *e)
+fuse_words(struct ranking *r, size_t most, float others, struct err *e)
 {
 	struct fuse_options o = fuse_options_of(r);
 
 	r->count = 0;
-	if (!is_unlisted(r, &o))
+	if (r->vector == NULL || o.mode != FUSE_HYBRID || o.is_spread)
 		return 0;
+	o.others = others;
 	return fuse_first(
 	    r->lexical, r->lexical_count, &o, most, r->key, r->cosine, r->hits, &r->count, e);
+}
+
+/* The best cosine in the list of the nearest rows that the words did not find. */
+static float
+best_of_others(const struct ranking *r)
+{
+	for (uint32_t i = 0; i < r->dense_count; i++) {
+		uint32_t k = 0;
+		while (k < r->lexical_count && r->lexical[k].row != r->dense[i].row)
+			k++;
+		if (k == r->lexical_count)
+			return r->dense[i].cosine;
+	}
+	return 0;
 }
 
 static int
@@ -410,11 +419,27 @@ fuse_halves(struct ranking *r, struct err *e)
 {
 	struct fuse_options o;
 
-	if (complete_nearness(r, e) == -1 || search_vectors(r, e) == -1)
+	if (complete_nearness(r, e) == -1)
 		return -1;
 	o = fuse_options_of(r);
 	r->count = fuse(r->lexical, r->lexical_count, r->dense, r->dense_count, &o, r->hits);
 	return 0;
+}
+
+/* The hits that feedback looks at: without a list of the nearest rows where none could be among
+ * them, and without comparing all of both where none is. */
+static int
+fuse_for_feedback(struct ranking *r, struct err *e)
+{
+	if (fuse_words(r, FUSE_FEEDBACK_HITS, FUSE_COSINE_MOST, e) == -1)
+		return -1;
+	if (r->count == FUSE_FEEDBACK_HITS)
+		return 0;
+	if (search_vectors(r, e) == -1 ||
+	    (r->dense_count > 0 &&
+		fuse_words(r, FUSE_FEEDBACK_HITS, best_of_others(r), e) == -1))
+		return -1;
+	return r->count == FUSE_FEEDBACK_HITS ? 0 : fuse_halves(r, e);
 }
 
 /* The best hits move the query's vector, for all that follows. */
@@ -427,8 +452,7 @@ feed_back(struct ranking *r, struct err *e)
 	if (r->vector == NULL || r->q->mode != FUSE_HYBRID ||
 	    embed_kind(r->x->embed) != EMBED_KIND_LSA)
 		return 0;
-	if (fuse_without_list(r, FUSE_FEEDBACK_HITS, e) == -1 ||
-	    (r->count < FUSE_FEEDBACK_HITS && fuse_halves(r, e) == -1))
+	if (fuse_for_feedback(r, e) == -1)
 		return -1;
 	if (r->count == 0)
 		return 0;
@@ -502,16 +526,17 @@ group(struct ranking *r)
 		r->count = fuse_group(r->hits, r->count, r->q->per_document, document_of, r);
 }
 
-/* Whether the words' hits hold all that is asked for: then these are left, grouped. */
+/* Whether the words' hits, above all that others could have, are as many as are asked for: then
+ * these are left, grouped. */
 static int
-settle(struct ranking *r, bool *is_settled, struct err *e)
+settle(struct ranking *r, float others, bool *is_settled, struct err *e)
 {
 	bool is_grouped = has_passages(r->x) || r->q->per_document > 0;
 
 	*is_settled = false;
 	if (r->q->diverse || r->q->places || r->lexical_count < r->q->top_k)
 		return 0;
-	if (fuse_without_list(r, is_grouped ? r->lexical_count : r->q->top_k, e) == -1)
+	if (fuse_words(r, is_grouped ? r->lexical_count : r->q->top_k, others, e) == -1)
 		return -1;
 	group(r);
 	*is_settled = r->count >= r->q->top_k;
@@ -528,7 +553,12 @@ fuse_and_arrange(struct ranking *r, struct err *e)
 	r->cosine = arena_alloc(r->a, r->wanted * sizeof *r->cosine);
 	if (r->a->failed)
 		return no_memory(e);
-	if (feed_back(r, e) == -1 || settle(r, &is_settled, e) == -1)
+	if (feed_back(r, e) == -1 || settle(r, FUSE_COSINE_MOST, &is_settled, e) == -1)
+		return -1;
+	if (is_settled)
+		return 0;
+	if (search_vectors(r, e) == -1 ||
+	    (r->dense_count > 0 && settle(r, best_of_others(r), &is_settled, e) == -1))
 		return -1;
 	if (is_settled)
 		return 0;
