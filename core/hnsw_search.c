@@ -27,6 +27,7 @@ enum {
 	CLEAR_WHOLE_BYTES = 64 * 1024,
 	TOUCHED_MAX = 32 * 1024,
 	STARTS = 4,			/* places the bottom is entered at */
+	SOON = 6,			/* places behind the one at hand whose links are fetched */
 };
 #define KEY_IS_DONE 1ull
 
@@ -101,6 +102,16 @@ forget(struct walk *w)
 	else
 		for (uint32_t i = 0; i < w->touches; i++)
 			w->seen[w->touched[i] / 64] = 0;
+}
+
+/* Of the row that is about to be followed, or may be soon. */
+static inline void
+fetch_links(const struct walk *w, uint64_t key)
+{
+	const uint32_t *link = w->d->links + (size_t)key_row(key) * 2 * w->d->h.m;
+
+	for (uint32_t i = 0; i < 2 * w->d->h.m; i += 16)
+		__builtin_prefetch(link + i);
 }
 
 /* The neighbours of row not seen before. */
@@ -264,14 +275,15 @@ walk_all(struct walk *w, const uint64_t *start, uint32_t starts)
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t place = pool_put(p, key[i]);
 			lowest = place < lowest ? place : lowest;
+			if (place <= at + SOON)
+				fetch_links(w, key[i]);
 		}
 		raise_floor(w);
 		at = lowest <= at ? lowest : at + 1;
 		while (at < p->len && (p->key[at] & KEY_IS_DONE))
 			at++;
 		if (at < p->len)
-			__builtin_prefetch(
-			    w->d->links + (size_t)key_row(p->key[at]) * 2 * w->d->h.m);
+			fetch_links(w, p->key[at]);
 	}
 }
 
@@ -354,8 +366,7 @@ walk_filtered(struct walk *w, const uint64_t *start, uint32_t starts)
 			meet(w, key[i]);
 		raise_floor(w);
 		if (w->opens > 0)
-			__builtin_prefetch(
-			    w->d->links + (size_t)key_row(w->open[0]) * 2 * w->d->h.m);
+			fetch_links(w, w->open[0]);
 	}
 	return true;
 }
