@@ -183,6 +183,48 @@ what_is_decoded_already_is_the_same(void **state)
 	corpus_gone(&c[1]);
 }
 
+/* Long lists, then short ones until there is no more room for what is decoded. */
+static void
+there_is_room_to_the_last_row(void **state)
+{
+	enum { LONG = 16, SHORT = 44, ROWS = 2000 };
+	struct lex_words words = {0};
+	struct lex_options o = {.k = 30};
+	static struct lex_query q;
+	struct lex_near *sharing;
+	char all[1000] = "", few[1000] = "";
+	struct lex_hit hit[30];
+	float want[300], most[300];
+	uint32_t row[300], n;
+	struct corpus c;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < LONG; i++)
+		snprintf(all + strlen(all), 16, "a%d ", i);
+	strcpy(few, all);
+	for (int i = 0; i < SHORT; i++)
+		snprintf(few + strlen(few), 16, "b%d ", i);
+	corpus_begin(&c);
+	for (int i = 0; i < ROWS; i++)
+		corpus_row(&c, i % 300 == 7 ? few : all);
+	corpus_end(&c, &usual);
+	assert_non_null(sharing = lex_near_new(&e));
+	lex_near_share(sharing, c.s);
+	for (uint32_t i = 0; i < 300; i++)
+		row[i] = i * 6 + 1;
+	assert_ok(lex_words_read(&words, c.x, c.a, few, strlen(few), &e), &e);
+	lex_query_of_words(&q, &words);
+	assert_ok(lex_search(c.x, c.s, &q, &o, hit, &n, NULL, &e), &e);
+	assert_int_equal(hit[0].row, 7);
+	find_most(&c, near, &words, row, want);
+	find_most(&c, sharing, &words, row, most);
+	assert_memory_equal(want, most, sizeof want);
+	lex_near_free(sharing);
+	lex_words_fini(&words);
+	corpus_gone(&c);
+}
+
 static void
 pairs_are_neighbours_of_the_query(void **state)
 {
@@ -288,6 +330,7 @@ main(void)
 	    cmocka_unit_test(scores_are_the_formula),
 	    cmocka_unit_test(no_score_is_above_what_was_told),
 	    cmocka_unit_test(what_is_decoded_already_is_the_same),
+	    cmocka_unit_test(there_is_room_to_the_last_row),
 	    cmocka_unit_test(pairs_are_neighbours_of_the_query),
 	    cmocka_unit_test(long_queries_stop_at_the_limit),
 	    cmocka_unit_test(without_positions_all_is_zero),
