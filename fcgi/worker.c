@@ -22,6 +22,7 @@
 #include "api.h"
 #include "asked.h"
 #include "bounds.h"
+#include "bustle.h"
 #include "clk.h"
 #include "confine.h"
 #include "conn.h"
@@ -57,6 +58,7 @@ struct worker {
 	char pid[16];			/* as it is told with each answer */
 	char tenant[TENANT_NAME_BYTES + 1];	/* in hand */
 	char generation[GENERATION_NAME_BYTES];
+	struct bustle bustle;
 	uint64_t seen_seq;
 	uint64_t served;
 	int signal_fd;
@@ -350,6 +352,8 @@ end_request(struct worker *w, bool was_answered)
 	if (was_slow)
 		report_slow(w);
 	w->served += was_answered;
+	if (was_answered && bustle_note(&w->bustle, w->watch.stage_ns))
+		bustle_apply(&w->bustle);
 	if (w->options->max_requests != 0 && w->served >= w->options->max_requests)
 		w->stop = true;
 	if (w->slot != NULL) {
