@@ -25,7 +25,7 @@ hash_word(const char *word, size_t len)
 		h = (h ^ w) * 0xff51afd7ed558ccdu;
 		h ^= h >> 32;
 	}
-	if (len >= 4) {		/* they overlap: no byte is left out, none is read behind the word */
+	if (len >= 4) {		/* they overlap: none is left out, none behind the word read */
 		memcpy(&first, word, 4);
 		memcpy(&last, word + len - 4, 4);
 		w = (uint64_t)last << 32 | first;

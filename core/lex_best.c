@@ -87,8 +87,8 @@ part(uint64_t *key, uint32_t n)
 	return at;
 }
 
-/* Puts in the places from..to - 1 what belongs there when all are in order, and before and behind
- * them what belongs before and behind. */
+/* Puts in the places from..to - 1 what belongs there when all are in order, and before and
+ * behind them what belongs before and behind. */
 static void
 arrange(uint64_t *key, uint32_t n, uint32_t from, uint32_t to)
 {

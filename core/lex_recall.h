@@ -1,13 +1,13 @@
 /* lex_recall.h - what became of words lately: stop word or not, and the lexicon's entry.
  *
  * A word costs one cache line here, where stemming and the lexicon's binary search touch two or
- * three dozen.  Exact: what is recalled is what would be found again, for an index is never changed
- * while it is open, and has a serial number that no other of the process has.
+ * three dozen.  Exact: what is recalled is what would be found again, for an index is never
+ * changed while it is open, and has a serial number that no other of the process has.
  *
- * Shapes  words up to LEX_RECALL_BYTES; longer ones are not kept.  As written, but in lower case,
- *         and terms are told apart: a term is not stemmed again.
- * Memory  256 KB, of one thread; for all indexes it asks about, the newest words push out others.
- *         Private to lex_*.c.
+ * Shapes  words up to LEX_RECALL_BYTES; longer ones are not kept.  Words as written, but in
+ *         lower case, and terms are told apart: a term is not stemmed again.
+ * Memory  256 KB, of one thread; for all indexes it asks about, the newest words push out
+ *         others.  Private to lex_*.c.
  */
 #ifndef RAGPOOL_LEX_RECALL_H
 #define RAGPOOL_LEX_RECALL_H
@@ -47,6 +47,7 @@ const struct lex_recalled *lex_recall_find(const struct lex_recall *r, uint32_t 
 void lex_recall_put(struct lex_recall *r, uint32_t serial, unsigned flags, const char *bytes,
     size_t len, const struct lex_term *term);
 /* Has the lines of a text's words on their way before they are asked for. */
-void lex_recall_fetch(const struct lex_recall *r, uint32_t serial, const char *text, size_t len);
+void lex_recall_fetch(
+    const struct lex_recall *r, uint32_t serial, const char *text, size_t len);
 
 #endif

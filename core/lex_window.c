@@ -1,6 +1,6 @@
-/* lex_window.c - a window of rows, the units of each added up: which of them are worth looking at.
+/* lex_window.c - a window of rows, units added up: which of them are worth looking at.
  *
- * The floor: rows are dealt to HANDS hands, and what k hands have at their best, k rows have. */
+ * The floor: rows are dealt to many hands, and what k hands have at their best, k rows have. */
 #include "lex_window.h"
 
 #include <stdbool.h>
@@ -14,13 +14,13 @@ enum {
 	STEP = 8,
 	SIDE = 16,
 	WORD = 64,		/* rows of a word of bits */
-	SLACK = 8,		/* the floor may be as low as leaves k + k / SLACK hands above it */
+	SLACK = 8,		/* the floor may leave k + k / SLACK hands above it */
 };
 
 /* ---- one by one ---- */
 
-/* Mostly none of SIDE rows passes, which one look at them all tells: below 2^31, what is less than
- * another goes below 0 without it. */
+/* Mostly none of SIDE rows passes, which one look at them all tells: below 2^31, what is less
+ * than another goes below 0 without it. */
 static bool
 is_any_above(const uint32_t *units, uint32_t than)
 {
@@ -46,7 +46,7 @@ plain_above(uint64_t *bits, const uint32_t *units, uint32_t n, uint32_t than)
 	}
 }
 
-/* STEP hands are dealt rows that follow each other in turn, `turns` each; then the next STEP. */
+/* STEP hands are dealt rows that follow each other, in turn, `turns` each; then the next. */
 static void
 plain_deal(uint32_t *best, const uint32_t *units, uint32_t hands, uint32_t turns)
 {
@@ -173,7 +173,7 @@ lex_window_floor(const uint32_t *units, uint32_t n, uint32_t k, uint32_t most)
 {
 	const struct kernels *with = kernels();
 	uint32_t best[HANDS], hands = hands_for(n, k);
-	uint32_t low = 0, high = most;	/* k hands at least have more than low, fewer more than high */
+	uint32_t low = 0, high = most;	/* at least k hands have more than low, fewer than high */
 
 	if (hands == 0)
 		return 0;

@@ -1,4 +1,4 @@
-/* lex_window.h - a window of rows, the units of each added up: which of them are worth looking at.
+/* lex_window.h - a window of rows, units added up: which of them are worth looking at.
  *
  * With AVX2 where the CPU has it (vec.h, RAGPOOL_CPU); the plain loops give the same answers.
  * Private to lex_*.c.
@@ -18,8 +18,8 @@ enum {
 
 /* bits[n / 64, rounded up]: a bit for each row that has more than `than` units. */
 void lex_window_above(uint64_t *bits, const uint32_t *units, uint32_t n, uint32_t than);
-/* A number of units that at least k of the rows have, mostly hardly more; 0 when that is not told
- * easily.  No row has more than `most`; k > 0. */
+/* A number of units that at least k of the rows have, mostly hardly more; 0 when that is not
+ * told easily.  No row has more than `most`; k > 0. */
 uint32_t lex_window_floor(const uint32_t *units, uint32_t n, uint32_t k, uint32_t most);
 
 #endif

@@ -35,7 +35,8 @@ check_best(struct lex_best *b, uint32_t n, uint32_t k, uint32_t scores, uint32_t
 	assert_ok(lex_best_begin(b, k, &e), &e);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t row = (uint32_t)((uint64_t)i * step % n);
-		uint32_t units = 1 + (step == 1 ? i : step == n - 1 ? n - i : next_random()) % scores;
+		uint32_t any = step == 1 ? i : step == n - 1 ? n - i : next_random();
+		uint32_t units = 1 + any % scores;
 		sorted[i] = (uint64_t)units << 32 | (UINT32_MAX - row);
 		lex_best_offer(b, row, units);
 		if (i % 700 == 699)
