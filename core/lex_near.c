@@ -9,7 +9,7 @@
 
 enum {
 	TERMS_MAX = LEX_NEAR_PAIRS_MAX + 1,	/* a chain of pairs; others end it sooner */
-	FEW_ROWS = 48,
+	FEW_ROWS = 48,		/* put in order by comparing each with each */
 	FETCHED_ROWS = 8,	/* of those that come first, most scores are asked for */
 };
 

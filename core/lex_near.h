@@ -13,7 +13,8 @@
  *
  * Shapes  at most LEX_NEAR_PAIRS_MAX different pairs, the rest of the query is not read;
  *         of one term in one row the first LEX_NEAR_PLACES_MAX places.
- * Memory  struct lex_near (70 KB, 24 bytes a row, 8 a row and term) belongs to one thread and is used again and again.
+ * Memory  struct lex_near (70 KB, 24 bytes a row, 8 a row and term) belongs to one thread and is
+ *         used again and again.
  * Errors  ERR_CORRUPT as in lex.h.  An index without positions gives zeros.  ERR_NOMEM.
  * Cost    where the words stand, for 30 rows and a claim of SciFact: 50 thousand instructions;
  *         the scores of all these rows as much again.

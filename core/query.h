@@ -49,8 +49,9 @@ struct query {
 	float lambda;		/* vectors, so without effect where there are none */
 	const struct filter *filter;	/* the documents to answer from; NULL: all (filter.h) */
 	const struct embed_service *service;	/* for models elsewhere; NULL: there is none */
-	bool places;		/* fuse_hit.dense_place is wanted of each hit, even where the
-				 * answer can be told without a list of the nearest rows */
+	bool places;		/* fuse_hit.lexical_place and dense_place are wanted of each
+				 * hit, even where the answer can be told without putting
+				 * either list in order */
 	bool needs_vectors;	/* rather an error than an answer by words alone */
 	query_stage_fn *on_stage;	/* called as each stage begins; NULL: nobody asks */
 	void *stage_context;
