@@ -74,12 +74,14 @@ take_bytes(struct fcgi_in *in)
 static int
 need_bytes(struct fcgi_in *in)
 {
-	int got = in->at < in->end;
+	int got = 0;
 
-	/* A peer that always has one more byte does not get more time than a silent one. */
+	if (in->at < in->end)
+		return 0;
 	while (got == 0)
 		if ((got = take_bytes(in)) == 0 && wait_for_bytes(in) == -1)
 			return -1;
+	/* A peer that always has one more byte does not get more time than a silent one. */
 	if (got == 1 && !in->is_answered && time_left_ms(in) <= 0)
 		return give_up(in);
 	return got == 1 ? 0 : -1;
