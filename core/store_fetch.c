@@ -74,6 +74,7 @@ enum { DOCUMENT_KEY = 1, DOCUMENT_TITLE, DOCUMENT_SOURCE, DOCUMENT_BYTES, DOCUME
 	DOCUMENT_CHARSET, DOCUMENT_META, DOCUMENT_COLUMNS };
 enum { PASSAGE_START = 2, PASSAGE_END, PASSAGE_HEADING, PASSAGE_TEXT, PASSAGE_PAGE,
 	PASSAGE_COLUMNS };
+enum { FETCHED_BYTES = 4096, CACHE_LINE = 64 };
 
 /* N: a number, T: a text; one for each column behind the id. */
 static bool
@@ -119,6 +120,14 @@ read_passage(const struct store *s, int64_t id, struct arena *a, struct store_pa
 	return true;
 }
 
+/* It lies far away and is read before long, by more than one: all of it is fetched at once. */
+static void
+fetch_ahead(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n && i < FETCHED_BYTES; i += CACHE_LINE)
+		__builtin_prefetch(text + i);
+}
+
 static bool
 fetch_in_place(const struct store *s, uint32_t row, struct arena *a, struct store_chunk *out)
 {
@@ -135,8 +144,13 @@ fetch_in_place(const struct store *s, uint32_t row, struct arena *a, struct stor
 	out->text = c[CHUNK_TEXT].text;
 	out->text_len = c[CHUNK_TEXT].len;
 	out->page = (uint32_t)c[CHUNK_PAGE].number;
-	return read_passage(s, c[CHUNK_PASSAGE].number, a, &out->parent) &&
-	    read_document(s, a, out) && !a->failed;
+	if (!read_passage(s, c[CHUNK_PASSAGE].number, a, &out->parent))
+		return false;
+	if (out->parent.text_len > 0)		/* then that is shown */
+		fetch_ahead(out->parent.text, out->parent.text_len);
+	else
+		fetch_ahead(out->text, out->text_len);
+	return read_document(s, a, out) && !a->failed;
 }
 
 int
