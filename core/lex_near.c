@@ -189,11 +189,11 @@ sort_ascending(uint64_t *key, uint32_t count)
 static void
 take_rows(struct lex_near *n, const struct lex *x, const uint32_t *row, uint32_t rows)
 {
-	uint64_t key[FEW_ROWS];
+	uint64_t few[FEW_ROWS], *key = rows <= FEW_ROWS ? few : n->order;
 
 	for (uint32_t i = 0; i < rows; i++)
-		(rows <= FEW_ROWS ? key : n->order)[i] = (uint64_t)row[i] << 32 | i;
-	if (rows <= FEW_ROWS)
+		key[i] = (uint64_t)row[i] << 32 | i;
+	if (key == few)
 		rank_few(key, rows, n->order);
 	else
 		sort_ascending(n->order, rows);
