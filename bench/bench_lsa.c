@@ -101,9 +101,9 @@ query_ns(const struct lsa *m, const struct termdoc *t)
 	for (uint32_t i = 0; i < QUERIES; i++) {
 		for (uint32_t k = 0; k < 8; k++) {
 			uint32_t id = t->token[(i * 131u + k * 17u) % t->row_at[t->rows]];
-			q[k] = (struct lsa_term){id, 1, t->df[id]};
+			q[k] = (struct lsa_term){id, 1, lsa_idf(t->rows, t->df[id])};
 		}
-		lsa_embed(m, t->rows, q, 8, v);
+		lsa_embed(m, q, 8, v);
 	}
 	return (cpu_seconds() - begin) / QUERIES * 1e9;
 }
