@@ -24,7 +24,7 @@ struct bustle {
 	bool is_busy;
 };
 
-/* A request has ended.  true: is_busy is another than before. */
+/* A request has been answered, not refused.  true: is_busy is another than before. */
 bool bustle_note(struct bustle *b, int64_t now_ns);
 /* Tells the kernel; where that does not allow it, nothing is lost. */
 void bustle_apply(const struct bustle *b);

@@ -352,7 +352,8 @@ end_request(struct worker *w, bool was_answered)
 	if (was_slow)
 		report_slow(w);
 	w->served += was_answered;
-	if (was_answered && bustle_note(&w->bustle, w->watch.stage_ns))
+	/* What is refused takes no time, however often a heavy tenant asks. */
+	if (was_answered && w->reply.status < 400 && bustle_note(&w->bustle, w->watch.stage_ns))
 		bustle_apply(&w->bustle);
 	if (w->options->max_requests != 0 && w->served >= w->options->max_requests)
 		w->stop = true;
