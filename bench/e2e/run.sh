@@ -45,7 +45,7 @@ front() {	# front NAME SOCKET: nginx before it, on a port of its own, in $port
 	wait_for 10 "$1 answers" listens "http://127.0.0.1:$port/"
 }
 
-"$py" "$here_bench/service.py" stream "$set" 150000 >"$T/stream.bodies"
+"$py" "$here_bench/service.py" stream "$set" 400000 >"$T/stream.bodies"
 sed 's/^{.*"text": \("[^"]*"\).*$/{"query": \1, "top_k": 5}/' "$set/queries.jsonl" >"$T/text.bodies"
 at[ragpool]=$url/query/set bodies[ragpool]=text
 at[stream]=$url/query/set bodies[stream]=stream
