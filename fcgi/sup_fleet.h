@@ -97,6 +97,10 @@ int64_t fleet_pointers_due(const struct sup *s);
 /* The pointer as it was read under the build lock. */
 void fleet_pointer_seen(struct sup *s, const char *tenant, const struct consul_pointer *key);
 
+/* sup_pointer_file.c: the newest pointer that was followed, across a restart */
+void fleet_keep_pointer(const struct sup *s, const struct fleet_tenant *t);
+void fleet_load_pointer(const struct sup *s, struct fleet_tenant *t);
+
 /* sup_gone.c: keys that say that tenants were deleted by clients */
 void fleet_take_gone(struct sup *s, const struct consul_set *set);
 

@@ -222,7 +222,6 @@ purge(struct sup *s, const char *tenant, unsigned *budget)
 	char area[UPLOAD_AREA_BYTES], path[PATH_MAX];
 	const char *const places[][2] = {
 	    {"tenants", tenant}, {"inbox", tenant}, {UPLOADS_FOLDER, area}};
-
 	const struct catalog_tenant *t = catalog_find(s->catalog, tenant);
 
 	if (t != NULL && t->gone)

@@ -16,56 +16,7 @@
 
 enum { TXN_MAX = 32 * 1024, OWN_WRITE_MS = 10000 };
 
-/* ---- on disk: the newest pointer that was followed ---- */
-
-static int
-pointer_file(const struct sup *s, const char *tenant, char out[PATH_MAX])
-{
-	int n = snprintf(
-	    out, PATH_MAX, "%s/lkg/%s.pointer", s->conf.global.data_dir, tenant);
-
-	return n > 0 && n < PATH_MAX ? 0 : -1;
-}
-
-/* By rename, but not synced: after a loss of power an older pointer may be here, or none,
- * and the key is followed as if it were new.  Two fsyncs a tenant would hold up a start. */
-static void
-keep_taken(const struct sup *s, const struct fleet_tenant *t)
-{
-	char path[PATH_MAX], aside[PATH_MAX + 8];
-	struct buf b;
-	FILE *f;
-
-	if (pointer_file(s, t->name, path) == -1)
-		return;
-	snprintf(aside, sizeof aside, "%s.tmp", path);
-	buf_init(&b, CONSUL_POINTER_MAX + 64);
-	buf_addf(&b, "%" PRIu64 "\n", t->taken.index);
-	consul_pointer_write(&t->taken, &b);
-	if (b.failed || (f = fopen(aside, "we")) == NULL) {
-		log_error("%s: not written", path);
-	} else {
-		fputs(b.data, f);
-		if (fclose(f) != 0 || rename(aside, path) == -1)
-			log_error("%s: not written", path);
-	}
-	buf_fini(&b);
-}
-
-static void
-load_taken(const struct sup *s, struct fleet_tenant *t)
-{
-	char path[PATH_MAX], *text, *json;
-	size_t n;
-
-	if (pointer_file(s, t->name, path) == -1 ||
-	    file_read(&text, &n, path, CONSUL_POINTER_MAX + 64, NULL) == -1)
-		return;
-	if ((json = strchr(text, '\n')) != NULL)
-		consul_pointer_parse(&t->taken, json + 1, n - (size_t)(json + 1 - text),
-		    strtoull(text, NULL, 10), NULL);
-	free(text);
-}
+/* ---- a reading ---- */
 
 static struct fleet_tenant *
 have_tenant(struct sup *s, const char *name)
@@ -73,23 +24,9 @@ have_tenant(struct sup *s, const char *name)
 	struct fleet_tenant *t = fleet_find(&s->fleet->tenants, name);
 
 	if (t == NULL && (t = fleet_have(&s->fleet->tenants, name)) != NULL)
-		load_taken(s, t);
+		fleet_load_pointer(s, t);
 	return t;
 }
-
-void
-sup_fleet_forget(struct sup *s, const char *tenant)
-{
-	char path[PATH_MAX];
-
-	if (s->fleet == NULL)
-		return;
-	fleet_remove(&s->fleet->tenants, tenant);
-	if (pointer_file(s, tenant, path) == 0)
-		unlink(path);
-}
-
-/* ---- a reading ---- */
 
 static void
 take_pointer(struct fleet_tenant *t, const struct consul_item *item, uint64_t reading,
@@ -268,7 +205,7 @@ on_written_well(struct sup *s, struct fleet_tenant *t, const struct consul_reply
 	if (sup_tenants_flip_here(s, t->name, t->own, &e) == -1)
 		log_error("tenant=%s: %s", t->name, e.text);
 	fleet_took_key(t);
-	keep_taken(s, t);
+	fleet_keep_pointer(s, t);
 	fleet_forget_own(t);
 	log_info("pointer written tenant=%s generation=%s flip=%" PRIu64 " index=%" PRIu64, t->name,
 	    p->generation, p->flip, p->index);
@@ -384,7 +321,7 @@ static void
 took(struct sup *s, struct fleet_tenant *t)
 {
 	fleet_took_key(t);
-	keep_taken(s, t);
+	fleet_keep_pointer(s, t);
 	fleet_forget_own(t);
 	sup_tenants_reconsider(s, t->name);
 }

@@ -35,7 +35,8 @@
 #include "slowlog.h"
 #include "watch.h"
 
-enum { FD_BACKOFF_MS = 100, LAST_CALL_MS = 1000, UNPOLLED_NS = 2000000, REQUEST_ARENA_MAX = 256 << 20 };
+enum { FD_BACKOFF_MS = 100, LAST_CALL_MS = 1000, UNPOLLED_NS = 2000000,
+	REQUEST_ARENA_MAX = 256 << 20 };
 
 struct worker {
 	const struct worker_options *options;
