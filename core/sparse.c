@@ -75,7 +75,9 @@ struct product {
 	size_t parts_a_slice;
 };
 
-/* `width` columns, a constant and a multiple of eight, of the rows from..to-1. */
+/* `width` columns, a constant and a multiple of eight, of the rows from..to-1.  z is as large as the
+ * cache that all processors share: it is asked to leave nothing there, which costs this no time, and
+ * whoever answers questions finds his own data in it. */
 static inline __attribute__((always_inline)) void
 slice(const struct product *p, size_t column, size_t width, size_t from, size_t to)
 {
@@ -90,7 +92,7 @@ slice(const struct product *p, size_t column, size_t width, size_t from, size_t 
 			if (k + AHEAD < end) {
 				const float *next = z + a->column[k + AHEAD] * p->stride;
 				for (size_t j = 0; j < width; j += 16)
-					__builtin_prefetch(next + j);
+					__builtin_prefetch(next + j, 0, 0);
 			}
 #pragma GCC unroll 8
 			for (size_t j = 0; j < width / 8; j++) {

@@ -17,6 +17,7 @@ open_board(void **state)
 	struct err e;
 
 	assert_ok(board_create(&board, 3, &e), &e);
+	atomic_store(&board.head->workers, 3);
 	demand_look_at(&board);
 	*state = &board;
 	return 0;
@@ -85,6 +86,48 @@ one_that_waits_for_a_model_is_none(void **state)
 	assert_false(demand_is_there(20000 * ms));
 }
 
+static void
+in_hand_is_now_or_since_the_last_look(void **state)
+{
+	struct board *b = *state;
+	uint64_t done = 0;
+
+	demand_is_in_hand(&done);
+	assert_false(demand_is_in_hand(&done));
+	atomic_store(&b->slots[1].request_ns, 1);
+	assert_true(demand_is_in_hand(&done));
+	assert_true(demand_is_in_hand(&done));
+	atomic_store(&b->slots[1].stage, STAGE_ANSWER);
+	assert_false(demand_is_in_hand(&done));
+	atomic_store(&b->slots[1].request_ns, 0);
+	assert_false(demand_is_in_hand(&done));
+	atomic_fetch_add(&b->slots[2].requests, 1);
+	assert_true(demand_is_in_hand(&done));
+	assert_false(demand_is_in_hand(&done));
+	demand_look_at(NULL);
+	assert_false(demand_is_in_hand(&done));
+	assert_int_equal(demand_workers(), 0);
+}
+
+/* There is room for hundreds: to read it all, thousands of times a second, costs what it should save. */
+static void
+only_slots_that_are_filled_are_read(void **state)
+{
+	struct board *b = *state;
+	uint64_t done = 0;
+
+	atomic_store(&b->head->workers, 2);
+	demand_is_in_hand(&done);
+	demand_is_there(5000 * ms);
+	atomic_store(&b->slots[2].request_ns, 4000 * ms);
+	assert_false(demand_is_there(20000 * ms));
+	assert_false(demand_is_in_hand(&done));
+	assert_int_equal(demand_workers(), 2);
+	atomic_store(&b->head->workers, 1000);
+	assert_int_equal(demand_workers(), 3);
+	assert_true(demand_is_there(20000 * ms));
+}
+
 /* What a build does, with the fd that it inherits. */
 static void
 a_build_sees_what_workers_write(void **state)
@@ -136,6 +179,8 @@ main(void)
 	    with_board(it_lasts_a_second_after_a_request),
 	    with_board(a_request_in_hand_is_demand),
 	    with_board(one_that_waits_for_a_model_is_none),
+	    with_board(in_hand_is_now_or_since_the_last_look),
+	    with_board(only_slots_that_are_filled_are_read),
 	    with_board(a_build_sees_what_workers_write),
 	    with_board(what_is_no_scoreboard_is_not_believed),
 	};
