@@ -35,7 +35,7 @@ enum {
 enum { COMPUTES, LOOKS, TIMERS };
 
 static _Thread_local timer_t timer[TIMERS];
-static _Thread_local int timers;
+static _Thread_local volatile sig_atomic_t timers;
 static _Thread_local int64_t every_ns;		/* between two looks, 0: none */
 static _Thread_local int64_t looked_ns;		/* the end of the last look; */
 static _Thread_local int64_t used_ns;		/* processor time till then, */
@@ -85,12 +85,9 @@ note_look(void)
 
 /* Since the last look; what could not use the processor did not wait. */
 static bool
-has_waited(int64_t now_ns)
+has_waited(int64_t passed_ns)
 {
-	int64_t passed = now_ns - looked_ns;
-
-	return passed >= every_ns / 2 && thread_ns() - used_ns < passed / 4 &&
-	    times_pushed() == pushed;
+	return thread_ns() - used_ns < passed_ns / 4 && times_pushed() == pushed;
 }
 
 /* Coming back in the middle of a question would take the processor from it once more. */
@@ -113,10 +110,13 @@ make_way(int64_t began_ns)
 static void
 look(void)
 {
-	int64_t now_ns = clk_ns();
-	bool is_asked = demand_is_there(now_ns);
+	int64_t now_ns = clk_ns(), passed_ns = now_ns - looked_ns;
+	bool is_asked;
 
-	idle_looks = has_waited(now_ns) ? idle_looks + 1 : 0;
+	if (passed_ns < every_ns / 2)		/* was due while the last one rested */
+		return;
+	is_asked = demand_is_there(now_ns);
+	idle_looks = has_waited(passed_ns) ? idle_looks + 1 : 0;
 	if (idle_looks == IDLE_LOOKS) {
 		look_every(0);
 		return;
@@ -133,12 +133,13 @@ static void
 on_timer(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
+	bool has_timers = timers == TIMERS;	/* where they end, their numbers may be others' */
 
 	(void)number;
 	(void)context;
-	if (info->si_value.sival_int == LOOKS && every_ns > 0) {
+	if (has_timers && info->si_value.sival_int == LOOKS && every_ns > 0) {
 		look();
-	} else if (info->si_value.sival_int == COMPUTES && every_ns == 0) {
+	} else if (has_timers && info->si_value.sival_int == COMPUTES && every_ns == 0) {
 		note_look();
 		idle_looks = 0;
 		look_every(EVERY_NS);
