@@ -85,23 +85,37 @@ hired_threads_pause_too(void **state)
 	crew_set_size(1);
 }
 
-static void
-nobody_pauses_for_nobody(void **state)
+static int
+open_board(void **state)
 {
-	struct board board;
+	static struct board board;
 	struct err e;
 
-	(void)state;
 	assert_ok(board_create(&board, 2, &e), &e);
 	atomic_store(&board.head->workers, 2);
 	demand_look_at(&board);
+	*state = &board;
+	return 0;
+}
+
+static int
+close_board(void **state)
+{
+	demand_look_at(NULL);
+	board_close(*state);
+	return 0;
+}
+
+static void
+nobody_pauses_for_nobody(void **state)
+{
+	struct board *b = *state;
+
 	assert_in_range(pauses_in(200), 0, PAUSES / 2);
-	atomic_store(&board.slots[1].request_ns, 1);
+	atomic_store(&b->slots[1].request_ns, 1);
 	rested = 0;
 	compute(NULL, 0);
 	assert_int_equal(rested, 1);
-	demand_look_at(NULL);
-	board_close(&board);
 }
 
 /* Two milliseconds of pauses of three tenths, and one of work: six a millisecond. */
@@ -109,17 +123,10 @@ static void
 way_is_made_while_a_question_is_in_hand(void **state)
 {
 	enum { SPELL_MS = 100 };
-	struct board board;
-	struct err e;
+	struct board *b = *state;
 
-	(void)state;
-	assert_ok(board_create(&board, 2, &e), &e);
-	atomic_store(&board.head->workers, 2);
-	demand_look_at(&board);
-	atomic_store(&board.slots[1].request_ns, 1);
+	atomic_store(&b->slots[1].request_ns, 1);
 	assert_in_range(pauses_in(SPELL_MS), 3 * SPELL_MS, LONG_MAX);
-	demand_look_at(NULL);
-	board_close(&board);
 }
 
 /* A read that waits longer than the pauses are apart goes on after each. */
@@ -174,11 +181,12 @@ who_waits_is_left_alone(void **state)
 int
 main(void)
 {
+#define with_board(f) cmocka_unit_test_setup_teardown(f, open_board, close_board)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(who_computes_pauses),
 	    cmocka_unit_test(hired_threads_pause_too),
-	    cmocka_unit_test(nobody_pauses_for_nobody),
-	    cmocka_unit_test(way_is_made_while_a_question_is_in_hand),
+	    with_board(nobody_pauses_for_nobody),
+	    with_board(way_is_made_while_a_question_is_in_hand),
 	    cmocka_unit_test(a_read_goes_on),
 	    cmocka_unit_test(who_waits_is_left_alone),
 	};
